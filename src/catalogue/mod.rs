@@ -1,0 +1,24 @@
+//! What HMRC publishes, as data: programmes, their dates and rules, the test
+//! scenarios with their steps, the test data, and the forms.
+//!
+//! Everything is read from `scenarios/`, which is embedded in the binary:
+//!
+//! ```text
+//! scenarios/<programme>/programme.toml   dates, hours, mailbox, API, timers, requirements
+//! scenarios/<programme>/data.toml        test data by the data spreadsheet's column names
+//! scenarios/<programme>/forms/*.toml     how to recognise a form and where each answer goes
+//! scenarios/<family>/<anything>.toml     scenarios, each naming the programmes it is valid in
+//! ```
+//!
+//! - [`model`]: the types, which mirror the files.
+//! - [`load`]: reading and checking them; every problem is reported at once.
+//! - [`requirements`]: the decision matrix: which scenarios a house must run.
+//!
+//! Floor 2: it uses [`crate::ncts`] and [`crate::calendar`]. Floors 3 and up
+//! may call it.
+
+pub mod load;
+pub mod model;
+pub mod requirements;
+
+pub use model::*;

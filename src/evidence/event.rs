@@ -1,0 +1,340 @@
+//! What a journal line says. These types are the stored format: fields may be
+//! added (optional, with a default), never renamed.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::digest::Digest;
+pub use crate::ncts::read::FunctionalError;
+use crate::ncts::{MessageType, MovementKind};
+use crate::project::Environment;
+
+/// The id of a run: a UUID version 7, so that ids sort by time.
+pub type RunId = Uuid;
+
+/// One event of a run. A journal line holds one, flattened beside `seq`, `at`,
+/// `mono_ns`, `prev` and `hash`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Event {
+    /// First line of every journal.
+    RunOpened(RunOpened),
+    /// Another process took the run up again; monotonic time starts anew.
+    RunResumed(RunResumed),
+    /// A request is about to leave. For a POST this line is on disk before the
+    /// first byte leaves.
+    Request(Request),
+    /// Its answer.
+    Response(Response),
+    /// It got no answer.
+    RequestFailed(RequestFailed),
+    /// The API took a message of the trader (202).
+    Submitted(Submitted),
+    /// A message of NCTS was fetched.
+    Received(Received),
+    /// The officers were asked to act.
+    OfficerAsked(OfficerAsked),
+    /// Last line of a finished run.
+    RunClosed(RunClosed),
+}
+
+/// What a run is about. Stated once, when it opens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunOpened {
+    /// This run.
+    pub run: RunId,
+    /// `ncts5-final`.
+    pub programme: String,
+    /// `DSGB1`.
+    pub scenario: String,
+    /// 1 for the first attempt at this scenario under this programme.
+    pub attempt: u32,
+    /// Where messages go.
+    pub environment: Environment,
+    /// True for the simulator, for life: never satisfies the gate.
+    pub simulated: bool,
+    /// Who acts as the trader's software.
+    pub driver: Driver,
+    /// The software under test.
+    pub software: SoftwareId,
+    /// `ctc-ready` and its version.
+    pub tool: String,
+    /// Who ran it, where the settings say.
+    pub operator: Option<String>,
+    /// Address of the API.
+    pub base_url: String,
+    /// API version (`2.1`).
+    pub api_version: String,
+    /// How much faster than real time the environment's timers run; 1 for
+    /// HMRC's.
+    pub time_scale: f64,
+    /// The process that opened it.
+    pub session: Uuid,
+}
+
+/// Who acts as the trader's software in a run.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Driver {
+    /// ctc-ready sends.
+    Direct,
+    /// ctc-ready calls the software.
+    Command,
+    /// The software sends through ctc-ready.
+    Proxy,
+    /// ctc-ready fetches a movement that the software made.
+    Collect,
+    /// A HAR file.
+    Import,
+}
+
+/// The software under test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SoftwareId {
+    /// Product name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// SHA-256 of the build, `sha256:<hex>`.
+    pub build: Option<String>,
+}
+
+/// Another process took the run up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunResumed {
+    /// That process.
+    pub session: Uuid,
+    /// Its tool version.
+    pub tool: String,
+    /// Bytes of a half-written last line that were cut off, if any.
+    pub cut_bytes: u64,
+}
+
+/// A stored body.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectRef {
+    /// SHA-256 of the stored bytes; the object's name.
+    pub sha256: Digest,
+    /// Stored bytes.
+    pub bytes: u64,
+    /// `Content-Type` as sent or received, where there was one.
+    pub media_type: Option<String>,
+    /// SHA-256 of the bytes on the wire, where redaction changed them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_sha256: Option<Digest>,
+}
+
+/// A request about to leave; already redacted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Number of the exchange inside the run, from 1.
+    pub exchange: u32,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The scenario step, for a submission.
+    pub step: Option<u32>,
+    /// The message type, for a submission.
+    pub message: Option<MessageType>,
+    /// The LRN inside, for a submission: what a lost POST is looked up by.
+    pub lrn: Option<String>,
+    /// `messageIdentification` inside, for a submission.
+    pub message_identification: Option<String>,
+    /// Where the payload came from, for a submission.
+    pub payload_origin: Option<String>,
+    /// HTTP method.
+    pub method: String,
+    /// Full address.
+    pub url: String,
+    /// Headers in the order sent.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Option<ObjectRef>,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// POST of a message.
+    Submit,
+    /// GET of movements updated since an instant.
+    ListMovements,
+    /// GET of a movement's messages.
+    ListMessages,
+    /// GET of one message.
+    GetMessage,
+    /// GET of movements by LRN, to learn the fate of a lost POST.
+    LookUp,
+    /// An e-mail handed to a mailbox endpoint (simulator).
+    Mail,
+}
+
+/// An answer; already redacted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// The exchange it answers.
+    pub exchange: u32,
+    /// HTTP status.
+    pub status: u16,
+    /// Headers in the order received.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Option<ObjectRef>,
+    /// The server's `Date`, where it was there and readable.
+    pub server_date: Option<DateTime<Utc>>,
+    /// From the request's first byte to the answer's last, in nanoseconds.
+    pub elapsed_ns: u64,
+}
+
+/// No answer came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RequestFailed {
+    /// The exchange.
+    pub exchange: u32,
+    /// `connect`, `timeout`, `reset`, `body`, `tls`, `other`.
+    pub failure: String,
+    /// In words, without secrets.
+    pub detail: String,
+    /// Whether the server may have acted all the same.
+    pub may_have_arrived: bool,
+}
+
+/// The API took a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Submitted {
+    /// The scenario step.
+    pub step: u32,
+    /// What was sent.
+    pub message: MessageType,
+    /// Its LRN, where it has one.
+    pub lrn: Option<String>,
+    /// Its MRN, where it has one.
+    pub mrn: Option<String>,
+    /// Kind of movement.
+    pub movement: MovementKind,
+    /// The API's id of the movement.
+    pub movement_id: String,
+    /// The API's id of the message.
+    pub message_id: String,
+    /// The exchange in which it was taken, or found again after a lost answer.
+    pub exchange: u32,
+    /// The API's own time for it, where known.
+    pub received: Option<DateTime<Utc>>,
+    /// The body as sent.
+    pub body: ObjectRef,
+}
+
+/// A message of NCTS was fetched.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Received {
+    /// What came.
+    pub message: MessageType,
+    /// Kind of movement.
+    pub movement: MovementKind,
+    /// The API's id of the movement.
+    pub movement_id: String,
+    /// The API's id of the message.
+    pub message_id: String,
+    /// The exchange in which the body was fetched.
+    pub exchange: u32,
+    /// The API's `received`.
+    pub received: Option<DateTime<Utc>>,
+    /// MRN inside, where there is one.
+    pub mrn: Option<String>,
+    /// LRN inside, where there is one.
+    pub lrn: Option<String>,
+    /// The errors it names, for IE056 and IE057.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FunctionalError>,
+    /// The XML body.
+    pub body: ObjectRef,
+}
+
+/// The officers were asked to act.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OfficerAsked {
+    /// The scenario step.
+    pub step: u32,
+    /// Recipient.
+    pub to: String,
+    /// Subject.
+    pub subject: String,
+    /// The e-mail's text.
+    pub body: ObjectRef,
+    /// True when ctc-ready delivered it (simulator); false when a person must
+    /// send it.
+    pub delivered: bool,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunClosed {
+    /// The end state; never `waiting`.
+    pub state: RunState,
+    /// Why, unless it passed.
+    pub failure: Option<Failure>,
+}
+
+/// Where a run stands.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// Every expectation came.
+    Passed,
+    /// Something else came, or came too late.
+    Failed,
+    /// Open: someone or something must act.
+    Waiting,
+    /// Given up by the user.
+    Abandoned,
+}
+
+/// Why a run failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// Stable kebab-case name, such as `rejected`, `unexpected-message`,
+    /// `overdue`, `refused-by-api`, `no-answer`.
+    pub reason: String,
+    /// The scenario step.
+    pub step: u32,
+    /// In words: what happened and what to do.
+    pub message: String,
+    /// The errors NCTS named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FunctionalError>,
+}
+
+/// Who must act next on a waiting run, and by when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WaitingFor {
+    /// Who.
+    pub actor: Actor,
+    /// What is awaited, in words.
+    pub what: String,
+    /// When it is overdue.
+    pub deadline: Option<DateTime<Utc>>,
+}
+
+/// Who a run waits for.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Actor {
+    /// The user.
+    You,
+    /// HMRC's officers.
+    Officer,
+    /// A timer of NCTS, or NCTS itself.
+    Timer,
+    /// The environment is closed.
+    OpeningHours,
+    /// The request budget.
+    RequestBudget,
+}

@@ -1,0 +1,1 @@
+//! HMRC's APIs over HTTP.

@@ -1,0 +1,31 @@
+//! `ctc-ready`: prove to HMRC that customs-transit software is ready for the
+//! CTC Traders API.
+//!
+//! The library is built in floors; a module may use only the floors below its
+//! own. `docs/architecture.md` has the whole picture and
+//! `tests/architecture.rs` checks it.
+//!
+//! | floor | modules |
+//! |---|---|
+//! | 1 | [`clock`], [`files`], [`digest`], [`calendar`], [`ncts`] |
+//! | 2 | [`catalogue`], [`project`] |
+//! | 3 | [`evidence`], [`hmrc`], [`payload`] |
+//! | 4 | [`engine`], [`simulator`] |
+//! | 5 | [`verdict`], [`document`] |
+//! | 6 | [`cli`] |
+
+pub mod calendar;
+pub mod catalogue;
+pub mod cli;
+pub mod clock;
+pub mod digest;
+pub mod document;
+pub mod engine;
+pub mod evidence;
+pub mod files;
+pub mod hmrc;
+pub mod ncts;
+pub mod payload;
+pub mod project;
+pub mod simulator;
+pub mod verdict;

@@ -1,0 +1,266 @@
+//! `ctc-ready.toml` as types. Unknown fields are errors, with line and column.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{Combination, Flow, Procedure, Side};
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// The programmes the house applies under; the first is the default of
+    /// commands that judge one.
+    pub programmes: Vec<String>,
+    /// Who applies.
+    #[serde(default)]
+    pub business: Business,
+    /// The software under test and what it supports.
+    pub software: SoftwareSettings,
+    /// The application registered in HMRC's sandbox.
+    #[serde(default)]
+    pub sandbox_application: Application,
+    /// The production application registered on the Developer Hub.
+    #[serde(default)]
+    pub production_application: Application,
+    /// Where runs go when no flag says otherwise.
+    #[serde(default)]
+    pub run: RunSettings,
+    /// Where messages come from.
+    #[serde(default)]
+    pub payloads: PayloadSettings,
+    /// The release gate's policy.
+    #[serde(default)]
+    pub gate: GateSettings,
+    /// Answers to the form's questions that only the house knows, by the
+    /// form field's key (`saas`, `rate-limit-enough`, …).
+    #[serde(default)]
+    pub answers: BTreeMap<String, AnswerValue>,
+    /// Statements of the NCTS6 form the house makes, by key.
+    #[serde(default)]
+    pub statements: BTreeMap<String, bool>,
+    /// Why a flow does not apply, by flow: the form asks.
+    #[serde(default)]
+    pub not_applicable: BTreeMap<Flow, String>,
+    /// Per programme: dates HMRC has not published.
+    #[serde(default)]
+    pub programme: ProgrammeSettings,
+    /// An overlay of the built-in catalogue.
+    #[serde(default)]
+    pub catalogue: CatalogueSettings,
+}
+
+/// Who applies.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Business {
+    /// Registered name.
+    pub name: Option<String>,
+    /// Address, lines separated by newlines or commas.
+    pub address: Option<String>,
+    /// Whom HMRC writes to.
+    pub contact_email: Option<String>,
+}
+
+/// The software under test.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SoftwareSettings {
+    /// Product name.
+    pub name: String,
+    /// Version tested.
+    pub version: String,
+    /// SHA-256 of the build tested, `sha256:<hex>`.
+    pub build: Option<String>,
+    /// Flows it supports.
+    pub flows: Vec<Flow>,
+    /// Procedures it supports.
+    pub procedures: Vec<Procedure>,
+    /// The matrix column followed throughout; needed with both procedures.
+    pub combination: Option<Combination>,
+    /// The side whose scenarios are chosen where either is enough.
+    pub side: Side,
+}
+
+/// An application registered on HMRC's Developer Hub.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Application {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its id (public: it is in the page's address).
+    pub id: Option<String>,
+}
+
+/// Where a run's messages go; who answers.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Environment {
+    /// The built-in simulator: rehearsal only.
+    Simulator,
+    /// HMRC's sandbox, replies injected through the test-support API.
+    Sandbox,
+    /// HMRC's NCTS test system and its officers.
+    TraderTest,
+}
+
+impl Environment {
+    /// `trader-test`, as in files, flags and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Simulator => "simulator",
+            Self::Sandbox => "sandbox",
+            Self::TraderTest => "trader-test",
+        }
+    }
+}
+
+/// Defaults of `run`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct RunSettings {
+    /// Where messages go.
+    pub environment: Environment,
+    /// Another address of the same environment (a recording proxy, say).
+    pub base_url: Option<String>,
+    /// `messageSender` of the messages, where the house has its own; at most
+    /// 35 characters.
+    pub message_sender: Option<String>,
+    /// Who runs the tests, for the evidence.
+    pub operator: Option<String>,
+    /// Requests a second, all runs together.
+    pub max_requests_per_second: Option<u32>,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            environment: Environment::TraderTest,
+            base_url: None,
+            message_sender: None,
+            operator: None,
+            max_requests_per_second: None,
+        }
+    }
+}
+
+/// Where messages come from, before the built-in templates.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PayloadSettings {
+    /// The house's own files: `<folder>/<scenario>/<step>-<message>.xml`.
+    pub folder: Option<PathBuf>,
+    /// HMRC's test-pack zip, or several, looked into in this order.
+    #[serde(default)]
+    pub pack: OneOrMany,
+    /// Folder with HMRC's XSDs, one subfolder per API version.
+    pub xsd: Option<PathBuf>,
+}
+
+/// A path or a list of paths.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// None given.
+    #[default]
+    None,
+    /// `pack = "a.zip"`.
+    One(PathBuf),
+    /// `pack = ["a.zip", "b.zip"]`.
+    Many(Vec<PathBuf>),
+}
+
+impl OneOrMany {
+    /// The paths in order.
+    pub fn paths(&self) -> &[PathBuf] {
+        match self {
+            Self::None => &[],
+            Self::One(path) => std::slice::from_ref(path),
+            Self::Many(paths) => paths,
+        }
+    }
+}
+
+/// How strictly freshness is judged (design, section 7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FreshnessPolicy {
+    /// Younger than 14 x 24 h and first submission within the last 14 London
+    /// calendar days, counting the day itself.
+    #[default]
+    Strict,
+    /// Younger than 14 x 24 h alone.
+    Hours,
+}
+
+/// The gate's policy.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct GateSettings {
+    /// How strictly freshness is judged.
+    pub freshness: FreshnessPolicy,
+    /// Hours before evidence lapses from which the gate warns.
+    pub warn_before_hours: u32,
+    /// Hours before evidence lapses from which the gate fails.
+    pub fail_before_hours: u32,
+    /// Largest accepted difference between our clock and the server's, in
+    /// seconds.
+    pub max_clock_skew_seconds: u32,
+}
+
+impl Default for GateSettings {
+    fn default() -> Self {
+        Self {
+            freshness: FreshnessPolicy::Strict,
+            warn_before_hours: 72,
+            fail_before_hours: 0,
+            max_clock_skew_seconds: 60,
+        }
+    }
+}
+
+/// An answer to a question of the form.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum AnswerValue {
+    /// `true`: yes; `false`: no.
+    YesNo(bool),
+    /// A number, such as how many applications.
+    Number(i64),
+    /// Text; `yes`, `no`, `dont-know` where the form offers boxes.
+    Text(String),
+}
+
+/// Settings about the programmes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ProgrammeSettings {
+    /// Dates HMRC has not published, by the catalogue's key for them.
+    #[serde(default)]
+    pub dates: BTreeMap<String, NaiveDate>,
+}
+
+/// An overlay of the catalogue.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CatalogueSettings {
+    /// Folder laid out like `scenarios/`.
+    pub path: Option<PathBuf>,
+}

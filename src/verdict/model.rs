@@ -1,0 +1,121 @@
+//! What judging yields: the JSON of `status` and `gate`
+//! (`schema_version` 1), and the values that forms are filled from.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::catalogue::RequirementKind;
+use crate::evidence::{Actor, RunId};
+
+/// Where a requirement stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequirementState {
+    /// Proven, and good at the instant judged.
+    Fresh,
+    /// Proven, but lapses soon.
+    Expiring,
+    /// Proven once, too old by now.
+    Stale,
+    /// The latest attempt failed.
+    Failed,
+    /// An attempt is under way and nobody need act.
+    Running,
+    /// An attempt waits for a person.
+    Waiting,
+    /// Nothing was tried.
+    Missing,
+    /// The software does not support the flow or procedure.
+    NotApplicable,
+}
+
+/// One requirement and the run that stands for it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RequirementStatus {
+    /// The requirement's id.
+    pub requirement: String,
+    /// Mandatory or recommended.
+    pub kind: RequirementKind,
+    /// Scenarios of which one is enough.
+    pub any_of: Vec<String>,
+    /// Where it stands.
+    pub state: RequirementState,
+    /// The scenario that stands for it, or should.
+    pub scenario: Option<String>,
+    /// The run that stands for it.
+    pub run: Option<RunId>,
+    /// Attempts at any of its scenarios.
+    pub attempts: u32,
+    /// The instant after which that run may no longer be submitted.
+    pub fresh_until: Option<DateTime<Utc>>,
+    /// Who must act next.
+    pub next_actor: Option<Actor>,
+}
+
+/// `status --format json`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Status {
+    /// Always 1.
+    pub schema_version: u32,
+    /// The programme judged.
+    pub programme: String,
+    /// The instant judged at.
+    pub as_of: DateTime<Utc>,
+    /// Every requirement of the programme, mandatory ones first.
+    pub requirements: Vec<RequirementStatus>,
+}
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The release must not go.
+    Error,
+    /// Look at it.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+/// Something the gate found.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Finding {
+    /// The rule's stable name.
+    pub rule: &'static str,
+    /// Its weight here.
+    pub severity: Severity,
+    /// The requirement concerned.
+    pub requirement: Option<String>,
+    /// The scenario concerned.
+    pub scenario: Option<String>,
+    /// The run concerned.
+    pub run: Option<RunId>,
+    /// What was found and what to do, in a sentence or two.
+    pub message: String,
+    /// Where HMRC says so.
+    pub source: Option<String>,
+    /// The reason of the waiver that covers it.
+    pub waived: Option<String>,
+}
+
+/// `gate --format json`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Verdict {
+    /// Always 1.
+    pub schema_version: u32,
+    /// No unwaived error.
+    pub ready: bool,
+    /// Simulated evidence was let count: never for a submission.
+    pub rehearsal: bool,
+    /// The programme judged.
+    pub programme: String,
+    /// The instant judged at.
+    pub as_of: DateTime<Utc>,
+    /// The London day of submission judged for.
+    pub submit_on: Option<NaiveDate>,
+    /// What was found, errors first.
+    pub findings: Vec<Finding>,
+    /// As in [`Status`].
+    pub requirements: Vec<RequirementStatus>,
+}
