@@ -1,1 +1,27 @@
-//! The engine.
+//! Running scenarios: what to do next, and doing it.
+//!
+//! - [`state`]: what has happened in a run, folded from its journal alone, so
+//!   that a resumed run is the same run.
+//! - [`decide`]: the pure core: state and instant in, next action out.
+//! - [`tempo`]: how fast the environment's timers run, and how often to ask.
+//! - [`mail`]: the e-mail that asks HMRC's officers to act.
+//! - [`batch`]: the shell: performs actions of many runs under one request
+//!   budget and appends what happened to the evidence.
+//! - [`slot`]: one run inside a batch.
+//! - [`exchange`]: one call with its record.
+//! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
+//!
+//! Floor 4: it uses floors 1 to 3. The command line calls it; the simulator
+//! never does.
+
+pub mod batch;
+pub mod decide;
+mod exchange;
+pub mod mail;
+pub mod report;
+mod slot;
+pub mod state;
+pub mod tempo;
+
+pub use batch::{Batch, BatchError, Outcome};
+pub use report::{RunReport, RunView, Watcher};

@@ -30,6 +30,8 @@ pub enum Event {
     Response(Response),
     /// It got no answer.
     RequestFailed(RequestFailed),
+    /// The fate of a POST without an answer was learnt.
+    LookedUp(LookedUp),
     /// The API took a message of the trader (202).
     Submitted(Submitted),
     /// A message of NCTS was fetched.
@@ -133,6 +135,10 @@ pub struct ObjectRef {
 pub struct Request {
     /// Number of the exchange inside the run, from 1.
     pub exchange: u32,
+    /// When it left, where this line was written only afterwards: a list that
+    /// serves several runs is recorded in those for which it brought news.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<DateTime<Utc>>,
     /// What it is for.
     pub purpose: Purpose,
     /// The scenario step, for a submission.
@@ -201,6 +207,17 @@ pub struct RequestFailed {
     pub detail: String,
     /// Whether the server may have acted all the same.
     pub may_have_arrived: bool,
+}
+
+/// The fate of a POST without an answer was learnt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LookedUp {
+    /// The exchange of the look-up.
+    pub exchange: u32,
+    /// The scenario step whose POST was in doubt.
+    pub step: u32,
+    /// Whether the API has the message. If it has, a [`Submitted`] follows.
+    pub found: bool,
 }
 
 /// The API took a message.

@@ -1,0 +1,119 @@
+//! One call with its record: the request line before it leaves, the answer
+//! after it came.
+
+use crate::evidence::{
+    Durability, Event, EvidenceError, Purpose, Recorded, Redactor, Request, RequestFailed,
+    Response, RunWriter,
+};
+use crate::hmrc::transport::{Answer, Call, NoAnswer};
+use crate::ncts::MessageType;
+use chrono::{DateTime, Utc};
+
+/// What came of a call.
+pub(super) type Result_ = Result<Answer, NoAnswer>;
+
+/// What a request is for, beyond what the call itself says.
+#[derive(Clone, Debug)]
+pub(super) struct Intent {
+    /// What it is for.
+    pub(super) purpose: Purpose,
+    /// The scenario step, for a submission.
+    pub(super) step: Option<u32>,
+    /// The message type, for a submission.
+    pub(super) message: Option<MessageType>,
+    /// The LRN inside.
+    pub(super) lrn: Option<String>,
+    /// `messageIdentification` inside.
+    pub(super) message_identification: Option<String>,
+    /// Where the payload came from.
+    pub(super) payload_origin: Option<String>,
+}
+
+impl Intent {
+    /// A request that only asks.
+    pub(super) fn asking(purpose: Purpose) -> Self {
+        Self {
+            purpose,
+            step: None,
+            message: None,
+            lrn: None,
+            message_identification: None,
+            payload_origin: None,
+        }
+    }
+}
+
+/// Records that a call is about to leave (or, with `sent_at`, that it left).
+pub(super) fn record_request(
+    writer: &mut RunWriter,
+    redactor: &Redactor,
+    exchange: u32,
+    intent: &Intent,
+    call: &Call,
+    sent_at: Option<DateTime<Utc>>,
+) -> Result<Recorded, EvidenceError> {
+    let media_type = call
+        .headers
+        .iter()
+        .find(|(name, _)| name == "content-type")
+        .map(|(_, value)| value.as_str());
+    let body = call
+        .body
+        .as_ref()
+        .map(|body| writer.put_object(body, media_type, redactor))
+        .transpose()?;
+    // Only a POST changes anything at the other end: its intent must outlive
+    // this process before the first byte leaves.
+    let durability = match call.body {
+        Some(_) => Durability::Synced,
+        None => Durability::Buffered,
+    };
+    let request = Request {
+        exchange,
+        sent_at,
+        purpose: intent.purpose,
+        step: intent.step,
+        message: intent.message,
+        lrn: intent.lrn.clone(),
+        message_identification: intent.message_identification.clone(),
+        payload_origin: intent.payload_origin.clone(),
+        method: call.method.as_str().to_owned(),
+        url: redactor.url(&call.url),
+        headers: redactor.headers(&call.headers),
+        body,
+    };
+    writer.append(Event::Request(request), durability)
+}
+
+/// Records what came of a call.
+pub(super) fn record_result(
+    writer: &mut RunWriter,
+    redactor: &Redactor,
+    exchange: u32,
+    result: &Result_,
+) -> Result<Recorded, EvidenceError> {
+    let event = match result {
+        Ok(answer) => {
+            let body = if answer.body.is_empty() {
+                None
+            } else {
+                Some(writer.put_object(&answer.body, answer.header("content-type"), redactor)?)
+            };
+            Event::Response(Response {
+                exchange,
+                status: answer.status,
+                headers: redactor.headers(&answer.headers),
+                body,
+                server_date: answer.server_date,
+                elapsed_ns: answer.elapsed_ns,
+            })
+        }
+        Err(none) => Event::RequestFailed(RequestFailed {
+            exchange,
+            failure: none.failure.to_owned(),
+            detail: redactor.text(&none.detail),
+            may_have_arrived: none.may_have_arrived,
+        }),
+    };
+    writer.append(event, Durability::Buffered)
+}

@@ -1,0 +1,209 @@
+//! One run inside a batch: its journal, its state, and the one call it may
+//! have under way.
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::decide;
+use super::exchange::Intent;
+use super::report::RunView;
+use super::state::State;
+use crate::catalogue::{Programme, Scenario};
+use crate::evidence::{
+    Durability, Event, EvidenceError, Recorded, RunId, RunState, RunWriter, WaitingFor,
+};
+use crate::ncts::MovementKind;
+
+/// A run under way.
+pub(super) struct Slot {
+    /// Its programme.
+    pub(super) programme: Programme,
+    /// Its scenario.
+    pub(super) scenario: Scenario,
+    /// Attempt number.
+    pub(super) attempt: u32,
+    /// The run.
+    pub(super) run: RunId,
+    /// Its journal; none once closed.
+    pub(super) writer: Option<RunWriter>,
+    /// What has happened.
+    pub(super) state: State,
+    /// The exchange under way.
+    pub(super) under_way: Option<UnderWay>,
+    /// GETs to make next.
+    pub(super) fetches: VecDeque<Fetch>,
+    /// The movement a look-up found, whose messages are asked for next.
+    pub(super) look_up_movement: Option<String>,
+    /// Not before this instant: a back-off.
+    pub(super) not_before: Option<DateTime<Utc>>,
+    /// Calls that failed one after the other.
+    pub(super) failures: u32,
+    /// When to look for news; set on beginning to wait, cleared by a look.
+    pub(super) look_at: Option<DateTime<Utc>>,
+    /// Who must act next.
+    pub(super) waiting_for: Option<WaitingFor>,
+    /// Since when.
+    pub(super) waiting_since: Option<DateTime<Utc>>,
+    /// Set when the run cannot go on in this batch.
+    pub(super) stalled: Option<String>,
+    /// What the API last said of a refused request.
+    pub(super) last_problem: Option<String>,
+}
+
+/// A call under way for a run.
+pub(super) struct UnderWay {
+    /// Its exchange number.
+    pub(super) exchange: u32,
+    /// What it is for.
+    pub(super) task: Task,
+}
+
+/// What to do with the answer.
+#[derive(Clone, Debug)]
+pub(super) enum Task {
+    /// POST of a message.
+    Submit(Intent),
+    /// Learn the fate of a POST.
+    LookUp,
+    /// Fetch something.
+    Fetch(Fetch),
+    /// Hand a mail to the simulator's mailbox for this step.
+    Mail(u32, super::mail::Mail),
+}
+
+/// A GET to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fetch {
+    /// A movement's list of messages.
+    List(MovementKind, String),
+    /// One message.
+    Message(Box<MessageToFetch>),
+}
+
+/// A message of NCTS that is listed and not yet fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MessageToFetch {
+    /// Kind of movement.
+    pub(super) kind: MovementKind,
+    /// The movement.
+    pub(super) movement: String,
+    /// The message.
+    pub(super) message_id: String,
+    /// The API's time for it.
+    pub(super) received: DateTime<Utc>,
+}
+
+impl Slot {
+    /// A run that was just opened or taken up again.
+    pub(super) fn new(
+        programme: Programme,
+        scenario: Scenario,
+        attempt: u32,
+        writer: RunWriter,
+        events: &[Recorded],
+    ) -> Self {
+        Self {
+            programme,
+            scenario,
+            attempt,
+            run: writer.run(),
+            writer: Some(writer),
+            state: State::fold(events),
+            under_way: None,
+            fetches: VecDeque::new(),
+            look_up_movement: None,
+            not_before: None,
+            failures: 0,
+            look_at: None,
+            waiting_for: None,
+            waiting_since: None,
+            stalled: None,
+            last_problem: None,
+        }
+    }
+
+    /// Whether there may still be something to do in this batch.
+    pub(super) fn open(&self) -> bool {
+        self.writer.is_some() && self.stalled.is_none()
+    }
+
+    /// Appends an event and takes it into account.
+    pub(super) fn append(
+        &mut self,
+        event: Event,
+        durability: Durability,
+    ) -> Result<(), EvidenceError> {
+        if let Some(writer) = &mut self.writer {
+            let recorded = writer.append(event, durability)?;
+            self.state.apply(&recorded);
+        }
+        Ok(())
+    }
+
+    /// The next free exchange number.
+    pub(super) fn next_exchange(&self) -> u32 {
+        self.state.last_exchange + 1
+    }
+
+    /// How it looks from outside.
+    pub(super) fn view(&self, doing: impl Into<String>) -> RunView {
+        let steps = self.scenario.step.len() as u32;
+        let (step, _) = decide::position(&self.scenario, &self.state);
+        let expected: usize = self.scenario.step.iter().map(|step| step.expect.len()).sum();
+        let state = match &self.state.closed {
+            Some((_, closed)) => closed.state,
+            None => RunState::Waiting,
+        };
+        RunView {
+            run: self.run,
+            scenario: self.scenario.id.clone(),
+            attempt: self.attempt,
+            step: step.min(steps),
+            steps,
+            messages: (self.state.received.len() as u32, expected as u32),
+            state,
+            doing: doing.into(),
+            waiting_for: self.waiting_for.clone(),
+        }
+    }
+}
+
+/// A new LRN: the scenario's id, the time and two random characters; at most
+/// 22 letters and digits (data type of the LRN).
+pub(super) fn new_lrn(scenario: &str, now: DateTime<Utc>) -> String {
+    let id: String = scenario.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    let random = Uuid::new_v4().simple().to_string().to_uppercase();
+    format!("{}{}{}", id.to_uppercase(), now.format("%y%m%d%H%M%S"), &random[..2])
+}
+
+/// A new message identification: 32 hexadecimal digits (at most 35 are
+/// allowed, and no two messages may share one).
+pub(super) fn new_message_identification() -> String {
+    Uuid::new_v4().simple().to_string().to_uppercase()
+}
+
+/// A number from 0 to 1 that spreads back-offs.
+pub(super) fn jitter() -> f64 {
+    f64::from(Uuid::new_v4().as_bytes()[0]) / 255.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeZone;
+
+    #[test]
+    fn an_lrn_is_short_enough_and_tells_its_scenario() {
+        let now = Utc.with_ymd_and_hms(2026, 11, 21, 9, 5, 7).unwrap();
+        for scenario in ["DSGB1", "P6-DSGB-01", "guarantee-balance-1"] {
+            let lrn = new_lrn(scenario, now);
+            assert!(lrn.len() <= 22, "{lrn}");
+            assert!(lrn.bytes().all(|c| c.is_ascii_alphanumeric()), "{lrn}");
+        }
+        assert!(new_lrn("P6-DSGB-01", now).starts_with("P6DSGB01261121090507"));
+        assert_ne!(new_message_identification(), new_message_identification());
+        assert!(new_message_identification().len() <= 35);
+    }
+}

@@ -1,0 +1,236 @@
+//! What has happened in a run, folded from its journal alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use crate::evidence::{
+    Event, ObjectRef, Purpose, Received, Recorded, Request, RunClosed, Submitted,
+};
+use crate::ncts::{MessageType, MovementKind};
+
+/// A run as its journal tells it.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// When it opened.
+    pub opened: Option<DateTime<Utc>>,
+    /// Numbers of exchanges used so far.
+    pub last_exchange: u32,
+    /// Requests that left.
+    pub requests: u32,
+    /// The LRN of its declaration, from the first intent to send one.
+    pub lrn: Option<String>,
+    /// The MRN, once a message told it.
+    pub mrn: Option<String>,
+    /// Movements by kind.
+    pub movements: BTreeMap<MovementKind, String>,
+    /// Steps whose message the API took, with the time.
+    pub sent: BTreeMap<u32, (DateTime<Utc>, Submitted)>,
+    /// Steps for which the officers were asked, with the time.
+    pub asked: BTreeMap<u32, DateTime<Utc>>,
+    /// Messages of NCTS in the order fetched, with the time.
+    pub received: Vec<(DateTime<Utc>, Received)>,
+    /// Ids of all messages that need not be fetched (any more).
+    pub known_messages: BTreeSet<String>,
+    /// A POST whose fate is not settled.
+    pub pending: Option<Pending>,
+    /// POSTs of the present step that certainly were not taken.
+    pub refusals: u32,
+    /// Set once the run is over.
+    pub closed: Option<(DateTime<Utc>, RunClosed)>,
+}
+
+/// A POST of a message that is not (yet) known to have been taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pending {
+    /// The request as recorded.
+    pub request: Request,
+    /// When it was recorded.
+    pub at: DateTime<Utc>,
+    /// The body that left.
+    pub body: Option<ObjectRef>,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a POST.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fate {
+    /// No usable answer: the API may or may not have it.
+    Unknown,
+    /// The API does not have it; it may be sent again.
+    NotTaken,
+    /// The API refused it for good (HTTP status).
+    Refused(u16),
+}
+
+impl State {
+    /// Folds a whole journal.
+    pub fn fold<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> Self {
+        let mut state = Self::default();
+        for event in events {
+            state.apply(event);
+        }
+        state
+    }
+
+    /// Takes one more event into account.
+    pub fn apply(&mut self, recorded: &Recorded) {
+        let at = recorded.at;
+        match &recorded.event {
+            Event::RunOpened(_) => self.opened = Some(at),
+            // A new session is a new try.
+            Event::RunResumed(_) => self.refusals = 0,
+            Event::Request(request) => {
+                self.last_exchange = self.last_exchange.max(request.exchange);
+                self.requests += 1;
+                if request.purpose == Purpose::Submit {
+                    self.lrn = self.lrn.take().or_else(|| request.lrn.clone());
+                    self.pending = Some(Pending {
+                        request: request.clone(),
+                        at,
+                        body: request.body.clone(),
+                        // Until an answer says otherwise: the process may die
+                        // between the POST and its answer.
+                        fate: Fate::Unknown,
+                    });
+                }
+            }
+            Event::Response(response) => {
+                if let Some(pending) = self.pending_exchange(response.exchange) {
+                    pending.fate = match response.status {
+                        // Taken; `Submitted` follows, or a look-up finds it.
+                        200..=299 => Fate::Unknown,
+                        // Not looked at: the token, the budget.
+                        401 | 403 | 429 | 501 => Fate::NotTaken,
+                        // A server in trouble may have stored it first.
+                        500..=599 => Fate::Unknown,
+                        status => Fate::Refused(status),
+                    };
+                    if pending.fate == Fate::NotTaken {
+                        self.refusals += 1;
+                    }
+                }
+            }
+            Event::RequestFailed(failed) => {
+                if let Some(pending) = self.pending_exchange(failed.exchange)
+                    && !failed.may_have_arrived
+                {
+                    pending.fate = Fate::NotTaken;
+                    self.refusals += 1;
+                }
+            }
+            Event::LookedUp(looked) => {
+                if let Some(pending) = &mut self.pending
+                    && pending.request.step == Some(looked.step)
+                    && !looked.found
+                {
+                    pending.fate = Fate::NotTaken;
+                    self.refusals += 1;
+                }
+            }
+            Event::Submitted(submitted) => {
+                self.pending = None;
+                self.refusals = 0;
+                self.movements.insert(submitted.movement, submitted.movement_id.clone());
+                self.known_messages.insert(submitted.message_id.clone());
+                self.sent.insert(submitted.step, (at, submitted.clone()));
+            }
+            Event::Received(received) => {
+                if self.mrn.is_none() {
+                    self.mrn = received.mrn.clone();
+                }
+                self.known_messages.insert(received.message_id.clone());
+                self.received.push((at, received.clone()));
+            }
+            Event::OfficerAsked(asked) => {
+                self.asked.insert(asked.step, at);
+            }
+            Event::RunClosed(closed) => self.closed = Some((at, closed.clone())),
+        }
+    }
+
+    fn pending_exchange(&mut self, exchange: u32) -> Option<&mut Pending> {
+        self.pending.as_mut().filter(|pending| pending.request.exchange == exchange)
+    }
+
+    /// When the declaration (IE015) went, for deadlines that count from it.
+    pub fn declared_at(&self) -> Option<DateTime<Utc>> {
+        self.sent
+            .values()
+            .find(|(_, submitted)| submitted.message == MessageType::Ie015)
+            .map(|(at, _)| *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{LookedUp, Response};
+    use chrono::TimeZone;
+
+    fn line(seq: u64, event: Event) -> Recorded {
+        let at = Utc.timestamp_opt(1_800_000_000 + seq as i64, 0).unwrap();
+        Recorded { seq, at, mono_ns: seq, event }
+    }
+
+    fn post() -> Event {
+        Event::Request(Request {
+            exchange: 1,
+            sent_at: None,
+            purpose: Purpose::Submit,
+            step: Some(1),
+            message: Some(MessageType::Ie015),
+            lrn: Some("LRN1".into()),
+            message_identification: None,
+            payload_origin: None,
+            method: "POST".into(),
+            url: "http://127.0.0.1".into(),
+            headers: vec![],
+            body: None,
+        })
+    }
+
+    fn answer(status: u16) -> Event {
+        Event::Response(Response {
+            exchange: 1,
+            status,
+            headers: vec![],
+            body: None,
+            server_date: None,
+            elapsed_ns: 0,
+        })
+    }
+
+    #[test]
+    fn the_fate_of_a_post_decides_whether_it_may_be_sent_again() {
+        let fate = |events: &[Event]| {
+            let lines: Vec<_> =
+                events.iter().cloned().enumerate().map(|(i, e)| line(i as u64, e)).collect();
+            State::fold(&lines).pending.map(|pending| pending.fate)
+        };
+        assert_eq!(fate(&[post()]), Some(Fate::Unknown), "killed before the answer");
+        for (status, expected) in [
+            (202, Fate::Unknown),
+            (401, Fate::NotTaken),
+            (429, Fate::NotTaken),
+            (400, Fate::Refused(400)),
+            (409, Fate::Refused(409)),
+            (500, Fate::Unknown),
+            (503, Fate::Unknown),
+        ] {
+            assert_eq!(fate(&[post(), answer(status)]), Some(expected), "{status}");
+        }
+        let looked = |found| Event::LookedUp(LookedUp { exchange: 2, step: 1, found });
+        assert_eq!(fate(&[post(), looked(false)]), Some(Fate::NotTaken));
+        assert_eq!(fate(&[post(), looked(true)]), Some(Fate::Unknown));
+    }
+
+    #[test]
+    fn the_lrn_of_the_first_intent_stays() {
+        let state = State::fold(&[line(0, post()), line(1, answer(429)), line(2, post())]);
+        assert_eq!(state.lrn.as_deref(), Some("LRN1"));
+        assert_eq!(state.requests, 2);
+        assert_eq!(state.refusals, 1);
+    }
+}
