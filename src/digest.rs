@@ -1,4 +1,4 @@
-//! SHA-256 digests and the canonical JSON they are taken over (RFC 8785).
+//! SHA-256 digests.
 //! Pure functions; any floor may call them.
 
 use std::fmt;
@@ -21,6 +21,11 @@ impl Digest {
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The digest with these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     /// The digest's bytes.

@@ -29,3 +29,6 @@ pub mod verify;
 
 pub use event::*;
 pub use record::*;
+pub use redact::Redactor;
+pub use store::{Durability, EvidenceError, RunWriter, Store, StoreWriter};
+pub use verify::{Problem, SealReport, VerifyReport, verify};

@@ -3,8 +3,10 @@
 
 use chrono::{DateTime, Utc};
 
+use std::collections::BTreeMap;
+
 use super::event::{
-    Driver, Event, Failure, FunctionalError, ObjectRef, RunId, RunState, SoftwareId,
+    Driver, Event, Failure, FunctionalError, ObjectRef, Purpose, RunId, RunState, SoftwareId,
 };
 use crate::ncts::{Direction, MessageType, MovementKind};
 use crate::project::Environment;
@@ -108,7 +110,165 @@ pub struct MessageRecord {
     pub body: ObjectRef,
 }
 
+/// Why events make no run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FoldError {
+    /// The first event does not open a run.
+    #[error("the first line does not open a run")]
+    NotOpened,
+    /// A message names an exchange that is not recorded.
+    #[error("line {line} names exchange {exchange}, which is not recorded")]
+    UnknownExchange {
+        /// Line number, from 1.
+        line: u64,
+        /// The exchange.
+        exchange: u32,
+    },
+}
+
+/// What is known of an exchange while folding.
+struct Exchange {
+    asked_at: DateTime<Utc>,
+    status: u16,
+    server_time: Option<DateTime<Utc>>,
+}
+
+/// `Date` headers have whole seconds: smaller differences say nothing.
+const DATE_RESOLUTION_MS: i64 = 1_000;
+
 impl RunRecord {
+    /// What a journal's events amount to.
+    ///
+    /// # Errors
+    /// When they make no run.
+    pub fn fold(events: &[Recorded]) -> Result<Self, FoldError> {
+        let (first, rest) = events.split_first().ok_or(FoldError::NotOpened)?;
+        let Event::RunOpened(opened) = &first.event else { return Err(FoldError::NotOpened) };
+        let mut record = Self {
+            run: opened.run,
+            programme: opened.programme.clone(),
+            scenario: opened.scenario.clone(),
+            attempt: opened.attempt,
+            environment: opened.environment,
+            simulated: opened.simulated,
+            driver: opened.driver,
+            software: opened.software.clone(),
+            tool: opened.tool.clone(),
+            operator: opened.operator.clone(),
+            base_url: opened.base_url.clone(),
+            api_version: opened.api_version.clone(),
+            state: RunState::Waiting,
+            opened: first.at,
+            last_event: first.at,
+            closed: None,
+            requests: 0,
+            lrn: None,
+            mrn: None,
+            messages: Vec::new(),
+            failure: None,
+            max_skew_ms: None,
+        };
+        let mut exchanges = BTreeMap::new();
+        // The POST of each step: a look-up may find its message later.
+        let mut posts: BTreeMap<u32, DateTime<Utc>> = BTreeMap::new();
+        for line in rest {
+            record.last_event = line.at;
+            record.apply(line, &mut exchanges, &mut posts)?;
+        }
+        Ok(record)
+    }
+
+    fn apply(
+        &mut self,
+        line: &Recorded,
+        exchanges: &mut BTreeMap<u32, Exchange>,
+        posts: &mut BTreeMap<u32, DateTime<Utc>>,
+    ) -> Result<(), FoldError> {
+        match &line.event {
+            Event::Request(request) => {
+                self.requests += 1;
+                let asked_at = request.sent_at.unwrap_or(line.at);
+                if let (Purpose::Submit, Some(step)) = (request.purpose, request.step) {
+                    posts.insert(step, asked_at);
+                    self.lrn = self.lrn.take().or_else(|| request.lrn.clone());
+                }
+                exchanges
+                    .insert(request.exchange, Exchange { asked_at, status: 0, server_time: None });
+            }
+            Event::Response(response) => {
+                if let Some(exchange) = exchanges.get_mut(&response.exchange) {
+                    exchange.status = response.status;
+                    exchange.server_time = response.server_date;
+                }
+                if let Some(date) = response.server_date {
+                    self.note_skew((line.at - date).num_milliseconds());
+                }
+            }
+            Event::Submitted(submitted) => {
+                let known = known(exchanges, submitted.exchange, line)?;
+                self.messages.push(MessageRecord {
+                    message: submitted.message,
+                    direction: Direction::Sent,
+                    step: Some(submitted.step),
+                    at: posts.get(&submitted.step).copied().unwrap_or(known.asked_at),
+                    server_time: known.server_time,
+                    received: submitted.received,
+                    status: known.status,
+                    exchange: submitted.exchange,
+                    movement: submitted.movement,
+                    movement_id: submitted.movement_id.clone(),
+                    message_id: submitted.message_id.clone(),
+                    mrn: submitted.mrn.clone(),
+                    lrn: submitted.lrn.clone(),
+                    errors: Vec::new(),
+                    body: submitted.body.clone(),
+                });
+            }
+            Event::Received(received) => {
+                let known = known(exchanges, received.exchange, line)?;
+                if self.mrn.is_none() {
+                    self.mrn = received.mrn.clone();
+                }
+                self.messages.push(MessageRecord {
+                    message: received.message,
+                    direction: Direction::Received,
+                    step: None,
+                    at: known.asked_at,
+                    server_time: known.server_time,
+                    received: received.received,
+                    status: known.status,
+                    exchange: received.exchange,
+                    movement: received.movement,
+                    movement_id: received.movement_id.clone(),
+                    message_id: received.message_id.clone(),
+                    mrn: received.mrn.clone(),
+                    lrn: received.lrn.clone(),
+                    errors: received.errors.clone(),
+                    body: received.body.clone(),
+                });
+            }
+            Event::RunClosed(closed) => {
+                self.state = closed.state;
+                self.failure = closed.failure.clone();
+                self.closed = Some(line.at);
+            }
+            Event::RunOpened(_)
+            | Event::RunResumed(_)
+            | Event::RequestFailed(_)
+            | Event::LookedUp(_)
+            | Event::OfficerAsked(_) => {}
+        }
+        Ok(())
+    }
+
+    fn note_skew(&mut self, ms: i64) {
+        // The answer was dated before it reached us: a second more or less.
+        let ms = if ms.abs() <= DATE_RESOLUTION_MS { 0 } else { ms };
+        if self.max_skew_ms.is_none_or(|largest| ms.abs() > largest.abs()) {
+            self.max_skew_ms = Some(ms);
+        }
+    }
+
     /// The oldest defensible time of the run's first submission: the earliest
     /// of our clock, the server's `Date` and the API's own time. None before
     /// anything was submitted.
@@ -122,8 +282,16 @@ impl RunRecord {
             .min()
     }
 
-    /// The first message of this type in this direction of time.
+    /// The first message of this type, in this direction of time.
     pub fn message(&self, message: MessageType) -> Option<&MessageRecord> {
         self.messages.iter().find(|record| record.message == message)
     }
+}
+
+fn known<'a>(
+    exchanges: &'a BTreeMap<u32, Exchange>,
+    exchange: u32,
+    line: &Recorded,
+) -> Result<&'a Exchange, FoldError> {
+    exchanges.get(&exchange).ok_or(FoldError::UnknownExchange { line: line.seq + 1, exchange })
 }
