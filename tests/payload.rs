@@ -1,6 +1,8 @@
 //! Payloads: every message of every scenario is valid against HMRC's schemas,
 //! whatever its source, and precedence is what the documentation says.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -414,6 +416,54 @@ fn steps_that_send_nothing_or_are_not_there_are_said_to_be_so() {
     let values = Stamp { mrn: None, ..values() };
     let error = payloads.prepare(programme, scenario, 2, &values).unwrap_err().to_string();
     assert!(error.contains("does not have yet"), "{error}");
+}
+
+#[test]
+fn a_word_in_a_packs_file_name_says_which_of_several_steps_is_meant() {
+    let house = House::new();
+    let remarks = |marker: &str| {
+        format!(
+            "<n:CC044C xmlns:n=\"http://ncts.dgtaxud.ec\"><messageSender>{marker}</messageSender>\
+             <messageIdentification/><TransitOperation><MRN/></TransitOperation></n:CC044C>"
+        )
+    };
+    zip(
+        &house.path("p.zip"),
+        &[
+            ("x/asgb1_ie044_invalid_xml_example.xml", &remarks("bad")),
+            ("x/asgb1_ie044_valid_xml_example.xml", &remarks("good")),
+            ("x/asgb1_ie007_normal_xml_example.xml", "meant for another step"),
+        ],
+    );
+    let payloads = house.open(None, &["p.zip"]).unwrap();
+    let programme = house.catalogue.programme("ncts5-final").unwrap();
+    let mut scenario = house.catalogue.scenario("ncts5-final", "ASGB1").unwrap().clone();
+    let good = payloads.prepare(programme, &scenario, 3, &values()).unwrap();
+    assert!(good.xml.contains("<messageSender>good<"), "{}", good.xml);
+    let arrival = payloads.prepare(programme, &scenario, 2, &values()).unwrap();
+    assert!(arrival.origin.starts_with("built-in "), "{}", arrival.origin);
+
+    scenario.step[2].mutation = Some("state of seals left out".into());
+    let bad = payloads.prepare(programme, &scenario, 3, &values()).unwrap();
+    assert!(bad.xml.contains("<messageSender>bad<"), "{}", bad.xml);
+    // The templates would send the message as if nothing departed from it.
+    let error = payloads.built_in(programme, &scenario, 3, &values()).unwrap_err().to_string();
+    assert!(error.contains("departs from its test data (state of seals left out)"), "{error}");
+}
+
+#[test]
+fn test_data_the_template_has_no_place_for_is_not_lost() {
+    let mut files: Vec<(String, String)> = Catalogue::embedded().collect();
+    for (path, text) in &mut files {
+        if path == "shared/data.toml" {
+            *text = text.replace("referenceNumberUCR", "referenceNumberUcr");
+        }
+    }
+    let catalogue = Catalogue::load(files).unwrap();
+    let payloads = payloads(&catalogue, Sources::default());
+    let (programme, scenario) = catalogue.find_scenario("DSGB1")[0];
+    let error = payloads.prepare(programme, scenario, 1, &values()).unwrap_err().to_string();
+    assert!(error.contains("no place for `CC015C/Consignment/referenceNumberUcr`"), "{error}");
 }
 
 /// Files of HMRC's packs that are not valid against any schema version, and

@@ -12,6 +12,10 @@ use crate::ncts::{Direction, MessageType};
 /// the name as written.
 pub(super) type Columns = BTreeMap<(MessageType, String), (String, DataSet)>;
 
+/// Columns as their files are laid over each other: the name as first written,
+/// and the table.
+type Laid<'a> = BTreeMap<&'a (MessageType, String), (&'a str, Map<String, Value>)>;
+
 /// How deep parts may use parts, and files extend files.
 const DEPTH_LIMIT: usize = 20;
 
@@ -133,7 +137,7 @@ pub(super) fn assemble(
 
     // From the base upwards, so that later files lie over earlier ones.
     let mut parts: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    let mut columns: BTreeMap<&(MessageType, String), (&str, Map<String, Value>)> = BTreeMap::new();
+    let mut columns: Laid<'_> = BTreeMap::new();
     for file in chain.iter().rev() {
         for (name, part) in &file.parts {
             lay_over(parts.entry(name).or_default(), part);

@@ -21,6 +21,7 @@
 //! may call it.
 
 mod check;
+mod check_scenarios;
 mod data;
 pub mod load;
 pub mod model;

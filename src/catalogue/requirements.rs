@@ -1,7 +1,7 @@
 //! The decision matrix: which slots of a checklist a house must fill, and with
 //! which scenario.
 
-use super::check::side_of;
+use super::check_scenarios::side_of;
 use super::{
     Catalogue, Cells, Combination, Flow, Procedure, Programme, Requirement, RequirementKind, Side,
 };

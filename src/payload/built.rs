@@ -119,6 +119,9 @@ fn unplaced(data: &Value, node: Node<'_, '_>) -> Option<String> {
         }),
         Value::String(text) if text == OF_THE_RUN => None,
         Value::String(text) => (node.text().unwrap_or_default() != text).then(String::new),
-        other => (node.text().unwrap_or_default() != other.to_string()).then(String::new),
+        other => {
+            let text = other.to_string();
+            (node.text().unwrap_or_default() != text).then(String::new)
+        }
     }
 }

@@ -95,6 +95,10 @@ fn read(path: &Path) -> Result<String, PayloadError> {
     let unreadable = |source| PayloadError::Read { path: path.to_owned(), source };
     let origin = format!("file {}", path.display());
     let mut bytes = Vec::new();
+    // A pipe or device would block or never end.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unreadable(std::io::Error::other("it is not a file")));
+    }
     let file = File::open(path).map_err(unreadable)?;
     file.take(MESSAGE_LIMIT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MESSAGE_LIMIT {
