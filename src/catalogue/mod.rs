@@ -7,18 +7,28 @@
 //! scenarios/<programme>/programme.toml   dates, hours, mailbox, API, timers, requirements
 //! scenarios/<programme>/data.toml        test data by the data spreadsheet's column names
 //! scenarios/<programme>/forms/*.toml     how to recognise a form and where each answer goes
-//! scenarios/<family>/<anything>.toml     scenarios, each naming the programmes it is valid in
+//! scenarios/<folder>/common.toml         what programmes that extend the folder share
+//! scenarios/<folder>/data.toml           test data that other data files extend
+//! scenarios/<folder>/<anything>.toml     scenarios; the file names the programmes they are valid in
 //! ```
 //!
 //! - [`model`]: the types, which mirror the files.
 //! - [`load`]: reading and checking them; every problem is reported at once.
+//! - [`problem`]: what is wrong with them, with its place.
 //! - [`requirements`]: the decision matrix: which scenarios a house must run.
 //!
 //! Floor 2: it uses [`crate::ncts`] and [`crate::calendar`]. Floors 3 and up
 //! may call it.
 
+mod check;
+mod check_scenarios;
+mod data;
 pub mod load;
 pub mod model;
+pub mod problem;
 pub mod requirements;
 
+pub use load::Catalogue;
 pub use model::*;
+pub use problem::{CatalogueError, Problem};
+pub use requirements::{Applicable, Capabilities, RequirementError, applicable};

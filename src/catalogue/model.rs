@@ -165,6 +165,9 @@ pub struct Programme {
     pub timers: Timers,
     /// Slots of the checklist, mandatory ones first, in the form's order.
     pub requirement: Vec<Requirement>,
+    /// Scenarios that recommended slots name before they are in the catalogue.
+    #[serde(default)]
+    pub pending: Vec<String>,
     /// Other published dates that have consequences.
     #[serde(default)]
     pub date: Vec<DatedFact>,

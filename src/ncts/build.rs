@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use chrono::{DateTime, Duration, Utc};
-use minijinja::value::Serde;
+use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use roxmltree::Node;
 use serde::Serialize;
@@ -21,8 +21,12 @@ pub const DATE_TIME: &str = "%Y-%m-%dT%H:%M:%S";
 pub const DATE: &str = "%Y-%m-%d";
 
 /// Days from the declaration to its limit date and to the estimated arrival at
-/// the office of transit (data spreadsheet, IE015).
+/// the office of transit (data spreadsheets, sheet IE015).
 const LIMIT_DAYS: i64 = 14;
+
+/// Days from the presentation of pre-lodged goods to its limit date (data
+/// spreadsheets, sheet IE170).
+const PRESENTATION_LIMIT_DAYS: i64 = 1;
 
 /// What makes a payload unusable.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +58,9 @@ pub enum BuildError {
         /// What the file holds.
         found: MessageType,
     },
+    /// The message names the movement by its MRN, and the run has none yet.
+    #[error("an {0} carries the MRN, which this run does not have yet: it comes with the IE028")]
+    NoMrn(MessageType),
     /// An element that must carry a run's own value is missing.
     #[error("it has no element `{0}`, which must carry this run's value")]
     Missing(&'static str),
@@ -81,14 +88,18 @@ impl Stamp {
     fn values(&self) -> BTreeMap<&'static str, String> {
         let now = self.now.format(DATE_TIME).to_string();
         let today = self.now.format(DATE).to_string();
-        let later = self.now + Duration::days(LIMIT_DAYS);
+        let arrival = self.now + Duration::days(LIMIT_DAYS);
+        let limit = match self.message {
+            MessageType::Ie170 => self.now + Duration::days(PRESENTATION_LIMIT_DAYS),
+            _ => arrival,
+        };
         BTreeMap::from([
             ("preparationDateAndTime", now.clone()),
             ("arrivalNotificationDateAndTime", now.clone()),
             ("requestDateAndTime", now),
             ("unloadingDate", today),
-            ("limitDate", later.format(DATE).to_string()),
-            ("arrivalDateAndTimeEstimated", later.format(DATE_TIME).to_string()),
+            ("limitDate", limit.format(DATE).to_string()),
+            ("arrivalDateAndTimeEstimated", arrival.format(DATE_TIME).to_string()),
             ("messageIdentification", self.message_identification.clone()),
         ])
     }
@@ -142,6 +153,7 @@ impl Templates {
                 minijinja::escape_formatter(out, state, value)
             }
         });
+        environment.add_filter("many", many);
         for (name, source) in sources {
             environment
                 .add_template_owned(name.clone(), source)
@@ -164,6 +176,16 @@ impl Templates {
             .get_template(name)
             .and_then(|template| template.render(Serde(context)))
             .map_err(|error| template_error(name, &error))
+    }
+}
+
+/// A group of test data as a list: a group given once may stand alone, and one
+/// that is not given is none.
+fn many(value: &Value) -> Vec<Value> {
+    match value.kind() {
+        ValueKind::Undefined | ValueKind::None => Vec::new(),
+        ValueKind::Seq => value.try_iter().map(Iterator::collect).unwrap_or_default(),
+        _ => vec![value.clone()],
     }
 }
 
@@ -266,7 +288,9 @@ pub fn stamp(xml: &str, stamp: &Stamp) -> Result<String, BuildError> {
     if let Some(node) = lrn {
         set(node, &stamp.lrn);
     }
-    if let (Some(node), Some(value)) = (mrn, &stamp.mrn) {
+    if let Some(node) = mrn {
+        // A file's own MRN is that of another movement: never send it.
+        let value = stamp.mrn.as_deref().ok_or(BuildError::NoMrn(stamp.message))?;
         set(node, value);
     }
 
@@ -325,7 +349,7 @@ mod tests {
             PACK.replace("{{preparationDateAndTime}}", "2026-11-21T09:30:00")
                 .replace("{{messageIdentification}}", "M1")
                 .replace("<LRN/>", "<LRN>L&lt;1</LRN>")
-                .replace("{{limitDate}}", "2026-12-05")
+                .replace("{{limitDate}}", "2026-11-22")
         );
     }
 
@@ -342,6 +366,24 @@ mod tests {
             stamp(xml, &example()),
             Err(BuildError::OtherMessage { found: MessageType::Ie015, .. })
         ));
+    }
+
+    #[test]
+    fn the_limit_date_is_that_of_the_message() {
+        let xml = "<n:CC015C xmlns:n='http://ncts.dgtaxud.ec'><messageIdentification/>\
+            <TransitOperation><LRN/><limitDate/></TransitOperation></n:CC015C>";
+        let stamped = stamp(xml, &Stamp { message: MessageType::Ie015, ..example() }).unwrap();
+        assert!(stamped.contains("<limitDate>2026-12-05</limitDate>"), "{stamped}");
+    }
+
+    #[test]
+    fn another_movements_mrn_is_never_sent() {
+        let xml = "<n:CC007C xmlns:n='http://ncts.dgtaxud.ec'><messageIdentification/>\
+            <TransitOperation><MRN>23XI000081V5OPHUJ1</MRN></TransitOperation></n:CC007C>";
+        let mut values = Stamp { message: MessageType::Ie007, ..example() };
+        assert!(matches!(stamp(xml, &values), Err(BuildError::NoMrn(MessageType::Ie007))));
+        values.mrn = Some("26XI0000812345JJ1".into());
+        assert!(stamp(xml, &values).unwrap().contains("<MRN>26XI0000812345JJ1</MRN>"));
     }
 
     #[test]

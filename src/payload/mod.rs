@@ -1,11 +1,20 @@
 //! Where a step's message comes from: the house's own file, HMRC's test pack,
 //! or the built-in template; always stamped with the run's own values.
 //!
-//! - [`pack`]: HMRC's test-pack zips, whatever their folders are called.
 //! - [`source`]: the order of precedence, and the stamped result.
+//! - [`house`]: the house's own files.
+//! - [`pack`]: HMRC's test-pack zips, whatever their folders are called.
+//! - [`built`]: the built-in templates and the catalogue's test data.
+//! - [`error`]: what can go wrong, with the file it is in.
 //!
 //! Floor 3: it uses [`crate::ncts`] and [`crate::catalogue`]. The engine and
 //! the command line call it.
 
+mod built;
+pub mod error;
+mod house;
 pub mod pack;
 pub mod source;
+
+pub use error::PayloadError;
+pub use source::{Payload, Payloads, Sources};

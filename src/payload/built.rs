@@ -1,0 +1,127 @@
+//! The built-in messages: `templates/messages/` rendered with the catalogue's
+//! test data.
+
+use include_dir::{Dir, include_dir};
+use roxmltree::Node;
+use serde_json::{Value, json};
+
+use crate::catalogue::{Catalogue, DataSet, Programme, Step};
+use crate::ncts::MessageType;
+use crate::ncts::build::{BuildError, Stamp, Templates};
+use crate::ncts::read;
+
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/messages");
+
+/// In test data: a value that belongs to the run and is set when the message
+/// is stamped.
+const OF_THE_RUN: &str = "(run)";
+
+/// The embedded templates.
+pub(super) fn templates() -> Result<Templates, BuildError> {
+    Templates::new(TEMPLATES.files().filter_map(|file| {
+        let name = file.path().to_str()?;
+        Some((name.to_owned(), file.contents_utf8()?.to_owned()))
+    }))
+}
+
+/// Why there is no built-in message, in words.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The catalogue or the templates do not have it.
+    Lacking(String),
+    /// The template is wrong.
+    Build(String, BuildError),
+}
+
+/// Renders the message of a step; not stamped yet. Returns it with its origin.
+pub(super) fn render(
+    templates: &Templates,
+    catalogue: &Catalogue,
+    programme: &Programme,
+    step: &Step,
+    stamp: &Stamp,
+) -> Result<(String, String), Failure> {
+    let message = stamp.message;
+    if let Some(mutation) = &step.mutation {
+        return Err(Failure::Lacking(format!(
+            "it departs from its test data ({mutation}), which the templates cannot do"
+        )));
+    }
+    let [column] = step.data.as_slice() else {
+        return Err(Failure::Lacking("it does not name exactly one column of test data".into()));
+    };
+    let data = catalogue.data(&programme.id, message, column).ok_or_else(|| {
+        Failure::Lacking(format!(
+            "programme `{}` has no test data `{column}` for {message}",
+            programme.id
+        ))
+    })?;
+    let template = format!("{message}.xml");
+    if !templates.has(&template) {
+        return Err(Failure::Lacking(format!("there is no template for {message}")));
+    }
+    let origin = format!("built-in templates/messages/{template}, data \"{column}\"");
+    let context = json!({
+        "phase_id": programme.api.phase_id,
+        "data": data,
+        "run": {
+            "lrn": stamp.lrn,
+            "mrn": stamp.mrn.as_deref().unwrap_or_default(),
+            "message_identification": stamp.message_identification,
+        },
+    });
+    let rendered = templates
+        .render(&template, context)
+        .map_err(|error| Failure::Build(origin.clone(), error))?;
+    let mut xml = String::with_capacity(rendered.len());
+    for line in rendered.lines().filter(|line| !line.trim().is_empty()) {
+        xml.push_str(line);
+        xml.push('\n');
+    }
+    complete(&xml, message, data).map_err(|problem| match problem {
+        Incomplete::Xml(error) => {
+            Failure::Build(origin.clone(), BuildError::Read(read::ReadError::Xml(error)))
+        }
+        Incomplete::Unplaced(path) => Failure::Lacking(format!(
+            "template `{template}` has no place for `{path}` of test data `{column}`"
+        )),
+    })?;
+    Ok((xml, origin))
+}
+
+#[derive(Debug)]
+enum Incomplete {
+    Xml(roxmltree::Error),
+    Unplaced(String),
+}
+
+/// Checks that every value of the data stands in the message: a template
+/// leaves out what it does not know, and test data must not get lost that way.
+fn complete(xml: &str, message: MessageType, data: &DataSet) -> Result<(), Incomplete> {
+    let document = read::parse(xml).map_err(Incomplete::Xml)?;
+    match unplaced(data, document.root_element()) {
+        Some(path) => Err(Incomplete::Unplaced(format!("{}{path}", message.root()))),
+        None => Ok(()),
+    }
+}
+
+fn unplaced(data: &Value, node: Node<'_, '_>) -> Option<String> {
+    match data {
+        Value::Object(table) => table.iter().find_map(|(name, value)| {
+            let nodes: Vec<Node<'_, '_>> = read::children(node, name).collect();
+            let single = std::slice::from_ref(value);
+            let items = value.as_array().map_or(single, Vec::as_slice);
+            if nodes.len() != items.len() {
+                return Some(format!("/{name}"));
+            }
+            let below = items.iter().zip(nodes).find_map(|(item, node)| unplaced(item, node))?;
+            Some(format!("/{name}{below}"))
+        }),
+        Value::String(text) if text == OF_THE_RUN => None,
+        Value::String(text) => (node.text().unwrap_or_default() != text).then(String::new),
+        other => {
+            let text = other.to_string();
+            (node.text().unwrap_or_default() != text).then(String::new)
+        }
+    }
+}

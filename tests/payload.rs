@@ -1,0 +1,517 @@
+//! Payloads: every message of every scenario is valid against HMRC's schemas,
+//! whatever its source, and precedence is what the documentation says.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use chrono::{TimeZone, Utc};
+use ctc_ready::catalogue::{Catalogue, Programme, Scenario};
+use ctc_ready::ncts::MessageType;
+use ctc_ready::ncts::build::Stamp;
+use ctc_ready::ncts::read::Message;
+use ctc_ready::payload::{Payload, PayloadError, Payloads, Sources};
+
+const MRN: &str = "26GB000246ABC123J8";
+
+fn values() -> Stamp {
+    Stamp {
+        message: MessageType::Ie015,
+        lrn: "READY-LRN-1".into(),
+        mrn: Some(MRN.into()),
+        message_identification: "READY-MSG-1".into(),
+        message_sender: None,
+        now: Utc.with_ymd_and_hms(2026, 11, 21, 9, 30, 0).unwrap(),
+    }
+}
+
+fn reference() -> Option<PathBuf> {
+    let path = std::env::var_os("CTC_READY_REFERENCE").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"),
+        PathBuf::from,
+    );
+    if path.is_dir() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: no reference folder at {}", path.display());
+    None
+}
+
+fn catalogue() -> Catalogue {
+    Catalogue::built_in().unwrap()
+}
+
+fn payloads(catalogue: &Catalogue, sources: Sources) -> Payloads {
+    Payloads::new(sources, catalogue).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Every step that sends, of every scenario of every programme.
+fn sending(catalogue: &Catalogue) -> Vec<(&Programme, &Scenario, u32, MessageType)> {
+    let mut out = Vec::new();
+    for programme in catalogue.programmes() {
+        for scenario in catalogue.scenarios(&programme.id) {
+            for (index, step) in scenario.step.iter().enumerate() {
+                if let Some(message) = step.send {
+                    out.push((programme, scenario, u32::try_from(index).unwrap() + 1, message));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// What `xmllint` says against the schemas of a version; none when it or the
+/// schemas are not there. Files valid: empty.
+fn xmllint(
+    reference: &Path,
+    messages: &[(String, MessageType, String)],
+    version: &str,
+) -> Option<BTreeMap<String, String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut out = BTreeMap::new();
+    for wanted in MessageType::ALL {
+        let mut files = BTreeMap::new();
+        for (index, (name, message, xml)) in messages.iter().enumerate() {
+            if message == wanted {
+                let path = folder.path().join(format!("{index}.xml"));
+                std::fs::write(&path, xml).unwrap();
+                files.insert(path, name);
+            }
+        }
+        if files.is_empty() {
+            continue;
+        }
+        let schema = format!("xsd/{version}/{}.xsd", wanted.root().to_lowercase());
+        let run = Command::new("xmllint")
+            .args(["--noout", "--nonet", "--schema"])
+            .arg(reference.join(schema))
+            .args(files.keys())
+            .output();
+        let Ok(run) = run else {
+            eprintln!("SKIPPED: xmllint is not installed");
+            return None;
+        };
+        let said = String::from_utf8_lossy(&run.stderr).into_owned();
+        for (path, name) in files {
+            let path = path.display().to_string();
+            if !said.contains(&format!("{path} validates")) {
+                let about: Vec<&str> = said.lines().filter(|line| line.contains(&path)).collect();
+                out.insert(name.clone(), format!("{}\n{said:.300}", about.join("\n")));
+            }
+        }
+    }
+    Some(out)
+}
+
+#[test]
+fn every_built_in_message_carries_the_runs_values_and_says_where_it_came_from() {
+    let catalogue = catalogue();
+    let payloads = payloads(&catalogue, Sources::default());
+    let sending = sending(&catalogue);
+    assert_eq!(sending.len(), 2 * (4 + 8 + 10) + 2);
+    for (programme, scenario, step, message) in sending {
+        let payload =
+            payloads.prepare(programme, scenario, step, &values()).unwrap_or_else(|error| {
+                panic!("{} {} step {step}: {error}", programme.id, scenario.id)
+            });
+        let read = Message::parse(&payload.xml).unwrap();
+        assert_eq!(read.message_type(), message);
+        assert_eq!(read.text("messageIdentification"), Some("READY-MSG-1"));
+        assert_eq!(read.text("messageType"), Some(message.root()));
+        assert_eq!(read.root().attribute("PhaseID"), Some(programme.api.phase_id.as_str()));
+        assert!(read.lrn() == Some("READY-LRN-1") || read.mrn() == Some(MRN), "{}", payload.xml);
+        assert!(!payload.xml.contains("(run)"), "{}", payload.xml);
+        let column = &scenario.step[step as usize - 1].data[0];
+        assert_eq!(
+            payload.origin,
+            format!("built-in templates/messages/{message}.xml, data \"{column}\"")
+        );
+        assert_eq!(payload.notes, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn every_built_in_message_is_valid_against_the_schemas_of_its_version() {
+    let Some(reference) = reference() else { return };
+    let catalogue = catalogue();
+    let payloads = payloads(&catalogue, Sources::default());
+    let mut by_version: BTreeMap<&str, Vec<(String, MessageType, String)>> = BTreeMap::new();
+    for (programme, scenario, step, message) in sending(&catalogue) {
+        let payload = payloads.prepare(programme, scenario, step, &values()).unwrap();
+        let name = format!("{} {} step {step}", programme.id, scenario.id);
+        by_version.entry(&programme.api.xsd).or_default().push((name, message, payload.xml));
+    }
+    // Test data that no scenario sends yet must be as good.
+    for programme in catalogue.programmes() {
+        let columns: Vec<_> = catalogue.columns(&programme.id).collect();
+        for (message, column, _) in columns {
+            let mut scenario = catalogue.scenarios(&programme.id)[0].clone();
+            scenario.step.truncate(1);
+            scenario.step[0].send = Some(message);
+            scenario.step[0].data = vec![column.to_owned()];
+            let payload = payloads.prepare(programme, &scenario, 1, &values()).unwrap();
+            let name = format!("{} {message} {column}", programme.id);
+            by_version.entry(&programme.api.xsd).or_default().push((name, message, payload.xml));
+        }
+    }
+    assert_eq!(by_version.keys().copied().collect::<Vec<_>>(), ["2.0", "2.1", "3.0"]);
+    for (version, messages) in by_version {
+        let Some(invalid) = xmllint(&reference, &messages, version) else { return };
+        assert!(invalid.is_empty(), "version {version}: {invalid:#?}");
+    }
+}
+
+#[test]
+fn the_schemas_would_notice() {
+    let Some(reference) = reference() else { return };
+    let catalogue = catalogue();
+    let payloads = payloads(&catalogue, Sources::default());
+    let programme = catalogue.programme("ncts5-final").unwrap();
+    let scenario = catalogue.scenario("ncts5-final", "ASGB1").unwrap();
+    let arrival = payloads.prepare(programme, scenario, 2, &values()).unwrap().xml;
+    assert!(arrival.contains("<incidentFlag>0</incidentFlag>"));
+    let messages = [("IE007 of NCTS5".to_owned(), MessageType::Ie007, arrival)];
+    let Some(invalid) = xmllint(&reference, &messages, "3.0") else { return };
+    assert_eq!(invalid.len(), 1, "NCTS6 has no incident flag");
+}
+
+#[test]
+fn transition_leaves_out_what_it_forbids_and_final_has_its_own_guarantees() {
+    let catalogue = catalogue();
+    let payloads = payloads(&catalogue, Sources::default());
+    let message = |programme: &str, id: &str| {
+        let programme = catalogue.programme(programme).unwrap();
+        let scenario = catalogue.scenario(&programme.id, id).unwrap();
+        payloads.prepare(programme, scenario, 1, &values()).unwrap().xml
+    };
+    for (id, transition, last) in [
+        ("DSGB1", "23GB0000010000058", "24GB0000010000031"),
+        ("DNXI1", "23XI00000100000D0", "24XI0000010000031"),
+    ] {
+        let xml = message("ncts5-transition", id);
+        assert!(xml.contains(&format!("<GRN>{transition}</GRN>")), "{xml}");
+        assert!(!xml.contains("PlaceOfLoading") && !xml.contains("countryOfDispatch"), "{xml}");
+        let xml = message("ncts5-final", id);
+        assert!(xml.contains(&format!("<GRN>{last}</GRN>")), "{xml}");
+        assert!(xml.contains("<accessCode>AC01</accessCode>"), "{xml}");
+        assert!(xml.contains("PlaceOfLoading") && xml.contains("countryOfDispatch"), "{xml}");
+    }
+    let xml = message("ncts5-final", "PSGB1");
+    assert!(xml.contains("<additionalDeclarationType>D<"), "{xml}");
+    assert!(!xml.contains("PlaceOfLoading") && !xml.contains("limitDate"), "{xml}");
+}
+
+// Precedence
+
+/// A zip with these entries.
+fn zip(path: &Path, entries: &[(&str, &str)]) {
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
+    for (name, text) in entries {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap();
+}
+
+fn declaration(marker: &str) -> String {
+    format!(
+        "<n:CC015C PhaseID=\"NCTS5.1\" xmlns:n=\"http://ncts.dgtaxud.ec\"><messageSender>{marker}</messageSender>\
+         <messageIdentification>{{{{ messageIdentification }}}}</messageIdentification>\
+         <TransitOperation><LRN></LRN></TransitOperation>\
+         <Guarantee><GuaranteeReference><GRN>24GB0000010000031</GRN></GuaranteeReference></Guarantee></n:CC015C>"
+    )
+}
+
+struct House {
+    folder: tempfile::TempDir,
+    catalogue: Catalogue,
+}
+
+impl House {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), catalogue: catalogue() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn open(&self, folder: Option<&str>, packs: &[&str]) -> Result<Payloads, PayloadError> {
+        let sources = Sources {
+            folder: folder.map(|name| self.path(name)),
+            packs: packs.iter().map(|name| self.path(name)).collect(),
+        };
+        Payloads::new(sources, &self.catalogue)
+    }
+
+    fn prepare(&self, payloads: &Payloads, id: &str, step: u32) -> Result<Payload, PayloadError> {
+        let (programme, scenario) = *self.catalogue.find_scenario(id).last().unwrap();
+        payloads.prepare(programme, scenario, step, &values())
+    }
+}
+
+#[test]
+fn the_houses_file_wins_over_packs_and_packs_over_templates() {
+    let house = House::new();
+    house.write("own/dsgb1/1-ie015.XML", declaration("own"));
+    zip(
+        &house.path("first.zip"),
+        &[("any where/DNGB1_IE015_xml_example.xml", &declaration("first"))],
+    );
+    zip(
+        &house.path("second.zip"),
+        &[
+            ("__MACOSX/x/._dsxi1_ie015_xml_example.xml", "not XML"),
+            ("x/.DS_Store", "\u{1}"),
+            ("x/dngb1_ie015_xml_example.xml", &declaration("second")),
+            ("x/dsxi1_ie0015_xml_example.xml", &declaration("second")),
+        ],
+    );
+    let payloads = house.open(Some("own"), &["first.zip", "second.zip"]).unwrap();
+    for (id, sender, origin) in [
+        ("DSGB1", "own", "file "),
+        ("DNGB1", "first", "pack first.zip: any where/DNGB1_IE015_xml_example.xml"),
+        ("DSXI1", "second", "pack second.zip: x/dsxi1_ie0015_xml_example.xml"),
+        ("DNXI1", "XI175521246821", "built-in templates/messages/IE015.xml, data \"Normal XI-GB\""),
+    ] {
+        let payload = house.prepare(&payloads, id, 1).unwrap();
+        let read = Message::parse(&payload.xml).unwrap();
+        assert_eq!(read.text("messageSender"), Some(sender));
+        assert!(payload.origin.starts_with(origin), "{}", payload.origin);
+        assert_eq!(read.lrn(), Some("READY-LRN-1"));
+        assert_eq!(read.text("messageIdentification"), Some("READY-MSG-1"));
+    }
+}
+
+#[test]
+fn a_name_with_the_scenario_alone_is_enough_where_one_step_sends_the_message() {
+    let house = House::new();
+    house.write("own/DSGB1_IE015.xml", declaration("own"));
+    let payloads = house.open(Some("own"), &[]).unwrap();
+    let payload = house.prepare(&payloads, "dsgb1", 1).unwrap();
+    assert!(payload.xml.contains("<messageSender>own<"), "{}", payload.xml);
+
+    house.write("own/dsgb1/1-ie015.xml", declaration("other"));
+    let error = house.prepare(&payloads, "DSGB1", 1).unwrap_err();
+    assert!(
+        matches!(error, PayloadError::Ambiguous { ref files, .. } if files.len() == 2),
+        "{error}"
+    );
+}
+
+#[test]
+fn one_name_with_two_contents_is_decided_by_the_folder_and_said() {
+    let house = House::new();
+    let entries = [
+        ("Arrivals/dsgb1_ie015_xml_example.xml", declaration("arrivals")),
+        ("Standard Departures/dsgb1_ie015_xml_example.xml", declaration("departures")),
+        ("Standard Departures/dnxi1_ie015_xml_example.xml", declaration("same")),
+        ("Arrivals/dnxi1_ie015_xml_example.xml", declaration("same")),
+    ];
+    let entries: Vec<(&str, &str)> = entries.iter().map(|(a, b)| (*a, b.as_str())).collect();
+    zip(&house.path("p.zip"), &entries);
+    let payloads = house.open(None, &["p.zip"]).unwrap();
+    let payload = house.prepare(&payloads, "DSGB1", 1).unwrap();
+    assert!(payload.xml.contains("<messageSender>departures<"));
+    assert_eq!(
+        payload.notes,
+        [
+            "the pack has 2 files of this name with different content; used the one for standard-departures, `Standard Departures/dsgb1_ie015_xml_example.xml`"
+        ]
+    );
+    assert_eq!(house.prepare(&payloads, "DNXI1", 1).unwrap().notes, Vec::<String>::new());
+}
+
+#[test]
+fn doubtful_values_are_noted_and_left_alone() {
+    let house = House::new();
+    let text = declaration("own").replace("24GB0000010000031", "23GB0000010000058");
+    house.write("own/DSGB1/1-IE015.xml", text.replace("NCTS5.1", "NCTS5.0"));
+    let payloads = house.open(Some("own"), &[]).unwrap();
+    let payload = house.prepare(&payloads, "DSGB1", 1).unwrap();
+    assert!(payload.xml.contains("<GRN>23GB0000010000058</GRN>"));
+    assert_eq!(payload.notes.len(), 2, "{:?}", payload.notes);
+    assert!(payload.notes[0].contains("`NCTS5.0`"), "{:?}", payload.notes);
+    assert!(payload.notes[1].contains("`24GB0000010000031`"), "{:?}", payload.notes);
+}
+
+#[test]
+fn a_bad_file_of_the_house_is_an_error_that_names_it_and_never_passed_over() {
+    let house = House::new();
+    let payloads = |text: &[u8]| {
+        house.write("own/DSGB1/1-IE015.xml", text);
+        house.open(Some("own"), &[]).unwrap()
+    };
+    let good = declaration("own");
+    for (text, part) in [
+        ("<a>\n{{ Some Thing }}</a>".to_owned(), "line 2: unknown placeholder `{{Some Thing}}`"),
+        ("<a>\n</b>".to_owned(), "at 2:1"),
+        (good.replace("CC015C", "CC170C"), "it is an IE170, the step sends an IE015"),
+        (good.replace("LRN", "Lrn"), "it has no element `TransitOperation/LRN`"),
+        (format!("<!DOCTYPE x [<!ENTITY y 'z'>]>{good}"), "DTD"),
+    ] {
+        let error = house.prepare(&payloads(text.as_bytes()), "DSGB1", 1).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("1-IE015.xml: ") && message.contains(part), "{message}");
+    }
+    let error = house.prepare(&payloads(b"<a>\n\xff"), "DSGB1", 1).unwrap_err().to_string();
+    assert!(error.ends_with("1-IE015.xml is not UTF-8 text (line 2)"), "{error}");
+    let error = house.prepare(&payloads(&vec![b' '; 8_000_001]), "DSGB1", 1).unwrap_err();
+    assert!(matches!(error, PayloadError::TooLarge { .. }), "{error}");
+
+    std::fs::remove_file(house.path("own/DSGB1/1-IE015.xml")).unwrap();
+    house.write("own/DSGB1/1-IE170.xml", &good);
+    let payloads = house.open(Some("own"), &[]).unwrap();
+    let error = house.prepare(&payloads, "DSGB1", 1).unwrap_err();
+    assert!(matches!(error, PayloadError::Misnamed { .. }), "{error}");
+    assert!(matches!(house.open(Some("nowhere"), &[]), Err(PayloadError::Read { .. })));
+}
+
+#[test]
+fn what_is_no_pack_is_refused_by_name() {
+    let house = House::new();
+    house.write("text.zip", "this is no zip");
+    house.write("folder.zip/x", "");
+    zip(&house.path("empty.zip"), &[("readme.md", "x"), ("x/IE028.xml", "<a/>")]);
+    zip(&house.path("climbs.zip"), &[("../../dsgb1_ie015_xml_example.xml", "<a/>")]);
+    let bomb = " ".repeat(8_000_001);
+    zip(&house.path("bomb.zip"), &[("dsgb1_ie015_xml_example.xml", &bomb)]);
+    let mut cut = std::fs::read(house.path("bomb.zip")).unwrap();
+    cut.truncate(cut.len() / 2);
+    house.write("cut.zip", cut);
+    for (name, part) in [
+        ("text.zip", "is not a zip file"),
+        ("folder.zip", "it is a folder"),
+        ("missing.zip", "cannot be read"),
+        ("empty.zip", "none of its files is named like a message"),
+        ("climbs.zip", "leads out of it"),
+        ("bomb.zip", "dsgb1_ie015_xml_example.xml is larger than 8000000 bytes"),
+        ("cut.zip", "is not a zip file"),
+    ] {
+        let error = house.open(None, &[name]).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn steps_that_send_nothing_or_are_not_there_are_said_to_be_so() {
+    let house = House::new();
+    let payloads = house.open(None, &[]).unwrap();
+    let nothing = house.prepare(&payloads, "DNGB1", 2).unwrap_err();
+    assert_eq!(nothing.to_string(), "step 2 of `DNGB1` sends no message");
+    for step in [0, 3] {
+        let error = house.prepare(&payloads, "DNGB1", step).unwrap_err().to_string();
+        assert_eq!(error, format!("`DNGB1` has no step {step}: it has 2"));
+    }
+    let (programme, scenario) = house.catalogue.find_scenario("ANGB1")[0];
+    let values = Stamp { mrn: None, ..values() };
+    let error = payloads.prepare(programme, scenario, 2, &values).unwrap_err().to_string();
+    assert!(error.contains("does not have yet"), "{error}");
+}
+
+#[test]
+fn a_word_in_a_packs_file_name_says_which_of_several_steps_is_meant() {
+    let house = House::new();
+    let remarks = |marker: &str| {
+        format!(
+            "<n:CC044C xmlns:n=\"http://ncts.dgtaxud.ec\"><messageSender>{marker}</messageSender>\
+             <messageIdentification/><TransitOperation><MRN/></TransitOperation></n:CC044C>"
+        )
+    };
+    zip(
+        &house.path("p.zip"),
+        &[
+            ("x/asgb1_ie044_invalid_xml_example.xml", &remarks("bad")),
+            ("x/asgb1_ie044_valid_xml_example.xml", &remarks("good")),
+            ("x/asgb1_ie007_normal_xml_example.xml", "meant for another step"),
+        ],
+    );
+    let payloads = house.open(None, &["p.zip"]).unwrap();
+    let programme = house.catalogue.programme("ncts5-final").unwrap();
+    let mut scenario = house.catalogue.scenario("ncts5-final", "ASGB1").unwrap().clone();
+    let good = payloads.prepare(programme, &scenario, 3, &values()).unwrap();
+    assert!(good.xml.contains("<messageSender>good<"), "{}", good.xml);
+    let arrival = payloads.prepare(programme, &scenario, 2, &values()).unwrap();
+    assert!(arrival.origin.starts_with("built-in "), "{}", arrival.origin);
+
+    scenario.step[2].mutation = Some("state of seals left out".into());
+    let bad = payloads.prepare(programme, &scenario, 3, &values()).unwrap();
+    assert!(bad.xml.contains("<messageSender>bad<"), "{}", bad.xml);
+    // The templates would send the message as if nothing departed from it.
+    let error = payloads.built_in(programme, &scenario, 3, &values()).unwrap_err().to_string();
+    assert!(error.contains("departs from its test data (state of seals left out)"), "{error}");
+}
+
+#[test]
+fn test_data_the_template_has_no_place_for_is_not_lost() {
+    let mut files: Vec<(String, String)> = Catalogue::embedded().collect();
+    for (path, text) in &mut files {
+        if path == "shared/data.toml" {
+            *text = text.replace("referenceNumberUCR", "referenceNumberUcr");
+        }
+    }
+    let catalogue = Catalogue::load(files).unwrap();
+    let payloads = payloads(&catalogue, Sources::default());
+    let (programme, scenario) = catalogue.find_scenario("DSGB1")[0];
+    let error = payloads.prepare(programme, scenario, 1, &values()).unwrap_err().to_string();
+    assert!(error.contains("no place for `CC015C/Consignment/referenceNumberUcr`"), "{error}");
+}
+
+/// Files of HMRC's packs that are not valid against any schema version, and
+/// why.
+const INVALID_AS_PUBLISHED: &[(&str, &str)] = &[];
+
+#[test]
+fn every_message_of_hmrcs_packs_is_found_filled_and_valid() {
+    let Some(reference) = reference() else { return };
+    let catalogue = catalogue();
+    let mut found = 0;
+    for (pack, programmes, expected) in [
+        ("NCTS5_Trader_Test_XML_Examples_v7.zip", &["ncts5-transition", "ncts5-final"][..], 44),
+        // Version 8 has only the scenarios added for final rules.
+        ("NCTS5_Trader_Test_XML_Examples_v8.zip", &["ncts5-transition", "ncts5-final"], 0),
+        ("P6_Example_XML_Payloads_14_04_26.zip", &["ncts6"], 2),
+    ] {
+        let path = reference.join("test-packs").join(pack);
+        let payloads = payloads(&catalogue, Sources { folder: None, packs: vec![path] });
+        let mut messages: BTreeMap<&str, Vec<(String, MessageType, String)>> = BTreeMap::new();
+        for (programme, scenario, step, message) in sending(&catalogue) {
+            let payload = payloads.prepare(programme, scenario, step, &values()).unwrap();
+            if !payload.origin.starts_with("pack ") {
+                continue;
+            }
+            assert!(programmes.contains(&programme.id.as_str()), "{}", payload.origin);
+            assert!(!payload.xml.contains("{{"), "{}", payload.xml);
+            let read = Message::parse(&payload.xml).unwrap();
+            assert!(read.lrn() == Some("READY-LRN-1") || read.mrn() == Some(MRN));
+            // The pack's guarantees are those of transition.
+            let doubted = programme.id == "ncts5-final" && message == MessageType::Ie015;
+            assert_eq!(payload.notes.len(), usize::from(doubted), "{:?}", payload.notes);
+            messages.entry(&programme.api.xsd).or_default().push((
+                payload.origin,
+                message,
+                payload.xml,
+            ));
+        }
+        let count: usize = messages.values().map(Vec::len).sum();
+        assert_eq!(count, expected, "{pack}");
+        found += count;
+        for (version, messages) in messages {
+            let Some(mut invalid) = xmllint(&reference, &messages, version) else { return };
+            invalid.retain(|origin, _| {
+                !INVALID_AS_PUBLISHED.iter().any(|(name, _)| origin.ends_with(name))
+            });
+            assert!(invalid.is_empty(), "{pack}, version {version}: {invalid:#?}");
+        }
+    }
+    assert_eq!(found, 46);
+}
