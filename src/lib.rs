@@ -16,16 +16,16 @@
 
 pub mod calendar;
 pub mod catalogue;
-//pub mod cli;
+pub mod cli;
 pub mod clock;
 pub mod digest;
-//pub mod document;
-//pub mod engine;
+pub mod document;
+pub mod engine;
 pub mod evidence;
 pub mod files;
 pub mod hmrc;
 pub mod ncts;
 pub mod payload;
 pub mod project;
-//pub mod simulator;
+pub mod simulator;
 pub mod verdict;

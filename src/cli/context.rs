@@ -1,6 +1,7 @@
 //! What every command starts from: the clock, the directory, the settings and
 //! the catalogue; the environment and the terminal are read here alone.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,10 @@ use crate::calendar::london;
 use crate::catalogue::requirements::{Applicable, Capabilities, applicable};
 use crate::catalogue::{Catalogue, Programme, Scenario};
 use crate::clock::{Clock, SystemClock};
-use crate::evidence::{EvidenceError, RunRecord, Store, VerifyReport};
+use crate::engine;
+use crate::evidence::{
+    EvidenceError, RunId, RunRecord, RunState, Store, VerifyReport, WaitingFor,
+};
 use crate::project::Project;
 use crate::verdict::{Case, Need};
 
@@ -150,14 +154,8 @@ impl Desk {
         Ok(self
             .applicable(programme)?
             .into_iter()
-            .map(|item| Need {
-                requirement: item.requirement.id.clone(),
-                kind: item.requirement.kind,
-                flow: item.requirement.flow,
-                applies: item.applies,
-                reason: item.reason,
-                any_of: item.any_of,
-                chosen: item.chosen,
+            .map(|item| {
+                Need::new(item.requirement, item.applies, item.reason, item.any_of, item.chosen)
             })
             .collect())
     }
@@ -177,7 +175,7 @@ impl Desk {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn evidence(&self) -> Result<Evidence, Failure> {
+    pub fn evidence(&self, now: DateTime<Utc>) -> Result<Evidence, Failure> {
         let dir = self.project.evidence_dir();
         match Store::open(&dir) {
             Ok(store) => {
@@ -186,11 +184,33 @@ impl Desk {
                     tracing::warn!(place = problem.place, "{}", problem.message);
                 }
                 let report = crate::evidence::verify(&dir)?;
-                Ok(Evidence { runs, report: Some(report) })
+                let waiting = self.waiting(&store, &runs, now)?;
+                Ok(Evidence { runs, waiting, report: Some(report) })
             }
-            Err(EvidenceError::NoStore { .. }) => Ok(Evidence { runs: Vec::new(), report: None }),
+            Err(EvidenceError::NoStore { .. }) => {
+                Ok(Evidence { runs: Vec::new(), waiting: BTreeMap::new(), report: None })
+            }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl Desk {
+    /// Whom each open run waits for.
+    fn waiting(
+        &self,
+        store: &Store,
+        runs: &[RunRecord],
+        now: DateTime<Utc>,
+    ) -> Result<BTreeMap<RunId, WaitingFor>, Failure> {
+        let mut waiting = BTreeMap::new();
+        for run in runs.iter().filter(|run| run.state == RunState::Waiting) {
+            if let Some(scenario) = self.catalogue.scenario(&run.programme, &run.scenario) {
+                let events = store.events(run.run)?;
+                waiting.extend(engine::waiting_for(scenario, &events, now).map(|w| (run.run, w)));
+            }
+        }
+        Ok(waiting)
     }
 }
 
@@ -198,6 +218,8 @@ impl Desk {
 pub struct Evidence {
     /// Every run that can be read.
     pub runs: Vec<RunRecord>,
+    /// Whom each open run waits for.
+    pub waiting: BTreeMap<RunId, WaitingFor>,
     /// What verification says; none without a store.
     pub report: Option<VerifyReport>,
 }
@@ -216,6 +238,7 @@ pub fn case<'a>(
         settings: &desk.project.settings,
         needs,
         runs: &evidence.runs,
+        waiting: &evidence.waiting,
         integrity: evidence.report.as_ref(),
         as_of,
         submit_on: None,

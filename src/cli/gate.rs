@@ -12,7 +12,7 @@ use crate::verdict::{self, Severity, Verdict};
 pub(super) fn run(context: &mut Context, args: &Gate) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
     let as_of = context.as_of()?;
-    let evidence = desk.evidence()?;
+    let evidence = desk.evidence(context.clock.now())?;
     let programme = desk.programme(args.programme.as_deref())?;
     let needs = desk.needs(programme)?;
     let mut case = case(&desk, programme, &needs, &evidence, as_of, args.rehearsal);

@@ -16,7 +16,7 @@ use crate::engine::batch::{Job, Options};
 use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::tempo::Tempo;
 use crate::engine::{Batch, Outcome};
-use crate::evidence::{EvidenceError, RunRecord, RunState, SoftwareId, Store, StoreWriter};
+use crate::evidence::{EvidenceError, RunClosed, RunRecord, RunState, SoftwareId, Store, StoreWriter};
 use crate::hmrc::{hosts, pacer};
 use crate::payload::{Payloads, Sources};
 use crate::project::Environment;
@@ -144,7 +144,7 @@ pub(super) fn execute(
             let resume = match standing {
                 Standing::Stays(_) => return None,
                 Standing::GoesOn(run) => Some(run.run),
-                Standing::Starts => None,
+                Standing::Starts | Standing::Replaces(_) => None,
             };
             Some(Job { programme: programme.clone(), scenario: scenario.clone(), resume })
         })
@@ -177,6 +177,7 @@ pub(super) fn execute(
         let contact = settings.business.contact_email.clone();
         let clock = Arc::clone(&context.clock);
         let mut store = StoreWriter::open(&dir, Arc::clone(&clock), TOOL)?;
+        abandon(&mut store, &plan)?;
         let mut progress = Progress::new(&mut context.printer);
         let outcome: Result<Outcome, Failure> = runtime()?.block_on(async {
             let simulator = match base_url {
@@ -251,7 +252,31 @@ pub(super) fn execute(
 enum Standing {
     Stays(Box<RunRecord>),
     GoesOn(Box<RunRecord>),
+    Replaces(Box<RunRecord>),
     Starts,
+}
+
+/// Ends runs that cannot go on, so that they do not stand open for ever.
+fn abandon(store: &mut StoreWriter, plan: &[(Selected, Standing)]) -> Result<(), Failure> {
+    for (_, standing) in plan {
+        let Standing::Replaces(old) = standing else { continue };
+        let (writer, _) = store.resume_run(old.run)?;
+        store.close_run(
+            writer,
+            RunClosed {
+                state: RunState::Abandoned,
+                failure: Some(crate::evidence::Failure {
+                    reason: "simulator-gone".into(),
+                    step: 0,
+                    message: "the embedded simulator ended with its process, and its movements \
+                              with it; a new attempt takes its place"
+                        .into(),
+                    errors: Vec::new(),
+                }),
+            },
+        )?;
+    }
+    Ok(())
 }
 
 fn standing_of(
@@ -275,7 +300,7 @@ fn standing_of(
         RunState::Waiting
             if environment == Environment::Simulator && args.base_url.is_none() =>
         {
-            Standing::Starts
+            Standing::Replaces(Box::new(latest.clone()))
         }
         RunState::Waiting => Standing::GoesOn(Box::new(latest.clone())),
         RunState::Passed if !args.again => Standing::Stays(Box::new(latest.clone())),

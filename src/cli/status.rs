@@ -15,7 +15,7 @@ use crate::verdict::{self, RequirementState, RequirementStatus};
 pub(super) fn run(context: &mut Context, args: &Status) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
     let as_of = context.as_of()?;
-    let evidence = desk.evidence()?;
+    let evidence = desk.evidence(context.clock.now())?;
     // JSON is about one programme; people see all of the project's.
     let programmes = match context.printer.json() {
         true => vec![desk.programme(args.programme.as_deref())?],

@@ -5,11 +5,13 @@ use chrono::{DateTime, Duration, Utc};
 use super::state::{Fate, State};
 use super::tempo::{Pace, Tempo};
 use crate::catalogue::{Expectation, Scenario, Step};
-use crate::evidence::{Actor, Failure, Received, RunClosed, RunState, WaitingFor};
+use crate::evidence::{
+    Actor, Event, Failure, Received, Recorded, RunClosed, RunState, WaitingFor,
+};
 use crate::ncts::MessageType;
 
 /// Attempts at one POST before the run waits for the user.
-pub const MAX_SENDS: u32 = super::super::hmrc::backoff::MAX_ATTEMPTS;
+pub const MAX_SENDS: u32 = crate::hmrc::backoff::MAX_ATTEMPTS;
 
 /// What a run needs next.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +87,31 @@ pub fn next(scenario: &Scenario, state: &State, tempo: Tempo, now: DateTime<Utc>
         return Action::AskOfficer { step: number };
     }
     await_expected(step, number, &progress, state, tempo, now)
+}
+
+/// Whom an open run waits for, from its journal: nobody who may act without
+/// us, if it is for us to go on.
+pub fn waiting_for(
+    scenario: &Scenario,
+    events: &[Recorded],
+    now: DateTime<Utc>,
+) -> Option<WaitingFor> {
+    let state = State::fold(events);
+    let scale = events.iter().find_map(|recorded| match &recorded.event {
+        Event::RunOpened(opened) => Some(opened.time_scale),
+        _ => None,
+    });
+    match next(scenario, &state, Tempo::faster_by(scale.unwrap_or(1.0)), now) {
+        Action::Await { waiting_for, .. } => Some(waiting_for),
+        Action::Over => None,
+        Action::Send { .. } | Action::LookUp { .. } | Action::AskOfficer { .. } | Action::Finish(_) => {
+            Some(WaitingFor {
+                actor: Actor::You,
+                what: "go on with `ctc-ready run`".to_owned(),
+                deadline: None,
+            })
+        }
+    }
 }
 
 /// Which step a run is at (from 1; one more than the last when all is done),

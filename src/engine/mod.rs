@@ -24,4 +24,5 @@ pub mod state;
 pub mod tempo;
 
 pub use batch::{Batch, BatchError, Outcome};
+pub use decide::waiting_for;
 pub use report::{RunReport, RunView, Watcher};
