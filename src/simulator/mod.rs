@@ -1,1 +1,71 @@
-//! The simulator.
+//! The simulator: HMRC's CTC Traders API and NCTS behind it, as an HTTP server
+//! on this machine.
+//!
+//! It is an independent judge of what the rest of the crate sends, so it uses
+//! floors 1 and 2 only: never the API client, the engine or the evidence
+//! store. The command line and tests may call it.
+//!
+//! - [`options`]: what can be set, with HMRC's published timers and data;
+//! - `serve`, `server`, `state`: sockets; HTTP; everything one simulator knows;
+//! - `requests`, `http_errors`, `json`: headers, paths and filters; refusals;
+//!   the shapes of answers;
+//! - `check`: what the API checks before it hands a message to NCTS;
+//! - `store`, `throttle`, `ids`: movements; the rate limit; ids and MRNs;
+//! - `ncts` with `departure`, `arrival` and `movement`: NCTS as a state machine
+//!   without clock or HTTP;
+//! - `officer`: reading the mails to HMRC's officers;
+//! - `replies` with `consignment`: writing NCTS's messages from the templates
+//!   in `templates/replies`.
+//!
+//! # What it answers
+//!
+//! Departures and arrivals of versions 2.0, 2.1 and 3.0: submit (XML), list,
+//! get, with HMRC's errors. Any bearer token is a trader of its own, except
+//! `invalid-token` (401) and `not-subscribed` (403). Endpoints of its own, not
+//! HMRC's, without authorisation:
+//!
+//! | endpoint | |
+//! |---|---|
+//! | `GET /simulator/health` | that it is up, and its time |
+//! | `GET /simulator/log` | every POST to the API with what it was answered |
+//! | `POST /simulator/mailbox` | a mail to the officers: `{"to","subject","body"}` |
+//! | `GET /simulator/mailbox` | the mails and what was done |
+//!
+//! # What it does not do yet
+//!
+//! Messages as JSON and uploads of large messages are answered with 501.
+//! Messages are not validated against the XSDs, transition rules (B and E) are
+//! not applied, push notifications and incidents en route do not exist.
+//!
+//! # Limits
+//!
+//! Bodies up to 5,000,000 bytes. Movements are dropped 60 days after their
+//! last change, and the oldest first when there are more than
+//! [`SimulatorOptions::movements_kept`] or they hold more than
+//! [`SimulatorOptions::bytes_kept`].
+
+mod arrival;
+mod check;
+mod consignment;
+mod departure;
+mod http_errors;
+mod ids;
+mod json;
+mod movement;
+mod ncts;
+mod officer;
+pub mod options;
+mod replies;
+mod requests;
+mod serve;
+mod server;
+mod state;
+mod store;
+#[cfg(test)]
+mod tests;
+mod throttle;
+
+pub use officer::{NCTS5_MAILBOX, NCTS6_MAILBOX};
+pub use options::{ApiVersion, Delays, SimulatorOptions, Timers};
+pub use serve::{Running, SimulatorError, serve_until, start};
+pub use server::Simulator;

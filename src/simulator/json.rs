@@ -1,0 +1,366 @@
+//! The JSON of the API's answers, field by field in HMRC's order, and messages
+//! as JSON.
+
+use roxmltree::Node;
+use serde::Serialize;
+use serde_json::{Map, Number, Value};
+
+use super::store::{StoredMessage, StoredMovement};
+use crate::ncts::MovementKind;
+use crate::ncts::read;
+
+/// The start of every link.
+pub(super) const CONTEXT: &str = "/customs/transits";
+
+#[derive(Debug, Serialize)]
+struct Href {
+    href: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Links {
+    #[serde(rename = "self", skip_serializing_if = "Option::is_none")]
+    this: Option<Href>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    departure: Option<Href>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arrival: Option<Href>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<Href>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Href>,
+}
+
+fn movement_href(kind: MovementKind, id: &str) -> String {
+    format!("{CONTEXT}/movements/{}/{id}", kind.plural())
+}
+
+fn messages_href(kind: MovementKind, id: &str) -> String {
+    format!("{}/messages", movement_href(kind, id))
+}
+
+fn message_href(kind: MovementKind, id: &str, message: &str) -> String {
+    format!("{}/{message}", messages_href(kind, id))
+}
+
+fn href(href: String) -> Option<Href> {
+    Some(Href { href })
+}
+
+/// `departureId` or `arrivalId`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MovementId {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    departure_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arrival_id: Option<String>,
+}
+
+impl MovementId {
+    fn of(kind: MovementKind, id: &str) -> Self {
+        let id = Some(id.to_owned());
+        match kind {
+            MovementKind::Departure => Self { departure_id: id, arrival_id: None },
+            MovementKind::Arrival => Self { departure_id: None, arrival_id: id },
+        }
+    }
+}
+
+/// The answer to a message that was taken.
+#[derive(Debug, Serialize)]
+pub(super) struct Accepted {
+    #[serde(rename = "_links")]
+    links: Links,
+    #[serde(flatten)]
+    movement: MovementId,
+    #[serde(rename = "messageId")]
+    message: String,
+}
+
+/// The answer to a message that opened a movement.
+pub(super) fn opened(kind: MovementKind, id: &str, message: &str) -> Accepted {
+    Accepted {
+        links: Links {
+            this: href(movement_href(kind, id)),
+            messages: href(messages_href(kind, id)),
+            message: href(message_href(kind, id, message)),
+            ..Links::default()
+        },
+        movement: MovementId::of(kind, id),
+        message: message.to_owned(),
+    }
+}
+
+fn links_to_movement(kind: MovementKind, id: &str, this: String) -> Links {
+    let movement = href(movement_href(kind, id));
+    let (departure, arrival) = match kind {
+        MovementKind::Departure => (movement, None),
+        MovementKind::Arrival => (None, movement),
+    };
+    Links { this: href(this), departure, arrival, ..Links::default() }
+}
+
+/// The answer to a message added to a movement.
+pub(super) fn added(kind: MovementKind, id: &str, message: &str) -> Accepted {
+    Accepted {
+        links: links_to_movement(kind, id, message_href(kind, id, message)),
+        movement: MovementId::of(kind, id),
+        message: message.to_owned(),
+    }
+}
+
+/// Instants as the API writes them: UTC, milliseconds, `Z`.
+pub(super) fn instant(at: chrono::DateTime<chrono::Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// One movement.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MovementBody {
+    #[serde(rename = "_links")]
+    links: Links,
+    id: String,
+    movement_reference_number: Option<String>,
+    local_reference_number: Option<String>,
+    created: String,
+    updated: String,
+    // HMRC's spelling.
+    #[serde(rename = "enrollmentEORINumber")]
+    enrolment_eori: String,
+    #[serde(rename = "movementEORINumber")]
+    movement_eori: Option<String>,
+}
+
+/// One movement.
+pub(super) fn movement(one: &StoredMovement) -> MovementBody {
+    MovementBody {
+        links: Links {
+            this: href(movement_href(one.kind, &one.id)),
+            messages: href(messages_href(one.kind, &one.id)),
+            ..Links::default()
+        },
+        id: one.id.clone(),
+        movement_reference_number: one.mrn.clone(),
+        local_reference_number: one.lrn.clone(),
+        created: instant(one.created),
+        updated: instant(one.updated),
+        enrolment_eori: one.eori.clone(),
+        movement_eori: one.trader.clone(),
+    }
+}
+
+/// A page of movements.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MovementsBody {
+    #[serde(rename = "_links")]
+    links: Links,
+    total_count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    departures: Option<Vec<MovementBody>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arrivals: Option<Vec<MovementBody>>,
+}
+
+fn with_query(path: String, query: Option<&str>) -> String {
+    match query {
+        Some(query) if !query.is_empty() => format!("{path}?{query}"),
+        _ => path,
+    }
+}
+
+/// A page of movements out of `total`.
+pub(super) fn movements(
+    kind: MovementKind,
+    query: Option<&str>,
+    total: usize,
+    page: Vec<MovementBody>,
+) -> MovementsBody {
+    let (departures, arrivals) = match kind {
+        MovementKind::Departure => (Some(page), None),
+        MovementKind::Arrival => (None, Some(page)),
+    };
+    let this = with_query(format!("{CONTEXT}/movements/{}", kind.plural()), query);
+    MovementsBody {
+        links: Links { this: href(this), ..Links::default() },
+        total_count: total,
+        departures,
+        arrivals,
+    }
+}
+
+/// One message.
+#[derive(Debug, Serialize)]
+pub(super) struct MessageBody {
+    #[serde(rename = "_links")]
+    links: Links,
+    id: String,
+    #[serde(flatten)]
+    movement: MovementId,
+    received: String,
+    #[serde(rename = "type")]
+    message: &'static str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Value>,
+}
+
+/// One message; with its body where `body` says how to write that.
+pub(super) fn message(
+    of: &StoredMovement,
+    one: &StoredMessage,
+    body: Option<Value>,
+) -> MessageBody {
+    MessageBody {
+        links: links_to_movement(of.kind, &of.id, message_href(of.kind, &of.id, &one.id)),
+        id: one.id.clone(),
+        movement: MovementId::of(of.kind, &of.id),
+        received: instant(one.received),
+        message: one.message.as_str(),
+        status: one.status.as_str(),
+        body,
+    }
+}
+
+/// A page of messages.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MessagesBody {
+    #[serde(rename = "_links")]
+    links: Links,
+    total_count: usize,
+    messages: Vec<MessageBody>,
+}
+
+/// A page of the messages of a movement, out of `total`.
+pub(super) fn messages(
+    of: &StoredMovement,
+    query: Option<&str>,
+    total: usize,
+    page: Vec<MessageBody>,
+) -> MessagesBody {
+    let this = with_query(messages_href(of.kind, &of.id), query);
+    MessagesBody {
+        links: links_to_movement(of.kind, &of.id, this),
+        total_count: total,
+        messages: page,
+    }
+}
+
+/// Groups that may repeat, and are arrays even when alone (XSDs: `maxOccurs`).
+const REPEATED: &[&str] = &[
+    "ActiveBorderTransportMeans",
+    "AdditionalInformation",
+    "AdditionalReference",
+    "AdditionalSupplyChainActor",
+    "Authorisation",
+    "ConsignmentItem",
+    "CountryOfRoutingOfConsignment",
+    "CustomsOfficeOfExitForTransitDeclared",
+    "CustomsOfficeOfTransitDeclared",
+    "DangerousGoods",
+    "DepartureTransportMeans",
+    "FunctionalError",
+    "GoodsReference",
+    "Guarantee",
+    "GuaranteeReference",
+    "HouseConsignment",
+    "Incident",
+    "InvalidGuaranteeReason",
+    "Packaging",
+    "PreviousDocument",
+    "RequestedDocument",
+    "Seal",
+    "SupportingDocument",
+    "TransportDocument",
+    "TransportEquipment",
+    "TypeOfControls",
+];
+
+/// Elements whose text is a number (XSDs: decimal, integer).
+const NUMBERS: &[&str] = &[
+    "amountClaimed",
+    "amountToBeCovered",
+    "continueUnloading",
+    "declarationGoodsItemNumber",
+    "documentLineItemNumber",
+    "goodsItemNumber",
+    "grossMass",
+    "netMass",
+    "numberOfPackages",
+    "numberOfSeals",
+    "quantity",
+    "sequenceNumber",
+    "supplementaryUnits",
+];
+
+fn number(text: &str) -> Option<Number> {
+    text.parse::<u64>()
+        .map(Number::from)
+        .ok()
+        .or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64))
+}
+
+fn value(node: Node<'_, '_>) -> Value {
+    if !node.children().any(|child| child.is_element()) {
+        let text = node.text().unwrap_or_default();
+        return match number(text.trim()) {
+            Some(number) if NUMBERS.contains(&node.tag_name().name()) => Value::Number(number),
+            _ => Value::String(text.to_owned()),
+        };
+    }
+    let mut fields = Map::new();
+    for child in node.children().filter(Node::is_element) {
+        let name = child.tag_name().name();
+        let one = value(child);
+        if REPEATED.contains(&name) {
+            match fields.entry(name).or_insert_with(|| Value::Array(Vec::new())) {
+                Value::Array(all) => all.push(one),
+                other => *other = one,
+            }
+        } else {
+            fields.insert(name.to_owned(), one);
+        }
+    }
+    Value::Object(fields)
+}
+
+/// A message as JSON: one key, `n1:CC015C`, and `@PhaseID` inside.
+pub(super) fn of_xml(xml: &str) -> Option<Value> {
+    let document = read::parse(xml).ok()?;
+    let root = document.root_element();
+    let mut inside = match value(root) {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    if let Some(phase) = root.attribute("PhaseID") {
+        inside.insert("@PhaseID".to_owned(), Value::String(phase.to_owned()));
+    }
+    let mut whole = Map::new();
+    whole.insert(format!("n1:{}", root.tag_name().name()), Value::Object(inside));
+    Some(Value::Object(whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_as_json_has_arrays_numbers_and_strings_where_the_schema_says() {
+        let xml = "<x:CC055C xmlns:x='http://ncts.dgtaxud.ec' PhaseID='NCTS6'>\
+            <messageType>CC055C</messageType><TransitOperation><MRN>26</MRN></TransitOperation>\
+            <GuaranteeReference><sequenceNumber>1</sequenceNumber><grossMass>4000.500</grossMass>\
+            </GuaranteeReference></x:CC055C>";
+        assert_eq!(
+            of_xml(xml).unwrap(),
+            serde_json::json!({"n1:CC055C": {
+                "@PhaseID": "NCTS6",
+                "messageType": "CC055C",
+                "TransitOperation": {"MRN": "26"},
+                "GuaranteeReference": [{"sequenceNumber": 1, "grossMass": 4000.5}],
+            }})
+        );
+    }
+}

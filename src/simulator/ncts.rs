@@ -1,0 +1,286 @@
+//! NCTS: a state machine in which time passes only when it is told so.
+//!
+//! [`Ncts::on_message`] takes a message and files what follows from it;
+//! [`Ncts::on_instruction`] does the same for an officer; [`Ncts::due`] lets
+//! time pass and hands out the replies that fell due, in order. Nothing here
+//! knows of HTTP or asks a clock.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::ids::Ids;
+use super::movement::{
+    Arrival, ArrivalState, Departure, DepartureState, Outgoing, Reply, Submitted,
+};
+use super::officer::Act;
+use super::options::{ApiVersion, SimulatorOptions};
+use crate::ncts::{MessageType, MovementKind};
+
+/// The LRN was used before by the same sender and has not been freed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct DuplicateLrn;
+
+/// Something that will happen.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    /// NCTS looks at a message of a movement.
+    Process { movement: String, message: Arc<Submitted> },
+    /// The system accepts a simplified declaration.
+    Accept { movement: String },
+    /// The guarantee check's answer, when it is bad.
+    GuaranteeFails { movement: String },
+    /// Release without an officer.
+    Release { movement: String, timer: u64 },
+    /// The guarantee was not amended in time.
+    GuaranteeExpires { movement: String, timer: u64 },
+    /// The presentation notification did not come in time.
+    PresentationExpires { movement: String, timer: u64 },
+    /// An officer acts on a departure, or on the arrival of its goods.
+    Act { movement: String, act: Act, mail: u64 },
+}
+
+/// What came of one act of an officer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// Number of the mail that asked for it.
+    pub(super) mail: u64,
+    pub(super) at: DateTime<Utc>,
+    pub(super) act: Act,
+    /// What kept the officer from it.
+    pub(super) refused: Option<String>,
+}
+
+/// The state of NCTS.
+#[derive(Debug)]
+pub(super) struct Ncts {
+    pub(super) options: Arc<SimulatorOptions>,
+    pub(super) ids: Ids,
+    pub(super) departures: HashMap<String, Departure>,
+    pub(super) arrivals: HashMap<String, Arrival>,
+    /// `(sender, LRN)` in use.
+    pub(super) lrns: HashMap<(String, String), String>,
+    /// Departures by MRN.
+    pub(super) mrns: HashMap<String, String>,
+    queue: BTreeMap<(DateTime<Utc>, u64), Event>,
+    filed: u64,
+    out: VecDeque<Reply>,
+    outcomes: Vec<Outcome>,
+}
+
+impl Ncts {
+    pub(super) fn new(options: Arc<SimulatorOptions>) -> Self {
+        Self {
+            ids: Ids::new(options.seed),
+            options,
+            departures: HashMap::new(),
+            arrivals: HashMap::new(),
+            lrns: HashMap::new(),
+            mrns: HashMap::new(),
+            queue: BTreeMap::new(),
+            filed: 0,
+            out: VecDeque::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// Files an event. Events of the same instant happen in the order of
+    /// filing.
+    pub(super) fn after(&mut self, now: DateTime<Utc>, delay: TimeDelta, event: Event) {
+        self.filed += 1;
+        let at = now.checked_add_signed(delay).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        self.queue.insert((at, self.filed), event);
+    }
+
+    /// A new timer's number.
+    pub(super) fn timer(&mut self) -> u64 {
+        self.filed += 1;
+        self.filed
+    }
+
+    /// Takes a message for `movement`, which an opening message creates.
+    ///
+    /// # Errors
+    /// For an IE015 whose LRN is in use: NCTS refuses it outright.
+    pub(super) fn on_message(
+        &mut self,
+        movement: &str,
+        version: ApiVersion,
+        message: Arc<Submitted>,
+        now: DateTime<Utc>,
+    ) -> Result<(), DuplicateLrn> {
+        match message.message {
+            MessageType::Ie015 => {
+                let lrn = message.lrn.clone().unwrap_or_default();
+                let key = (message.sender.clone(), lrn.clone());
+                if self.lrns.contains_key(&key) {
+                    return Err(DuplicateLrn);
+                }
+                self.lrns.insert(key, movement.to_owned());
+                let departure = Departure {
+                    id: movement.to_owned(),
+                    version,
+                    state: DepartureState::Submitted,
+                    opened: Arc::clone(&message),
+                    current: Arc::clone(&message),
+                    presented: None,
+                    invalidation: None,
+                    lrn,
+                    mrn: None,
+                    submitted: now,
+                    accepted: None,
+                    controlled: false,
+                    timer: 0,
+                };
+                self.departures.insert(movement.to_owned(), departure);
+            }
+            MessageType::Ie007 => {
+                let arrival = Arrival {
+                    id: movement.to_owned(),
+                    version,
+                    state: ArrivalState::Submitted,
+                    mrn: message.mrn.clone().unwrap_or_default(),
+                    departure: None,
+                    last: message.identification.clone(),
+                    continued: 0,
+                    opened: Arc::clone(&message),
+                };
+                self.arrivals.insert(movement.to_owned(), arrival);
+            }
+            _ => {}
+        }
+        let delay = self.options.scaled(self.options.delays.processing);
+        self.after(now, delay, Event::Process { movement: movement.to_owned(), message });
+        Ok(())
+    }
+
+    /// Has an officer do `acts` on a departure, one after the other.
+    pub(super) fn on_instruction(
+        &mut self,
+        departure: &str,
+        acts: &[Act],
+        mail: u64,
+        now: DateTime<Utc>,
+    ) {
+        let delays = self.options.delays;
+        let mut delay = self.options.scaled(delays.officer);
+        for act in acts {
+            let movement = departure.to_owned();
+            self.after(now, delay, Event::Act { movement, act: *act, mail });
+            delay += self.options.scaled(delays.officer_step);
+        }
+    }
+
+    /// Lets time pass until `now`, and hands out the replies that fell due.
+    pub(super) fn due(&mut self, now: DateTime<Utc>) -> Vec<Reply> {
+        while let Some((&(at, nth), _)) = self.queue.first_key_value()
+            && at <= now
+        {
+            let Some(event) = self.queue.remove(&(at, nth)) else { break };
+            self.happen(event, at);
+        }
+        self.out.drain(..).collect()
+    }
+
+    /// What officers did since the last call.
+    pub(super) fn outcomes(&mut self) -> Vec<Outcome> {
+        std::mem::take(&mut self.outcomes)
+    }
+
+    /// Forgets a movement.
+    pub(super) fn forget(&mut self, movement: &str) {
+        if let Some(departure) = self.departures.remove(movement) {
+            self.lrns.retain(|_, id| id != movement);
+            if let Some(mrn) = departure.mrn {
+                self.mrns.remove(&mrn);
+            }
+        }
+        self.arrivals.remove(movement);
+    }
+
+    fn happen(&mut self, event: Event, at: DateTime<Utc>) {
+        match event {
+            Event::Process { movement, message } => {
+                if message.message.movement() == MovementKind::Departure {
+                    self.departure_message(&movement, &message, at);
+                } else {
+                    self.arrival_message(&movement, &message, at);
+                }
+            }
+            Event::Accept { movement } => self.accept(&movement, at),
+            Event::GuaranteeFails { movement } => self.guarantee_fails(&movement, at),
+            Event::Release { movement, timer } => self.automatic_release(&movement, timer, at),
+            Event::GuaranteeExpires { movement, timer } => {
+                self.guarantee_expires(&movement, timer, at);
+            }
+            Event::PresentationExpires { movement, timer } => {
+                self.presentation_expires(&movement, timer, at);
+            }
+            Event::Act { movement, act, mail } => {
+                let refused = self.act(&movement, act, at).err();
+                self.outcomes.push(Outcome { mail, at, act, refused });
+            }
+        }
+    }
+
+    /// Sends a reply filed under a departure.
+    pub(super) fn say(
+        &mut self,
+        departure: &str,
+        content: Outgoing,
+        answers: Option<String>,
+        at: DateTime<Utc>,
+    ) {
+        let Some(departure) = self.departures.get(departure) else { return };
+        self.out.push_back(Reply {
+            movement: departure.id.clone(),
+            at,
+            message: content.message(true),
+            answers,
+            content,
+            departure: Some(departure.clone()),
+            arrival: None,
+        });
+    }
+
+    /// Sends a reply filed under an arrival.
+    pub(super) fn say_at_destination(
+        &mut self,
+        arrival: &str,
+        content: Outgoing,
+        answers: Option<String>,
+        at: DateTime<Utc>,
+    ) {
+        let Some(arrival) = self.arrivals.get(arrival) else { return };
+        let departure = arrival.departure.as_ref().and_then(|id| self.departures.get(id)).cloned();
+        self.out.push_back(Reply {
+            movement: arrival.id.clone(),
+            at,
+            message: content.message(false),
+            answers,
+            content,
+            departure,
+            arrival: Some(arrival.clone()),
+        });
+    }
+
+    /// The latest departure with an LRN named in `text` as a word of its own,
+    /// and that LRN.
+    pub(super) fn named_in(&self, text: &str) -> Option<(&Departure, String)> {
+        let boundary = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
+        let named = |lrn: &str| {
+            text.match_indices(lrn).any(|(start, found)| {
+                boundary(text[..start].chars().next_back())
+                    && boundary(text[start + found.len()..].chars().next())
+            })
+        };
+        self.departures
+            .values()
+            .filter(|departure| !departure.lrn.is_empty() && named(&departure.lrn))
+            .max_by(|a, b| {
+                (a.lrn.len(), a.submitted, &a.id).cmp(&(b.lrn.len(), b.submitted, &b.id))
+            })
+            .map(|departure| (departure, departure.lrn.clone()))
+    }
+}
