@@ -24,7 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::questions::{Question, QuestionKind, answer_keys, questions, statement_keys};
-use crate::catalogue::{Flow, Programme, Requirement, RequirementKind};
+use crate::catalogue::{Programme, Requirement, RequirementKind};
 use crate::evidence::{RunRecord, RunState};
 use crate::ncts::MessageType;
 use crate::project::{AnswerValue, Settings};
@@ -360,12 +360,9 @@ struct Evidence<'a> {
 
 impl Evidence<'_> {
     fn mandatory(&self, answers: &mut Answers, requirements: &[RequirementStatus]) {
-        let mandatory: Vec<&RequirementStatus> =
-            requirements.iter().filter(|s| s.kind == RequirementKind::Mandatory).collect();
-        let only = mandatory.len() == 1;
-        for status in mandatory {
+        for status in requirements.iter().filter(|s| s.kind == RequirementKind::Mandatory) {
             let requirement = self.requirement(status);
-            let block = block_key(&status.requirement, requirement, only);
+            let block = block_key(&status.requirement);
             let reason = format!("{block}.not-applicable");
             if status.state == RequirementState::NotApplicable {
                 answers.blocks.insert(block.clone(), Unanswered::NotNeeded);
@@ -436,12 +433,8 @@ impl Evidence<'_> {
 
 /// Prefix of a mandatory requirement's keys. NCTS6 asks for one movement, and
 /// its form has fields for that movement alone.
-fn block_key(id: &str, requirement: Option<&Requirement>, only: bool) -> String {
-    let flow = requirement.and_then(|requirement| requirement.flow);
-    let departure = !matches!(flow, Some(Flow::Arrival | Flow::GuaranteeBalance));
-    let outbound = id == OUTBOUND
-        || (only && departure && requirement.is_some_and(|known| !known.any_of.any.is_empty()));
-    if outbound { OUTBOUND.to_owned() } else { format!("mandatory.{id}") }
+pub(super) fn block_key(requirement: &str) -> String {
+    if requirement == OUTBOUND { OUTBOUND.to_owned() } else { format!("mandatory.{requirement}") }
 }
 
 fn block_answers(answers: &mut Answers, block: &str, run: &RunRecord) {
@@ -476,7 +469,7 @@ fn block_answers(answers: &mut Answers, block: &str, run: &RunRecord) {
 }
 
 /// The run that stands for a requirement, or why none does.
-fn counted_run<'a>(
+pub(super) fn counted_run<'a>(
     status: &RequirementStatus,
     runs: &'a [RunRecord],
     rehearsal: bool,

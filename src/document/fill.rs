@@ -130,7 +130,7 @@ pub fn fill(
     let mut filler =
         Filler { body: &body, writer, answers, splices: Vec::new(), out: Outcome::default() };
     if answers.rehearsal {
-        let banner = writer.banner(&format!("{REHEARSAL_MARK}\n{REHEARSAL_REASON}"));
+        let banner = writer.banner(REHEARSAL_MARK, REHEARSAL_REASON);
         filler.splices.push(Splice { range: body.start..body.start, with: banner });
     }
     for field in &form.fields {
@@ -192,7 +192,7 @@ impl Filler<'_> {
         located: &Located,
         answer: &Answer,
     ) {
-        let value = &answer.value;
+        let value = &as_written(&located.place, &answer.value);
         match &located.current {
             Some(current) if !same(current, value) => {
                 return self.left(
@@ -201,7 +201,7 @@ impl Filler<'_> {
                 );
             }
             Some(_) if !matches!(located.place, Place::Tick(_)) => {
-                return self.filled(field, answer);
+                return self.filled(field, value, answer.from);
             }
             _ => {}
         }
@@ -231,7 +231,7 @@ impl Filler<'_> {
             }
             (place, Value::Text(text)) => self.write(place, text, answer.from),
         }
-        self.filled(field, answer);
+        self.filled(field, value, answer.from);
     }
 
     fn unanswered(&mut self, field: &Field, located: &Located) {
@@ -288,12 +288,9 @@ impl Filler<'_> {
         }
     }
 
-    fn filled(&mut self, field: &Field, answer: &Answer) {
-        self.out.filled.push(FilledField {
-            field: field.name.clone(),
-            value: answer.value.to_string(),
-            from: answer.from,
-        });
+    fn filled(&mut self, field: &Field, value: &Value, from: Source) {
+        let (field, value) = (field.name.clone(), value.to_string());
+        self.out.filled.push(FilledField { field, value, from });
     }
 
     fn left(&mut self, field: &str, why: &str) {
@@ -411,6 +408,19 @@ fn symbol(checkbox: &Checkbox, ticked: bool) -> Symbol {
 fn is_symbol_font(font: &str) -> bool {
     let font = font.to_lowercase();
     font.starts_with("wingdings") || font == "webdings" || font == "symbol"
+}
+
+/// An answer as its place takes it: beside a label there is one line, where
+/// further lines would stand under the label's bullet.
+fn as_written(place: &Place, value: &Value) -> Value {
+    match (place, value) {
+        (Place::NewRun { .. } | Place::Instead { .. }, Value::Text(text)) => {
+            let lines = text.lines().map(|line| line.trim().trim_end_matches(','));
+            let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+            Value::Text(lines.join(", "))
+        }
+        (_, value) => value.clone(),
+    }
 }
 
 fn same(current: &Value, answer: &Value) -> bool {

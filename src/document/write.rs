@@ -83,12 +83,19 @@ impl Writer<'_> {
         out
     }
 
-    /// The centred paragraph at the top of a rehearsal's copy.
-    pub(super) fn banner(&self, text: &str) -> String {
+    /// The centred paragraph at the top of a rehearsal's copy: a line that
+    /// nobody overlooks, and a smaller one that says why.
+    pub(super) fn banner(&self, text: &str, reason: &str) -> String {
         let w = self.prefix;
+        let run = |half_points: u32, content: String| {
+            format!(
+                "<{w}:r><{w}:rPr><{w}:b/><{w}:color {w}:val=\"C00000\"/><{w}:sz {w}:val=\"{half_points}\"/><{w}:szCs {w}:val=\"{half_points}\"/></{w}:rPr>{content}</{w}:r>"
+            )
+        };
         format!(
-            "<{w}:p><{w}:pPr><{w}:jc {w}:val=\"center\"/></{w}:pPr><{w}:r><{w}:rPr><{w}:b/><{w}:color {w}:val=\"C00000\"/><{w}:sz {w}:val=\"40\"/><{w}:szCs {w}:val=\"40\"/></{w}:rPr>{}</{w}:r></{w}:p>",
-            self.content(text)
+            "<{w}:p><{w}:pPr><{w}:jc {w}:val=\"center\"/></{w}:pPr>{}{}</{w}:p>",
+            run(40, self.content(text)),
+            run(20, format!("<{w}:br/>{}", self.content(reason)))
         )
     }
 
