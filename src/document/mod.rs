@@ -1,1 +1,45 @@
-//! Documents.
+//! Documents: HMRC's Word forms filled in place, and ctc-ready's own document
+//! for programmes that have no form.
+//!
+//! - [`questions`]: the questions and their keys, as data.
+//! - [`answers`]: settings and evidence become answers by key, and for every
+//!   key without one the reason.
+//! - [`form`]: how an edition of a form is recognised and where answers go,
+//!   read from `scenarios/<programme>/forms/*.toml`.
+//! - [`fill`]: recognises a form and writes the answers into it.
+//! - [`own`]: the same answers as a document of our own, with an appendix of
+//!   the evidence.
+//! - [`report`]: the JSON of `checklist`.
+//!
+//! Under them, private: `package` (the zip), `body` (the document's paragraphs
+//! with byte offsets), `locate` (a field's place), `write` (pieces of
+//! WordprocessingML).
+//!
+//! A form is HMRC's document: everything but the answers stays as it was, byte
+//! for byte. Nothing here signs, dates a signature, or ticks a statement that
+//! the settings do not make.
+//!
+//! Floor 6: it uses floors 1 to 5, and no file, clock or network: bytes and
+//! values in, bytes out. The command line calls it.
+
+pub mod answers;
+mod body;
+mod error;
+pub mod fill;
+pub mod form;
+mod locate;
+pub mod own;
+mod package;
+mod paper;
+pub mod questions;
+pub mod report;
+mod write;
+
+pub use answers::{Answer, Answers, Choice, Source, Value, collect};
+pub use error::DocumentError;
+pub use fill::{Filled, FilledField, LeftField, fill, recognise};
+pub use form::{FormDefinition, FormProblem, forms};
+pub use report::ChecklistReport;
+
+/// The words that mark a document as a rehearsal, on every output of one.
+pub const REHEARSAL_MARK: &str = "REHEARSAL: NOT FOR SUBMISSION";
