@@ -2,15 +2,23 @@
 //! and where the evidence lies.
 //!
 //! - [`settings`]: the settings as the rest of the program uses them.
-//! - [`locate`]: finding the project's folder and reading its file; every
-//!   problem names file, line and field.
+//! - [`parse`]: reading the file's text; every problem names file, line and
+//!   field, and no secret is ever repeated.
+//! - `check`: what types cannot say; all problems at once.
+//! - [`questions`]: the form's questions that only the house can answer.
+//! - [`locate`]: finding the project's folder and reading its file.
 //! - [`write`]: writing a new, commented `ctc-ready.toml`.
 //!
-//! Floor 2: it uses [`crate::catalogue`]'s vocabulary types alone. Floors 3
-//! and up may call it.
+//! Floor 2: it uses [`crate::calendar`] and [`crate::catalogue`]'s vocabulary
+//! types alone. Floors 3 and up may call it.
 
+mod check;
 pub mod locate;
+pub mod parse;
+pub mod questions;
 pub mod settings;
 pub mod write;
 
+pub use locate::{FILE_NAME, Project, ProjectError};
+pub use parse::{SettingsError, SettingsProblem};
 pub use settings::*;

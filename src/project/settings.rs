@@ -1,16 +1,18 @@
-//! `ctc-ready.toml` as types. Unknown fields are errors, with line and column.
+//! `ctc-ready.toml` as types. [`Settings::parse`] is the one way in: it also
+//! checks what types cannot say, and reports every problem at once.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+pub use crate::calendar::freshness::FreshnessPolicy;
 use crate::catalogue::{Combination, Flow, Procedure, Side};
 
 /// The whole file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
     /// The programmes the house applies under; the first is the default of
@@ -36,17 +38,18 @@ pub struct Settings {
     /// The release gate's policy.
     #[serde(default)]
     pub gate: GateSettings,
-    /// Answers to the form's questions that only the house knows, by the
-    /// form field's key (`saas`, `rate-limit-enough`, …).
+    /// Answers to the form's questions that only the house knows, by key
+    /// ([`super::questions::ANSWERS`]).
     #[serde(default)]
     pub answers: BTreeMap<String, AnswerValue>,
-    /// Statements of the NCTS6 form the house makes, by key.
+    /// Statements of the NCTS6 form the house makes, by key
+    /// ([`super::questions::STATEMENTS`]).
     #[serde(default)]
     pub statements: BTreeMap<String, bool>,
-    /// Why a flow does not apply, by flow: the form asks.
+    /// Why a flow does not apply, by flow: the NCTS5 form asks.
     #[serde(default)]
     pub not_applicable: BTreeMap<Flow, String>,
-    /// Per programme: dates HMRC has not published.
+    /// Dates HMRC has not published.
     #[serde(default)]
     pub programme: ProgrammeSettings,
     /// An overlay of the built-in catalogue.
@@ -55,7 +58,7 @@ pub struct Settings {
 }
 
 /// Who applies.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Business {
     /// Registered name.
@@ -66,28 +69,46 @@ pub struct Business {
     pub contact_email: Option<String>,
 }
 
-/// The software under test.
-#[derive(Clone, Debug, Deserialize)]
+/// The software under test. Missing fields read as empty here and are
+/// problems in [`Settings::parse`], so that all of them are told at once.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SoftwareSettings {
     /// Product name.
+    #[serde(default)]
     pub name: String,
     /// Version tested.
+    #[serde(default)]
     pub version: String,
     /// SHA-256 of the build tested, `sha256:<hex>`.
     pub build: Option<String>,
     /// Flows it supports.
+    #[serde(default)]
     pub flows: Vec<Flow>,
     /// Procedures it supports.
+    #[serde(default)]
     pub procedures: Vec<Procedure>,
     /// The matrix column followed throughout; needed with both procedures.
     pub combination: Option<Combination>,
     /// The side whose scenarios are chosen where either is enough.
+    #[serde(default = "gb")]
     pub side: Side,
 }
 
+fn gb() -> Side {
+    Side::Gb
+}
+
+impl SoftwareSettings {
+    /// Whether both procedures are supported, so that a combination is needed.
+    pub fn both_procedures(&self) -> bool {
+        self.procedures.contains(&Procedure::Normal)
+            && self.procedures.contains(&Procedure::Simplified)
+    }
+}
+
 /// An application registered on HMRC's Developer Hub.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Application {
     /// Its name.
@@ -133,19 +154,20 @@ impl Environment {
 }
 
 /// Defaults of `run`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct RunSettings {
     /// Where messages go.
     pub environment: Environment,
-    /// Another address of the same environment (a recording proxy, say).
+    /// Another address of the same environment: for the simulator an address
+    /// of this machine; for sandbox and Trader Test HMRC's own alone.
     pub base_url: Option<String>,
     /// `messageSender` of the messages, where the house has its own; at most
     /// 35 characters.
     pub message_sender: Option<String>,
     /// Who runs the tests, for the evidence.
     pub operator: Option<String>,
-    /// Requests a second, all runs together.
+    /// Requests a second, all runs together; at least 1.
     pub max_requests_per_second: Option<u32>,
 }
 
@@ -161,8 +183,10 @@ impl Default for RunSettings {
     }
 }
 
-/// Where messages come from, before the built-in templates.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// Where messages come from, before the built-in templates. Paths are
+/// relative to the project's folder in the file and absolute in a
+/// [`super::Project`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PayloadSettings {
     /// The house's own files: `<folder>/<scenario>/<step>-<message>.xml`.
@@ -175,8 +199,8 @@ pub struct PayloadSettings {
 }
 
 /// A path or a list of paths.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected a path or a list of paths")]
 pub enum OneOrMany {
     /// None given.
     #[default]
@@ -196,29 +220,26 @@ impl OneOrMany {
             Self::Many(paths) => paths,
         }
     }
-}
 
-/// How strictly freshness is judged (design, section 7).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FreshnessPolicy {
-    /// Younger than 14 x 24 h and first submission within the last 14 London
-    /// calendar days, counting the day itself.
-    #[default]
-    Strict,
-    /// Younger than 14 x 24 h alone.
-    Hours,
+    fn paths_mut(&mut self) -> &mut [PathBuf] {
+        match self {
+            Self::None => &mut [],
+            Self::One(path) => std::slice::from_mut(path),
+            Self::Many(paths) => paths,
+        }
+    }
 }
 
 /// The gate's policy.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct GateSettings {
     /// How strictly freshness is judged.
     pub freshness: FreshnessPolicy,
     /// Hours before evidence lapses from which the gate warns.
     pub warn_before_hours: u32,
-    /// Hours before evidence lapses from which the gate fails.
+    /// Hours before evidence lapses from which the gate fails; not more than
+    /// `warn_before_hours`.
     pub fail_before_hours: u32,
     /// Largest accepted difference between our clock and the server's, in
     /// seconds.
@@ -237,8 +258,8 @@ impl Default for GateSettings {
 }
 
 /// An answer to a question of the form.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected true, false, a whole number or text")]
 pub enum AnswerValue {
     /// `true`: yes; `false`: no.
     YesNo(bool),
@@ -248,19 +269,81 @@ pub enum AnswerValue {
     Text(String),
 }
 
+impl AnswerValue {
+    /// Yes or no, however it was written; none for anything else.
+    pub fn yes_no(&self) -> Option<bool> {
+        match self {
+            Self::YesNo(answer) => Some(*answer),
+            Self::Text(text) if text == "yes" => Some(true),
+            Self::Text(text) if text == "no" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Whether the answer is `dont-know`.
+    pub fn is_dont_know(&self) -> bool {
+        matches!(self, Self::Text(text) if text == "dont-know")
+    }
+}
+
 /// Settings about the programmes.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ProgrammeSettings {
-    /// Dates HMRC has not published, by the catalogue's key for them.
-    #[serde(default)]
+    /// Dates HMRC has not published, by the catalogue's key for them; a TOML
+    /// date or the same as text.
+    #[serde(default, deserialize_with = "dates")]
     pub dates: BTreeMap<String, NaiveDate>,
 }
 
+/// Reads `2026-12-04` and `"2026-12-04"` alike: people write both.
+fn dates<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, NaiveDate>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a date such as 2026-12-04")]
+    enum Written {
+        Text(String),
+        Toml(toml::value::Datetime),
+    }
+
+    BTreeMap::<String, Written>::deserialize(from)?
+        .into_iter()
+        .map(|(key, written)| {
+            let text = match written {
+                Written::Text(text) => text,
+                Written::Toml(date) => date.to_string(),
+            };
+            match crate::calendar::london::parse_date(&text) {
+                Ok(date) => Ok((key, date)),
+                Err(_) => Err(serde::de::Error::custom(format!(
+                    "`{key}` is not a date between 2000-01-01 and 2099-12-31, such as 2026-12-04"
+                ))),
+            }
+        })
+        .collect()
+}
+
 /// An overlay of the catalogue.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CatalogueSettings {
     /// Folder laid out like `scenarios/`.
     pub path: Option<PathBuf>,
+}
+
+impl Settings {
+    /// The same settings with every path made relative to `root` instead of
+    /// to the current folder. Absolute paths stay.
+    pub fn resolved(mut self, root: &Path) -> Self {
+        let paths = self
+            .payloads
+            .folder
+            .iter_mut()
+            .chain(self.payloads.xsd.iter_mut())
+            .chain(self.catalogue.path.iter_mut())
+            .chain(self.payloads.pack.paths_mut());
+        for path in paths {
+            *path = root.join(&*path);
+        }
+        self
+    }
 }

@@ -1,0 +1,424 @@
+//! Reading the text of `ctc-ready.toml`.
+//!
+//! The text becomes a tree of spanned values; each section is then read on
+//! its own, so that one wrong field does not hide the problems of the other
+//! sections. A key that looks like a secret is a problem, and neither its
+//! value nor the line it stands on is ever repeated in a message.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::check;
+use super::settings::{Settings, SoftwareSettings};
+use crate::catalogue::Side;
+
+/// Words in a key that make it a secret's. Compared in lower case with `_`
+/// read as `-`.
+const SECRET_WORDS: [&str; 11] = [
+    "secret",
+    "token",
+    "password",
+    "passwd",
+    "passphrase",
+    "credential",
+    "bearer",
+    "authorization",
+    "private-key",
+    "api-key",
+    "apikey",
+];
+
+/// Longest excerpt of a line shown, in characters.
+const EXCERPT: usize = 120;
+
+/// Something wrong in the settings file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsProblem {
+    /// Line, from 1, where it is known.
+    pub line: Option<usize>,
+    /// Column, from 1, in characters.
+    pub column: Option<usize>,
+    /// Dotted name of the field: `software.flows`. Empty for the whole file.
+    pub field: String,
+    /// What is wrong and what to do.
+    pub message: String,
+    /// The line with a caret below, for errors of form. Never shows a secret.
+    pub excerpt: Option<String>,
+}
+
+/// Every problem found in a settings file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsError {
+    /// The file.
+    pub file: PathBuf,
+    /// The problems, in the order of their lines.
+    pub problems: Vec<SettingsProblem>,
+}
+
+impl std::error::Error for SettingsError {}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.file.display();
+        match self.problems.len() {
+            1 => write!(f, "`{name}` has a problem")?,
+            n => write!(f, "`{name}` has {n} problems")?,
+        }
+        for problem in &self.problems {
+            write!(f, "\n{name}")?;
+            for place in [problem.line, problem.column].into_iter().flatten() {
+                write!(f, ":{place}")?;
+            }
+            match problem.field.as_str() {
+                "" => write!(f, ": {}", problem.message)?,
+                field => write!(f, ": `{field}` {}", problem.message)?,
+            }
+            if let Some(excerpt) = &problem.excerpt {
+                write!(f, "\n{excerpt}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// Reads and checks the text of `ctc-ready.toml`. `file` is for messages
+    /// alone. `known_programmes` are the ids of the catalogue's programmes;
+    /// empty: not checked (an overlay may add some; see
+    /// [`super::Project::check_programmes`]).
+    ///
+    /// # Errors
+    /// Every problem at once; but where the text is no TOML, that alone.
+    pub fn parse(
+        text: &str,
+        file: &Path,
+        known_programmes: &[&str],
+    ) -> Result<Self, SettingsError> {
+        let document = Document { text, holds_secret: mentions_secret(text) };
+        let failed = |mut problems: Vec<SettingsProblem>| {
+            problems.sort_by_key(|problem| (problem.line.unwrap_or(usize::MAX), problem.column));
+            SettingsError { file: file.to_owned(), problems }
+        };
+        let mut table = DeTable::parse(text)
+            .map_err(|error| failed(vec![document.from_toml("", &error)]))?
+            .into_inner();
+
+        let mut problems = Vec::new();
+        document.take_secrets(&mut table, "", &mut problems);
+        let before = problems.len();
+        let settings = document.sections(&table, &mut problems);
+        let unread = problems.iter().skip(before).map(|problem| problem.field.clone()).collect();
+        let places = Places { document: &document, table: &table, unread };
+        // Only an overlay's own catalogue knows which programmes it adds.
+        let overlaid = settings.catalogue.path.is_some();
+        let known = if overlaid { &[] } else { known_programmes };
+        check::check(&settings, &places, known, &mut problems);
+        if problems.is_empty() { Ok(settings) } else { Err(failed(problems)) }
+    }
+}
+
+/// The text being read.
+struct Document<'t> {
+    text: &'t str,
+    /// Some key looks like a secret's: no line is quoted at all, since a
+    /// malformed text does not say where a value ends.
+    holds_secret: bool,
+}
+
+impl Document<'_> {
+    /// Reads each section by itself. A section that cannot be read is a
+    /// problem and stands as if it were left out.
+    fn sections(&self, table: &DeTable<'_>, problems: &mut Vec<SettingsProblem>) -> Settings {
+        let mut settings = empty();
+        for (key, value) in table {
+            let field = key.get_ref().as_ref();
+            let mut reader = Reader { document: self, field, value, problems };
+            match field {
+                "programmes" => reader.read(&mut settings.programmes),
+                "business" => reader.read(&mut settings.business),
+                "software" => reader.read(&mut settings.software),
+                "sandbox-application" => reader.read(&mut settings.sandbox_application),
+                "production-application" => reader.read(&mut settings.production_application),
+                "run" => reader.read(&mut settings.run),
+                "payloads" => reader.read(&mut settings.payloads),
+                "gate" => reader.read(&mut settings.gate),
+                "answers" => reader.read(&mut settings.answers),
+                "statements" => reader.read(&mut settings.statements),
+                "not-applicable" => reader.read(&mut settings.not_applicable),
+                "programme" => reader.read(&mut settings.programme),
+                "catalogue" => reader.read(&mut settings.catalogue),
+                _ => {
+                    let (line, column) = self.position(key.span().start);
+                    problems.push(SettingsProblem {
+                        line: Some(line),
+                        column: Some(column),
+                        field: field.to_owned(),
+                        message: format!(
+                            "is not a setting; expected one of {}",
+                            quoted(SECTIONS.iter().copied())
+                        ),
+                        excerpt: None,
+                    });
+                }
+            }
+        }
+        settings
+    }
+
+    /// Removes keys that look like a secret's, with a problem for each, so
+    /// that nothing later can quote them.
+    fn take_secrets(
+        &self,
+        table: &mut DeTable<'_>,
+        prefix: &str,
+        problems: &mut Vec<SettingsProblem>,
+    ) {
+        let secret: Vec<_> = table
+            .keys()
+            .filter(|key| is_secret_key(key.get_ref()))
+            .map(|key| (key.get_ref().to_string(), key.span()))
+            .collect();
+        for (key, span) in secret {
+            table.remove(key.as_str());
+            let (line, column) = self.position(span.start);
+            problems.push(SettingsProblem {
+                line: Some(line),
+                column: Some(column),
+                field: join(prefix, &key),
+                message: "looks like a secret, and this file is made to be shared; take it out \
+                          (and replace the secret if the file was ever committed); \
+                          `ctc-ready auth login` keeps secrets elsewhere"
+                    .to_owned(),
+                excerpt: None,
+            });
+        }
+        for (key, value) in table.iter_mut() {
+            let field = join(prefix, key.get_ref());
+            self.take_secrets_of_value(value.get_mut(), &field, problems);
+        }
+    }
+
+    fn take_secrets_of_value(
+        &self,
+        value: &mut DeValue<'_>,
+        field: &str,
+        problems: &mut Vec<SettingsProblem>,
+    ) {
+        match value {
+            DeValue::Table(table) => self.take_secrets(table, field, problems),
+            DeValue::Array(items) => {
+                for item in items.iter_mut() {
+                    self.take_secrets_of_value(item.get_mut(), field, problems);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A toml error as a problem, with line, column and caret.
+    fn from_toml(&self, field: &str, error: &toml::de::Error) -> SettingsProblem {
+        let span = error.span();
+        let position = span.as_ref().map(|span| self.position(span.start));
+        SettingsProblem {
+            line: position.map(|(line, _)| line),
+            column: position.map(|(_, column)| column),
+            field: field.to_owned(),
+            message: match field {
+                "" => format!("not TOML: {}", one_line(error.message())),
+                _ => format!("cannot be read: {}", one_line(error.message())),
+            },
+            excerpt: span
+                .and_then(|span| self.excerpt(span, error.message().starts_with("unknown field"))),
+        }
+    }
+
+    /// Line and column (from 1, in characters) of a byte offset.
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let column = before.get(line_start..).map_or(0, |line| line.chars().count());
+        (before.matches('\n').count() + 1, column + 1)
+    }
+
+    /// The line at `span` with carets below. `key_only` hides what follows
+    /// the key: the value of a field nobody knows may be anything.
+    fn excerpt(&self, span: Range<usize>, key_only: bool) -> Option<String> {
+        if self.holds_secret {
+            return None;
+        }
+        let (number, column) = self.position(span.start);
+        let line = self.text.lines().nth(number - 1)?;
+        let shown = match line.split_once('=') {
+            Some((key, _)) if key_only => format!("{key}= …"),
+            _ if key_only && !line.trim_start().starts_with('[') => return None,
+            _ => line.to_owned(),
+        };
+        let length = shown.chars().count();
+        if length > EXCERPT || column > length + 1 {
+            return None;
+        }
+        let printable = |c: char| if c.is_control() { ' ' } else { c };
+        let shown: String = shown.chars().map(printable).collect();
+        let wide = self
+            .text
+            .get(span)
+            .map_or(1, |text| text.lines().next().unwrap_or_default().chars().count());
+        let carets = "^".repeat(wide.clamp(1, (length + 1).saturating_sub(column - 1).max(1)));
+        let margin = " ".repeat(number.to_string().len());
+        let indent = " ".repeat(column - 1);
+        Some(format!("{margin} |\n{number} | {shown}\n{margin} | {indent}{carets}"))
+    }
+}
+
+/// One section's value, about to be read.
+struct Reader<'a, 'd, 't> {
+    document: &'a Document<'d>,
+    field: &'a str,
+    value: &'a Spanned<DeValue<'t>>,
+    problems: &'a mut Vec<SettingsProblem>,
+}
+
+impl Reader<'_, '_, '_> {
+    fn read<T: DeserializeOwned>(&mut self, into: &mut T) {
+        match T::deserialize(ValueDeserializer::from(self.value.clone())) {
+            Ok(value) => *into = value,
+            Err(error) => {
+                let mut problem = self.document.from_toml(self.field, &error);
+                if problem.line.is_none() {
+                    let (line, column) = self.document.position(self.value.span().start);
+                    (problem.line, problem.column) = (Some(line), Some(column));
+                }
+                self.problems.push(problem);
+            }
+        }
+    }
+}
+
+/// Where fields stand in the text.
+pub(super) struct Places<'a, 't> {
+    document: &'a Document<'a>,
+    table: &'a DeTable<'t>,
+    unread: Vec<String>,
+}
+
+impl Places<'_, '_> {
+    /// Whether a section could not be read, so that nothing more can be said
+    /// of it.
+    pub(super) fn unread(&self, section: &str) -> bool {
+        self.unread.iter().any(|unread| unread == section)
+    }
+
+    /// Whether the field is in the file.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.find(field).is_some()
+    }
+
+    /// A problem at a field's key, or at the nearest section that exists.
+    pub(super) fn problem(&self, field: &str, message: impl Into<String>) -> SettingsProblem {
+        let mut name = field;
+        let span = loop {
+            if let Some(span) = self.find(name) {
+                break Some(span);
+            }
+            match name.rsplit_once('.') {
+                Some((parent, _)) => name = parent,
+                None => break None,
+            }
+        };
+        let position = span.map(|span| self.document.position(span.start));
+        SettingsProblem {
+            line: position.map(|(line, _)| line),
+            column: position.map(|(_, column)| column),
+            field: field.to_owned(),
+            message: message.into(),
+            excerpt: None,
+        }
+    }
+
+    fn find(&self, field: &str) -> Option<Range<usize>> {
+        let mut table = self.table;
+        let mut names = field.split('.').peekable();
+        loop {
+            let name = names.next()?;
+            let (key, value) = table.get_key_value(name)?;
+            if names.peek().is_none() {
+                return Some(key.span());
+            }
+            table = value.get_ref().as_table()?;
+        }
+    }
+}
+
+/// The file's top-level names, in the order in which `init` writes them.
+const SECTIONS: [&str; 13] = [
+    "programmes",
+    "business",
+    "software",
+    "sandbox-application",
+    "production-application",
+    "run",
+    "payloads",
+    "gate",
+    "answers",
+    "statements",
+    "not-applicable",
+    "programme",
+    "catalogue",
+];
+
+/// Settings as an empty file would give them, before any check.
+fn empty() -> Settings {
+    Settings {
+        programmes: Vec::new(),
+        business: Default::default(),
+        software: SoftwareSettings {
+            name: String::new(),
+            version: String::new(),
+            build: None,
+            flows: Vec::new(),
+            procedures: Vec::new(),
+            combination: None,
+            side: Side::Gb,
+        },
+        sandbox_application: Default::default(),
+        production_application: Default::default(),
+        run: Default::default(),
+        payloads: Default::default(),
+        gate: Default::default(),
+        answers: Default::default(),
+        statements: Default::default(),
+        not_applicable: Default::default(),
+        programme: Default::default(),
+        catalogue: Default::default(),
+    }
+}
+
+/// Whether a key's name says that its value is a secret.
+pub fn is_secret_key(key: &str) -> bool {
+    let key = key.to_lowercase().replace('_', "-");
+    SECRET_WORDS.iter().any(|word| key.contains(word))
+}
+
+/// Whether a text, however malformed, seems to hold a secret: a secret's word
+/// outside comments.
+fn mentions_secret(text: &str) -> bool {
+    text.lines().map(str::trim_start).filter(|line| !line.starts_with('#')).any(is_secret_key)
+}
+
+/// `` `a`, `b`, `c` ``.
+pub(super) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn join(prefix: &str, key: &str) -> String {
+    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
+}
+
+fn one_line(message: &str) -> String {
+    message.lines().map(str::trim).collect::<Vec<_>>().join("; ")
+}
