@@ -121,7 +121,7 @@ const OVERLAP: chrono::Duration = chrono::Duration::minutes(10);
 /// Many runs under one budget.
 pub struct Batch<'a> {
     store: &'a mut StoreWriter,
-    payloads: &'a Payloads<'a>,
+    payloads: &'a Payloads,
     clock: Arc<dyn Clock>,
     watcher: &'a mut dyn Watcher,
     options: Options,
@@ -172,7 +172,7 @@ impl<'a> Batch<'a> {
     /// When the HTTP client cannot be set up.
     pub fn new(
         store: &'a mut StoreWriter,
-        payloads: &'a Payloads<'a>,
+        payloads: &'a Payloads,
         clock: Arc<dyn Clock>,
         watcher: &'a mut dyn Watcher,
         options: Options,
@@ -275,8 +275,7 @@ impl<'a> Batch<'a> {
                 Slot::new(job.programme, job.scenario, attempt, writer, &events)
             }
             None => {
-                let attempt =
-                    self.store.next_attempt(&job.programme.id, &job.scenario.id)?;
+                let attempt = self.store.next_attempt(&job.programme.id, &job.scenario.id)?;
                 let (writer, opened) = self.store.open_run(RunOpened {
                     run: Uuid::now_v7(),
                     programme: job.programme.id.clone(),
@@ -386,7 +385,7 @@ impl<'a> Batch<'a> {
             payload_origin: Some(payload.origin),
         };
         self.watcher.moved(&self.slots[index].view(format!("sending {message}")));
-        self.start(index, Task::Submit(intent.clone()), &intent, call)
+        self.start(index, Task::Submit, &intent, call)
     }
 
     fn look_up(&mut self, index: usize, message: MessageType) -> Result<(), BatchError> {
@@ -403,8 +402,7 @@ impl<'a> Batch<'a> {
             Some(id) => self.api(slot).messages(kind, id),
             None => self.api(slot).movements_by_reference(kind, reference.unwrap_or_default()),
         };
-        self.watcher
-            .moved(&slot.view(format!("asking whether the {message} arrived")));
+        self.watcher.moved(&slot.view(format!("asking whether the {message} arrived")));
         self.start(index, Task::LookUp, &Intent::asking(Purpose::LookUp), call)
     }
 
@@ -463,10 +461,9 @@ impl<'a> Batch<'a> {
         let api = self.api(&self.slots[index]);
         let (purpose, call) = match &fetch {
             Fetch::List(kind, id) => (Purpose::ListMessages, api.messages(*kind, id)),
-            Fetch::Message(what) => (
-                Purpose::GetMessage,
-                api.message_body(what.kind, &what.movement, &what.message_id),
-            ),
+            Fetch::Message(what) => {
+                (Purpose::GetMessage, api.message_body(what.kind, &what.movement, &what.message_id))
+            }
         };
         self.start(index, Task::Fetch(fetch), &Intent::asking(purpose), call)
     }
@@ -482,14 +479,8 @@ impl<'a> Batch<'a> {
         let slot = &mut self.slots[index];
         let exchange = slot.next_exchange();
         if let Some(writer) = &mut slot.writer {
-            let recorded = exchange::record_request(
-                writer,
-                &self.redactor,
-                exchange,
-                intent,
-                &call,
-                None,
-            )?;
+            let recorded =
+                exchange::record_request(writer, &self.redactor, exchange, intent, &call, None)?;
             slot.state.apply(&recorded);
         }
         slot.under_way = Some(UnderWay { exchange, task });
@@ -556,7 +547,7 @@ impl<'a> Batch<'a> {
             other => return self.went_wrong(index, &under_way.task, other),
         };
         match under_way.task {
-            Task::Submit(_) => self.submitted(index, exchange, answer),
+            Task::Submit => self.submitted(index, exchange, answer),
             Task::LookUp => self.looked_up(index, exchange, answer),
             Task::Fetch(Fetch::List(kind, id)) => self.listed(index, kind, &id, answer),
             Task::Fetch(Fetch::Message(what)) => {
@@ -590,10 +581,14 @@ impl<'a> Batch<'a> {
             Ok(answer) if (400..500).contains(&answer.status) && answer.status != 429 => {
                 return match task {
                     // The pure core sees the refusal in the journal.
-                    Task::Submit(_) => Ok(()),
+                    Task::Submit => Ok(()),
                     Task::Mail(step, _) => self.finish(
                         index,
-                        failed_run("officer-refused", *step, format!("the officer refused: {problem}")),
+                        failed_run(
+                            "officer-refused",
+                            *step,
+                            format!("the officer refused: {problem}"),
+                        ),
                     ),
                     _ => {
                         self.stall(index, problem);
@@ -608,7 +603,8 @@ impl<'a> Batch<'a> {
             _ => {}
         }
         // A server that was never there is a matter of settings, not of time.
-        let never_there = matches!(result, Err(NoAnswer { failure: "connect", .. })) && !self.answered;
+        let never_there =
+            matches!(result, Err(NoAnswer { failure: "connect", .. })) && !self.answered;
         if never_there || failures >= backoff::MAX_ATTEMPTS {
             self.stall(index, problem);
             return Ok(());
@@ -695,10 +691,9 @@ impl<'a> Batch<'a> {
             return Ok(());
         };
         let kind = message.movement();
-        let by_message = slot
-            .look_up_movement
-            .take()
-            .or_else(|| (!message.opens_movement()).then(|| slot.state.movements.get(&kind).cloned()).flatten());
+        let by_message = slot.look_up_movement.take().or_else(|| {
+            (!message.opens_movement()).then(|| slot.state.movements.get(&kind).cloned()).flatten()
+        });
         let not_found = Event::LookedUp(LookedUp { exchange, step, found: false });
         let Some(movement_id) = by_message else {
             let movements = match ctc::movements(kind, &answer.body) {
@@ -765,9 +760,7 @@ impl<'a> Batch<'a> {
                 .as_deref()
                 .and_then(|text| text.parse::<MessageType>().ok())
                 .is_none_or(|message| message.direction() == Direction::Received);
-            if item.message.is_some()
-                && from_ncts
-                && !slot.state.known_messages.contains(&item.id)
+            if item.message.is_some() && from_ncts && !slot.state.known_messages.contains(&item.id)
             {
                 slot.fetches.push_back(Fetch::Message(Box::new(MessageToFetch {
                     kind,
@@ -867,8 +860,9 @@ impl<'a> Batch<'a> {
         let look = self.looks.entry(group.clone()).or_default();
         look.under_way = false;
         let parsed = match &done.result {
-            Ok(answer) if answer.status == 200 => ctc::movements(group.1, &answer.body)
-                .map_err(|error| error.to_string()),
+            Ok(answer) if answer.status == 200 => {
+                ctc::movements(group.1, &answer.body).map_err(|error| error.to_string())
+            }
             // A page past the end: nothing more.
             Ok(answer) if answer.status == 404 && page > 1 => Ok((0, Vec::new())),
             other => Err(describe(other)),
@@ -919,20 +913,21 @@ impl<'a> Batch<'a> {
         let Some(writer) = &mut slot.writer else { return Ok(()) };
         let intent = Intent::asking(Purpose::ListMovements);
         let sent_at = Some(done.sent_at);
-        let request =
-            exchange::record_request(writer, &self.redactor, exchange, &intent, &done.call, sent_at)?;
+        let request = exchange::record_request(
+            writer,
+            &self.redactor,
+            exchange,
+            &intent,
+            &done.call,
+            sent_at,
+        )?;
         let result = exchange::record_result(writer, &self.redactor, exchange, &done.result)?;
         slot.state.apply(&request);
         slot.state.apply(&result);
         Ok(())
     }
 
-    fn look_failed(
-        &mut self,
-        group: &Group,
-        problem: &str,
-        done: &Done,
-    ) -> Result<(), BatchError> {
+    fn look_failed(&mut self, group: &Group, problem: &str, done: &Done) -> Result<(), BatchError> {
         let waiting: Vec<usize> = (0..self.slots.len())
             .filter(|index| {
                 let slot = &self.slots[*index];
@@ -958,8 +953,7 @@ impl<'a> Batch<'a> {
         let look = self.looks.entry(group.clone()).or_default();
         look.failures += 1;
         let failures = look.failures;
-        let permanent =
-            matches!(&done.result, Ok(answer) if (400..429).contains(&answer.status) || answer.status == 501);
+        let permanent = matches!(&done.result, Ok(answer) if (400..429).contains(&answer.status) || answer.status == 501);
         if permanent || failures >= backoff::MAX_ATTEMPTS {
             for index in waiting {
                 self.stall(index, problem.to_owned());

@@ -5,9 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::state::{Fate, State};
 use super::tempo::{Pace, Tempo};
 use crate::catalogue::{Expectation, Scenario, Step};
-use crate::evidence::{
-    Actor, Event, Failure, Received, Recorded, RunClosed, RunState, WaitingFor,
-};
+use crate::evidence::{Actor, Event, Failure, Received, Recorded, RunClosed, RunState, WaitingFor};
 use crate::ncts::MessageType;
 
 /// Attempts at one POST before the run waits for the user.
@@ -104,13 +102,14 @@ pub fn waiting_for(
     match next(scenario, &state, Tempo::faster_by(scale.unwrap_or(1.0)), now) {
         Action::Await { waiting_for, .. } => Some(waiting_for),
         Action::Over => None,
-        Action::Send { .. } | Action::LookUp { .. } | Action::AskOfficer { .. } | Action::Finish(_) => {
-            Some(WaitingFor {
-                actor: Actor::You,
-                what: "go on with `ctc-ready run`".to_owned(),
-                deadline: None,
-            })
-        }
+        Action::Send { .. }
+        | Action::LookUp { .. }
+        | Action::AskOfficer { .. }
+        | Action::Finish(_) => Some(WaitingFor {
+            actor: Actor::You,
+            what: "go on with `ctc-ready run`".to_owned(),
+            deadline: None,
+        }),
     }
 }
 
@@ -202,8 +201,7 @@ fn failed(reason: &str, step: u32, message: String) -> RunClosed {
 
 /// A refusal told in the officer's terms and the developer's.
 fn rejected(step: u32, refusal: &Received) -> RunClosed {
-    let mut message =
-        format!("NCTS answered {}: {}", refusal.message, refusal.message.meaning());
+    let mut message = format!("NCTS answered {}: {}", refusal.message, refusal.message.meaning());
     for error in refusal.errors.iter().take(5) {
         message.push_str(&format!(
             "; code {} ({}) at {}",
@@ -293,11 +291,8 @@ impl<'a> Progress<'a> {
         let number = current as u32 + 1;
         let acted_at =
             [state.sent.get(&number).map(|(at, _)| *at), state.asked.get(&number).copied()];
-        let since = acted_at
-            .into_iter()
-            .chain([touched.get(current).copied().flatten()])
-            .flatten()
-            .max();
+        let since =
+            acted_at.into_iter().chain([touched.get(current).copied().flatten()]).flatten().max();
         Self {
             step: number,
             missing: open.into_iter().nth(current).unwrap_or_default(),

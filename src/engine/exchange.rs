@@ -57,11 +57,8 @@ pub(super) fn record_request(
         .iter()
         .find(|(name, _)| name == "content-type")
         .map(|(_, value)| value.as_str());
-    let body = call
-        .body
-        .as_ref()
-        .map(|body| writer.put_object(body, media_type, redactor))
-        .transpose()?;
+    let body =
+        call.body.as_ref().map(|body| writer.put_object(body, media_type, redactor)).transpose()?;
     // Only a POST changes anything at the other end: its intent must outlive
     // this process before the first byte leaves.
     let durability = match call.body {

@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::decide;
-use super::exchange::Intent;
 use super::report::RunView;
 use super::state::State;
 use crate::catalogue::{Programme, Scenario};
@@ -64,7 +63,7 @@ pub(super) struct UnderWay {
 #[derive(Clone, Debug)]
 pub(super) enum Task {
     /// POST of a message.
-    Submit(Intent),
+    Submit,
     /// Learn the fate of a POST.
     LookUp,
     /// Fetch something.

@@ -170,8 +170,8 @@ impl Redactor {
                 let mut changed = false;
                 for (name, member) in map {
                     let name = name.to_ascii_lowercase();
-                    let secret = NAMES.contains(&name.as_str())
-                        && !JSON_INNOCENT.contains(&name.as_str());
+                    let secret =
+                        NAMES.contains(&name.as_str()) && !JSON_INNOCENT.contains(&name.as_str());
                     match member {
                         Value::String(text) if secret => {
                             *text = self.mark(text);
