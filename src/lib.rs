@@ -16,7 +16,7 @@
 
 pub mod calendar;
 pub mod catalogue;
-//pub mod cli;
+pub mod cli;
 pub mod clock;
 pub mod digest;
 pub mod document;

@@ -1,5 +1,5 @@
 //! The `ctc-ready` binary: everything is in the library.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    ctc_ready::cli::main()
 }

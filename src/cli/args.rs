@@ -1,0 +1,359 @@
+//! The command line as the user types it.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::catalogue::{Combination, Flow, Procedure, Side};
+use crate::project::Environment;
+
+/// Prove to HMRC that your customs-transit software is ready.
+///
+/// ctc-ready works out which of HMRC's test scenarios your software must pass,
+/// runs them, keeps evidence that nobody can quietly change, judges whether
+/// that evidence is still good on the day you submit, and fills in HMRC's own
+/// form.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ctc-ready",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 80,
+    after_help = "Start here:\n  ctc-ready demo     the whole story on the built-in simulator, in seconds\n  \
+                  ctc-ready init     make a project for your software\n\n\
+                  Exit codes: 0 done or ready; 1 judged and found wanting; 2 usage;\n  \
+                  3 settings or input file; 4 environment or network;\n  \
+                  5 waiting for a person or a timer (run again to go on); 70 a bug"
+)]
+pub struct Cli {
+    /// What goes with every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What goes with every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The project's folder [default: the nearest one upwards with ctc-ready.toml]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    pub project: Option<PathBuf>,
+    /// Judge as of another instant: RFC 3339, or a London date (its end)
+    #[arg(long, global = true, value_name = "TIME", help_heading = "Everywhere")]
+    pub at: Option<String>,
+    /// What standard output carries
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "human",
+        help_heading = "Everywhere"
+    )]
+    pub format: Format,
+    /// Whether to use colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Everywhere"
+    )]
+    pub color: Color,
+    /// Say more on standard error; twice: much more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
+    pub verbose: u8,
+}
+
+/// What standard output carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people.
+    Human,
+    /// One JSON document (see `ctc-ready schema`).
+    Json,
+}
+
+/// Whether to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal that can show it.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a project: write a commented ctc-ready.toml
+    Init(Box<Init>),
+    /// Show what applies to your software and why, and when to start
+    Plan(Plan),
+    /// Run the required scenarios, or go on with those under way
+    Run(Run),
+    /// Show where every requirement stands
+    Status(Status),
+    /// Judge whether you may submit: exit code 0 yes, 1 no
+    Gate(Gate),
+    /// Fill HMRC's form, or write ctc-ready's own document
+    Checklist(Checklist),
+    /// Check that no evidence was changed
+    Verify(Verify),
+    /// Look into HMRC's test scenarios
+    #[command(subcommand)]
+    Scenario(ScenarioCommand),
+    /// Serve HMRC's API and NCTS on this machine, for rehearsals
+    Simulate(Simulate),
+    /// Tell the whole story on the simulator: plan, run, judge, fill the form
+    Demo(Demo),
+    /// Print the JSON Schema of a command's JSON
+    Schema(Schema),
+    /// Print a completion script for your shell
+    Completions(Completions),
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+#[command(after_help = "Without the flags it asks for, init asks you on the terminal.\n\n\
+    Example:\n  ctc-ready init --programme ncts5-final \\\n    \
+    --flows standard-departure,arrival --procedures normal,simplified \\\n    \
+    --combination A --side gb --software Cargoflow --software-version 4.2")]
+pub struct Init {
+    /// Programme(s) you apply under, the main one first
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub programme: Vec<String>,
+    /// Flows your software supports
+    #[arg(long, value_name = "FLOW", value_delimiter = ',')]
+    pub flows: Vec<Flow>,
+    /// Procedures your software supports
+    #[arg(long, value_name = "PROCEDURE", value_delimiter = ',')]
+    pub procedures: Vec<Procedure>,
+    /// Column of HMRC's matrix to follow, with both procedures
+    #[arg(long, ignore_case = true)]
+    pub combination: Option<Combination>,
+    /// Side whose scenarios to run where either is enough
+    #[arg(long, ignore_case = true)]
+    pub side: Option<Side>,
+    /// Name of the software under test
+    #[arg(long, value_name = "NAME")]
+    pub software: Option<String>,
+    /// Its version
+    #[arg(long, value_name = "VERSION")]
+    pub software_version: Option<String>,
+    /// Your registered business name
+    #[arg(long, value_name = "NAME")]
+    pub business_name: Option<String>,
+    /// Your business address
+    #[arg(long, value_name = "ADDRESS")]
+    pub business_address: Option<String>,
+    /// Name of your application in HMRC's sandbox
+    #[arg(long, value_name = "NAME")]
+    pub sandbox_app_name: Option<String>,
+    /// Id of your application in HMRC's sandbox
+    #[arg(long, value_name = "ID")]
+    pub sandbox_app_id: Option<String>,
+    /// Name of your production application
+    #[arg(long, value_name = "NAME")]
+    pub production_app_name: Option<String>,
+    /// Id of your production application
+    #[arg(long, value_name = "ID")]
+    pub production_app_id: Option<String>,
+    /// E-mail address HMRC writes to
+    #[arg(long, value_name = "EMAIL")]
+    pub contact_email: Option<String>,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Day of submission to plan for (London date)
+    #[arg(long, value_name = "DATE")]
+    pub submit_on: Option<NaiveDate>,
+    /// Another programme than the project's first
+    #[arg(long, value_name = "ID")]
+    pub programme: Option<String>,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "run is idempotent: what passed stays, what is under way goes on, what is\n\
+    missing is started. The bearer token is read from CTC_READY_TOKEN."
+)]
+pub struct Run {
+    /// Scenarios to run [default: those required]
+    #[arg(value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+    /// The recommended scenarios as well
+    #[arg(long, conflicts_with_all = ["all", "scenarios"])]
+    pub recommended: bool,
+    /// Every scenario of the programme
+    #[arg(long, conflicts_with = "scenarios")]
+    pub all: bool,
+    /// Another programme than those of the project
+    #[arg(long, value_name = "ID")]
+    pub programme: Option<String>,
+    /// Where to run [default: the project's]
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub environment: Option<Environment>,
+    /// Another address of the environment
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// How many times faster the simulator's timers run
+    #[arg(long, value_name = "S", value_parser = time_scale)]
+    pub time_scale: Option<f64>,
+    /// Stay until everything is over, however long it takes
+    #[arg(long)]
+    pub wait: bool,
+    /// New attempts at scenarios that passed
+    #[arg(long)]
+    pub again: bool,
+    /// New attempts at scenarios that failed
+    #[arg(long)]
+    pub failed: bool,
+    /// Requests a second, all runs together [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub max_requests_per_second: Option<u32>,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Another programme than the project's
+    #[arg(long, value_name = "ID")]
+    pub programme: Option<String>,
+    /// Let simulated evidence count
+    #[arg(long)]
+    pub rehearsal: bool,
+}
+
+/// `gate`.
+#[derive(Debug, Args)]
+pub struct Gate {
+    /// Another programme than the project's first
+    #[arg(long, value_name = "ID")]
+    pub programme: Option<String>,
+    /// Let simulated evidence count, and say REHEARSAL
+    #[arg(long)]
+    pub rehearsal: bool,
+    /// Judge for submission on this London date
+    #[arg(long, value_name = "DATE")]
+    pub submit_on: Option<NaiveDate>,
+}
+
+/// `checklist`.
+#[derive(Debug, Args)]
+pub struct Checklist {
+    /// HMRC's .docx form to fill; without it, ctc-ready's own document
+    #[arg(long, value_name = "FILE")]
+    pub form: Option<PathBuf>,
+    /// Where to write [default: checklist.docx in the project]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Another programme than the project's first
+    #[arg(long, value_name = "ID")]
+    pub programme: Option<String>,
+    /// Let simulated evidence count, and mark the document REHEARSAL
+    #[arg(long)]
+    pub rehearsal: bool,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Store to check [default: the project's]
+    #[arg(value_name = "STORE_DIR")]
+    pub store: Option<PathBuf>,
+}
+
+/// `scenario …`.
+#[derive(Debug, Subcommand)]
+pub enum ScenarioCommand {
+    /// List the scenarios of a programme
+    List {
+        /// Another programme than the project's first
+        #[arg(long, value_name = "ID", conflicts_with = "all_programmes")]
+        programme: Option<String>,
+        /// Those of every programme
+        #[arg(long)]
+        all_programmes: bool,
+    },
+    /// Show a scenario's steps: who does what, what comes back, by when
+    Show {
+        /// Its id, such as DSGB1
+        #[arg(value_name = "SCENARIO")]
+        id: String,
+        /// Another programme than the project's first
+        #[arg(long, value_name = "ID")]
+        programme: Option<String>,
+    },
+}
+
+/// `simulate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Any bearer token is accepted; `invalid-token` gets a 401 and\n\
+    `not-subscribed` a 403. Officers read what is posted to /simulator/mailbox.")]
+pub struct Simulate {
+    /// Port on 127.0.0.1; 0: any free one
+    #[arg(long, default_value_t = 8989)]
+    pub port: u16,
+    /// How many times faster timers run; 2700: 45 minutes pass in a second
+    #[arg(long, value_name = "S", default_value = "1", value_parser = time_scale)]
+    pub time_scale: f64,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "The project is made in ctc-ready-demo/, or in --project DIR.\n\
+    A second demo adds attempts; it destroys nothing.")]
+pub struct Demo {
+    /// How many times faster the simulator's timers run
+    #[arg(long, value_name = "S", default_value = "2700", value_parser = time_scale)]
+    pub time_scale: f64,
+}
+
+/// `schema`.
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Whose JSON
+    pub name: SchemaName,
+}
+
+/// The documents that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaName {
+    /// `scenario list`.
+    ScenarioList,
+    /// `plan`.
+    Plan,
+    /// `run`.
+    Run,
+    /// `status`.
+    Status,
+    /// `gate`.
+    Gate,
+    /// `checklist`.
+    Checklist,
+    /// `verify`.
+    Verify,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// Your shell
+    pub shell: clap_complete::Shell,
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if scale.is_finite() && (0.001..=1_000_000.0).contains(&scale) => Ok(scale),
+        _ => Err("it must be a number from 0.001 to 1000000".to_owned()),
+    }
+}

@@ -1,0 +1,168 @@
+//! `checklist`: HMRC's form filled, or ctc-ready's own document.
+
+use std::path::{Path, PathBuf};
+
+use super::args::Checklist;
+use super::context::{Context, Desk, Evidence, case, shown};
+use super::exit;
+use super::failure::{Failure, Kind};
+use super::printer::{BOLD, CARE, DIM, Printer, paint};
+use crate::catalogue::{FormFile, Programme};
+use crate::document::own::{self, Dossier};
+use crate::document::{self, ChecklistReport, Filled, FormDefinition};
+use crate::files;
+use crate::verdict;
+use chrono::{DateTime, Utc};
+
+/// Largest form read, in bytes; HMRC's have some 120 kB.
+const MAX_FORM: u64 = 32 << 20;
+
+/// What to write, and where.
+pub(super) struct Order<'a> {
+    pub(super) programme: &'a Programme,
+    pub(super) form: Option<PathBuf>,
+    pub(super) output: PathBuf,
+    pub(super) rehearsal: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure> {
+    let desk = Desk::open(context)?;
+    let as_of = context.as_of()?;
+    let evidence = desk.evidence(context.clock.now())?;
+    let form = args.form.as_ref().map(|path| context.cwd.join(path));
+    let programme = match (&args.programme, &form) {
+        (None, Some(path)) => programme_of_form(&desk, path)?,
+        (id, _) => desk.programme(id.as_deref())?,
+    };
+    let name = if args.rehearsal { "checklist-REHEARSAL.docx" } else { "checklist.docx" };
+    let output = match &args.output {
+        Some(path) => context.cwd.join(path),
+        None => desk.project.root.join(name),
+    };
+    let order = Order { programme, form, output, rehearsal: args.rehearsal };
+    let report = write(&desk, &evidence, &order, as_of, &context.cwd)?;
+    context.printer.document(&report);
+    print(&mut context.printer, &report);
+    Ok(exit::DONE)
+}
+
+/// The forms of all programmes.
+fn forms(desk: &Desk) -> Result<Vec<FormDefinition>, Failure> {
+    let files: Vec<&FormFile> = desk
+        .catalogue
+        .programmes()
+        .iter()
+        .flat_map(|programme| desk.catalogue.forms(&programme.id))
+        .collect();
+    // Part of the binary, and tested.
+    document::forms(files).map_err(|error| Failure::new(Kind::Bug, error))
+}
+
+fn read_form(path: &Path) -> Result<Vec<u8>, Failure> {
+    Ok(files::read_bounded(path, MAX_FORM)?)
+}
+
+/// The project's first programme that takes the form, so that nobody has to
+/// name what the form itself says.
+fn programme_of_form<'a>(desk: &'a Desk, path: &Path) -> Result<&'a Programme, Failure> {
+    let bytes = read_form(path)?;
+    let forms = forms(desk)?;
+    let form = document::recognise(&bytes, &forms)
+        .map_err(|error| Failure::from(error).hint(format!("the file is `{}`", path.display())))?;
+    let ours = &desk.project.settings.programmes;
+    match ours.iter().find(|id| form.programmes.contains(id)) {
+        Some(id) => desk.programme(Some(id)),
+        None => desk.programme(None),
+    }
+}
+
+/// Makes the document and writes it; what stood in its place is kept beside.
+pub(super) fn write(
+    desk: &Desk,
+    evidence: &Evidence,
+    order: &Order<'_>,
+    as_of: DateTime<Utc>,
+    cwd: &Path,
+) -> Result<ChecklistReport, Failure> {
+    let needs = desk.needs(order.programme)?;
+    let case = case(desk, order.programme, &needs, evidence, as_of, order.rehearsal);
+    let requirements = verdict::status(&case).requirements;
+    let settings = &desk.project.settings;
+    let answers = document::collect(
+        order.programme,
+        settings,
+        &requirements,
+        &evidence.runs,
+        order.rehearsal,
+    );
+    let (form_id, filled): (Option<String>, Filled) = match &order.form {
+        Some(path) => {
+            let bytes = read_form(path)?;
+            let forms = forms(desk)?;
+            let named =
+                |error| Failure::from(error).hint(format!("the file is `{}`", path.display()));
+            let form = document::recognise(&bytes, &forms).map_err(named)?;
+            let filled = document::fill(&bytes, form, &answers).map_err(named)?;
+            (Some(form.id.clone()), filled)
+        }
+        None => {
+            let filled = own::write(&Dossier {
+                programme: order.programme,
+                settings,
+                requirements: &requirements,
+                runs: &evidence.runs,
+                answers: &answers,
+                made: as_of,
+            })?;
+            (None, filled)
+        }
+    };
+    keep_previous(&order.output, &filled.bytes)?;
+    files::write_atomic(&order.output, &filled.bytes)?;
+    let place = shown(&order.output, cwd);
+    Ok(ChecklistReport::new(form_id.as_deref(), &place, order.rehearsal, &filled))
+}
+
+/// A document that stands there may have been signed: it is never overwritten.
+fn keep_previous(output: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if !output.exists() || files::read_bounded(output, MAX_FORM).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    for number in 1..1_000 {
+        let kept = output.with_extension(format!("previous-{number}.docx"));
+        if !kept.exists() {
+            return Ok(files::rename(output, &kept)?);
+        }
+    }
+    Err(Failure::input(format!("too many earlier versions beside `{}`", output.display()))
+        .hint("remove some, or name another file with `--output`"))
+}
+
+/// What was filled and what is left, for people.
+pub(super) fn print(printer: &mut Printer, report: &ChecklistReport) {
+    let kind = match (&report.form, report.rehearsal) {
+        (Some(form), true) => format!("HMRC's form `{form}`, marked REHEARSAL"),
+        (Some(form), false) => format!("HMRC's form `{form}`"),
+        (None, true) => "ctc-ready's own document, marked REHEARSAL".to_owned(),
+        (None, false) => "ctc-ready's own document (no form given)".to_owned(),
+    };
+    printer.line(format!("wrote {}", paint(BOLD, &report.output)));
+    printer.line(format!("  {kind}: {} fields filled", report.filled.len()));
+    if !report.left_for_you.is_empty() {
+        printer.line("");
+        printer.line(paint(CARE, format!("left for you: {}", report.left_for_you.len())));
+        for left in &report.left_for_you {
+            printer.prose(2, &format!("- {}: {}", left.field, left.why));
+        }
+    }
+    if !report.not_found.is_empty() {
+        printer.line("");
+        printer.line(paint(CARE, "not found in this form"));
+        for name in &report.not_found {
+            printer.prose(2, &format!("- {name}"));
+        }
+    }
+    printer.line("");
+    printer.line(paint(DIM, "read it before you sign it"));
+}

@@ -1,0 +1,262 @@
+//! What every command starts from: the clock, the directory, the settings and
+//! the catalogue; the environment and the terminal are read here alone.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use super::args::Global;
+use super::failure::Failure;
+use super::printer::Printer;
+use crate::calendar::london;
+use crate::catalogue::requirements::{Applicable, Capabilities, applicable};
+use crate::catalogue::{Catalogue, Programme, Scenario};
+use crate::clock::{Clock, SystemClock};
+use crate::engine;
+use crate::evidence::{EvidenceError, RunId, RunRecord, RunState, Store, VerifyReport, WaitingFor};
+use crate::project::Project;
+use crate::verdict::{Case, Need};
+
+/// Where the bearer token comes from.
+pub const TOKEN_VARIABLE: &str = "CTC_READY_TOKEN";
+
+/// `ctc-ready` and its version, as evidence states it.
+pub const TOOL: &str = concat!("ctc-ready ", env!("CARGO_PKG_VERSION"));
+
+/// What every command starts from.
+pub struct Context {
+    /// The flags that go with every command.
+    pub global: Global,
+    /// Output.
+    pub printer: Printer,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The folder in which the command was called.
+    pub cwd: PathBuf,
+}
+
+impl Context {
+    /// Reads what is outside the process, once.
+    ///
+    /// # Errors
+    /// When the current folder is gone.
+    pub fn new(global: Global) -> Result<Self, Failure> {
+        let cwd = std::env::current_dir().map_err(|error| {
+            Failure::input(format!("the current folder cannot be used: {error}"))
+        })?;
+        let printer = Printer::new(global.format, global.color);
+        Ok(Self { global, printer, clock: Arc::new(SystemClock::new()), cwd })
+    }
+
+    /// The instant to judge at: `--at`, or now.
+    ///
+    /// # Errors
+    /// When `--at` is no instant.
+    pub fn as_of(&self) -> Result<DateTime<Utc>, Failure> {
+        match &self.global.at {
+            Some(text) => london::parse_at(text).map_err(|error| {
+                Failure::usage(format!("`--at {text}`: {error}"))
+                    .hint("for example `--at 2026-12-04` or `--at 2026-12-04T09:30:00Z`")
+            }),
+            None => Ok(self.clock.now()),
+        }
+    }
+
+    /// The project: `--project`, or the nearest folder upwards.
+    ///
+    /// # Errors
+    /// When there is none, or its settings are wrong.
+    pub fn project(&self, catalogue: &Catalogue) -> Result<Project, Failure> {
+        let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
+        Ok(Project::locate(self.global.project.as_deref(), &self.cwd, &known)?)
+    }
+
+    /// The bearer token, if one is set.
+    pub fn token(&self) -> Option<SecretString> {
+        std::env::var(TOKEN_VARIABLE)
+            .ok()
+            .map(|token| token.trim().to_owned())
+            .filter(|token| !token.is_empty())
+            .map(SecretString::from)
+    }
+}
+
+/// A project with everything needed to judge it.
+pub struct Desk {
+    /// The project.
+    pub project: Project,
+    /// The catalogue.
+    pub catalogue: Catalogue,
+}
+
+impl Desk {
+    /// Opens the project and the catalogue.
+    ///
+    /// # Errors
+    /// When either is wrong.
+    pub fn open(context: &Context) -> Result<Self, Failure> {
+        let catalogue = Catalogue::built_in()?;
+        let project = context.project(&catalogue)?;
+        Ok(Self { project, catalogue })
+    }
+
+    /// A programme by id, or the project's first.
+    ///
+    /// # Errors
+    /// When it does not exist.
+    pub fn programme(&self, id: Option<&str>) -> Result<&Programme, Failure> {
+        let id = id
+            .or_else(|| self.project.settings.programmes.first().map(String::as_str))
+            .unwrap_or_default();
+        programme(&self.catalogue, id)
+    }
+
+    /// Every programme a command without `--programme` is about.
+    ///
+    /// # Errors
+    /// When one does not exist.
+    pub fn programmes(&self, only: Option<&str>) -> Result<Vec<&Programme>, Failure> {
+        match only {
+            Some(id) => Ok(vec![self.programme(Some(id))?]),
+            None => {
+                let ids = &self.project.settings.programmes;
+                ids.iter().map(|id| self.programme(Some(id))).collect()
+            }
+        }
+    }
+
+    /// What the matrix asks of this house.
+    ///
+    /// # Errors
+    /// When the settings leave the matrix undecided.
+    pub fn applicable<'a>(&self, programme: &'a Programme) -> Result<Vec<Applicable<'a>>, Failure> {
+        let software = &self.project.settings.software;
+        let capabilities = Capabilities {
+            flows: software.flows.clone(),
+            procedures: software.procedures.clone(),
+            combination: software.combination,
+            side: software.side,
+        };
+        applicable(programme, &self.catalogue, &capabilities)
+            .map_err(|error| Failure::input(format!("{}: {error}", self.project.file.display())))
+    }
+
+    /// The same as the judge wants it.
+    ///
+    /// # Errors
+    /// As [`Desk::applicable`].
+    pub fn needs(&self, programme: &Programme) -> Result<Vec<Need>, Failure> {
+        Ok(self
+            .applicable(programme)?
+            .into_iter()
+            .map(|item| {
+                Need::new(item.requirement, item.applies, item.reason, item.any_of, item.chosen)
+            })
+            .collect())
+    }
+
+    /// A scenario of a programme.
+    ///
+    /// # Errors
+    /// When there is none of this id.
+    pub fn scenario(&self, programme: &Programme, id: &str) -> Result<&Scenario, Failure> {
+        self.catalogue.scenario(&programme.id, id).ok_or_else(|| {
+            Failure::usage(format!("`{id}` is not a scenario of `{}`", programme.id))
+                .hint(format!("`ctc-ready scenario list --programme {}` lists them", programme.id))
+        })
+    }
+
+    /// The evidence so far; empty when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn evidence(&self, now: DateTime<Utc>) -> Result<Evidence, Failure> {
+        let dir = self.project.evidence_dir();
+        match Store::open(&dir) {
+            Ok(store) => {
+                let (runs, problems) = store.runs_tolerant()?;
+                for problem in &problems {
+                    tracing::warn!(place = problem.place, "{}", problem.message);
+                }
+                let report = crate::evidence::verify(&dir)?;
+                let waiting = self.waiting(&store, &runs, now)?;
+                Ok(Evidence { runs, waiting, report: Some(report) })
+            }
+            Err(EvidenceError::NoStore { .. }) => {
+                Ok(Evidence { runs: Vec::new(), waiting: BTreeMap::new(), report: None })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Desk {
+    /// Whom each open run waits for.
+    fn waiting(
+        &self,
+        store: &Store,
+        runs: &[RunRecord],
+        now: DateTime<Utc>,
+    ) -> Result<BTreeMap<RunId, WaitingFor>, Failure> {
+        let mut waiting = BTreeMap::new();
+        for run in runs.iter().filter(|run| run.state == RunState::Waiting) {
+            if let Some(scenario) = self.catalogue.scenario(&run.programme, &run.scenario) {
+                let events = store.events(run.run)?;
+                waiting.extend(engine::waiting_for(scenario, &events, now).map(|w| (run.run, w)));
+            }
+        }
+        Ok(waiting)
+    }
+}
+
+/// The evidence of a project.
+pub struct Evidence {
+    /// Every run that can be read.
+    pub runs: Vec<RunRecord>,
+    /// Whom each open run waits for.
+    pub waiting: BTreeMap<RunId, WaitingFor>,
+    /// What verification says; none without a store.
+    pub report: Option<VerifyReport>,
+}
+
+/// What the judge is given, borrowed from a desk.
+pub fn case<'a>(
+    desk: &'a Desk,
+    programme: &'a Programme,
+    needs: &'a [Need],
+    evidence: &'a Evidence,
+    as_of: DateTime<Utc>,
+    rehearsal: bool,
+) -> Case<'a> {
+    Case {
+        programme,
+        settings: &desk.project.settings,
+        needs,
+        runs: &evidence.runs,
+        waiting: &evidence.waiting,
+        integrity: evidence.report.as_ref(),
+        as_of,
+        submit_on: None,
+        rehearsal,
+    }
+}
+
+/// A programme of a catalogue.
+///
+/// # Errors
+/// When it does not exist.
+pub fn programme<'a>(catalogue: &'a Catalogue, id: &str) -> Result<&'a Programme, Failure> {
+    catalogue.programme(id).ok_or_else(|| {
+        let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
+        Failure::usage(format!("there is no programme `{id}`"))
+            .hint(format!("the programmes are {}", known.join(", ")))
+    })
+}
+
+/// A path as short as it can be shown from `cwd`.
+pub fn shown(path: &Path, cwd: &Path) -> String {
+    path.strip_prefix(cwd).unwrap_or(path).display().to_string()
+}

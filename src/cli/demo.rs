@@ -1,0 +1,237 @@
+//! `demo`: the whole story on the built-in simulator.
+
+use std::collections::BTreeMap;
+
+use super::args::{Demo, Run};
+use super::checklist::{self, Order};
+use super::context::{Context, Desk, case, shown};
+use super::exit;
+use super::failure::Failure;
+use super::printer::{BOLD, DIM, paint};
+use super::{gate, plan, run, status, verify};
+use crate::catalogue::{Combination, Flow, Procedure, RequirementKind, Scenario, Side};
+use crate::evidence::{self, RunState};
+use crate::files;
+use crate::project::locate::FILE_NAME;
+use crate::project::write::{InitAnswers, render};
+use crate::project::{AnswerValue, Application, Business, Environment};
+use crate::verdict;
+
+/// Where the demo's project goes.
+const FOLDER: &str = "ctc-ready-demo";
+
+/// Runs the command.
+pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
+    let root = match &context.global.project {
+        Some(dir) => context.cwd.join(dir),
+        None => context.cwd.join(FOLDER),
+    };
+    let file = root.join(FILE_NAME);
+    let folder = shown(&root, &context.cwd);
+    heading(context, 1, "A project for an invented software house");
+    if file.exists() {
+        context.printer.line(format!("  {folder} is there already: new attempts are added"));
+    } else {
+        if root.exists() && std::fs::read_dir(&root).is_ok_and(|mut dir| dir.next().is_some()) {
+            return Err(Failure::input(format!("`{folder}` exists and is no demo project"))
+                .hint("name another folder with `--project DIR`"));
+        }
+        files::create_dir_all_durable(&root)?;
+        files::write_atomic(&file, render(&invented_house()).as_bytes())?;
+        context.printer.line(format!("  wrote {}", shown(&file, &context.cwd)));
+    }
+    context.global.project = Some(root.clone());
+    let desk = Desk::open(context)?;
+    let as_of = context.clock.now();
+
+    heading(context, 2, "What HMRC asks of it");
+    let mut selected = Vec::new();
+    for programme in desk.programmes(None)? {
+        let needs = desk.needs(programme)?;
+        let scenarios: Vec<&Scenario> = desk.catalogue.scenarios(&programme.id).iter().collect();
+        let settings = &desk.project.settings;
+        let mut plan = verdict::plan::plan(&verdict::plan::PlanCase {
+            programme,
+            settings,
+            needs: &needs,
+            scenarios: &scenarios,
+            as_of,
+            submit_on: None,
+            recommended: false,
+        });
+        // The full plan has its own command.
+        plan.schedule.clear();
+        plan.consequences.clear();
+        plan.requirements.retain(|item| item.kind == RequirementKind::Mandatory);
+        plan::print(&mut context.printer, &programme.title, &plan);
+        for id in
+            plan.requirements.iter().filter(|item| item.applies).filter_map(|i| i.chosen.as_deref())
+        {
+            selected.push((programme.clone(), desk.scenario(programme, id)?.clone()));
+        }
+    }
+
+    heading(context, 3, "Running all of it at once against the built-in simulator");
+    context.printer.line(format!(
+        "  timers run {} times faster; the officers answer by themselves",
+        args.time_scale
+    ));
+    let run_args = Run {
+        scenarios: Vec::new(),
+        recommended: false,
+        all: false,
+        programme: None,
+        environment: Some(Environment::Simulator),
+        base_url: None,
+        time_scale: Some(args.time_scale),
+        wait: true,
+        again: true,
+        failed: true,
+        max_requests_per_second: None,
+    };
+    let (report, _) = run::execute(context, &desk, &selected, &run_args)?;
+    context.printer.line("");
+    run::print_runs(context, &report);
+    let as_of = context.clock.now();
+    let evidence = desk.evidence(as_of)?;
+
+    heading(context, 4, "Where everything stands");
+    for programme in desk.programmes(None)? {
+        let needs = desk.needs(programme)?;
+        let case = case(&desk, programme, &needs, &evidence, as_of, true);
+        let status = verdict::status(&case);
+        status::print(
+            &mut context.printer,
+            &format!("{} (rehearsal: as if simulated evidence counted)", programme.title),
+            &status,
+        );
+    }
+
+    heading(context, 5, "May it be submitted? No: simulated evidence proves nothing");
+    for programme in desk.programmes(None)? {
+        let needs = desk.needs(programme)?;
+        let case = case(&desk, programme, &needs, &evidence, as_of, false);
+        let mut verdict = verdict::judge(&case);
+        // What matters here; `gate` tells all.
+        verdict.findings.retain(|finding| finding.severity == verdict::Severity::Error);
+        gate::print(&mut context.printer, &verdict);
+    }
+
+    heading(context, 6, "Was any evidence changed?");
+    let dir = desk.project.evidence_dir();
+    let verified = evidence::verify(&dir)?;
+    let place = shown(&dir, &context.cwd);
+    verify::print(&mut context.printer, &place, &verified);
+
+    heading(context, 7, "Rehearsal checklists");
+    let mut written = Vec::new();
+    for programme in desk.programmes(None)? {
+        let order = Order {
+            programme,
+            form: None,
+            output: root.join(format!("checklist-{}-REHEARSAL.docx", programme.id)),
+            rehearsal: true,
+        };
+        let report = checklist::write(&desk, &evidence, &order, as_of, &context.cwd)?;
+        context.printer.line(format!(
+            "  wrote {} ({} fields filled, {} left for a person)",
+            report.output,
+            report.filled.len(),
+            report.left_for_you.len()
+        ));
+        written.push(report.output);
+    }
+    next(context, &folder);
+    let passed = report.runs.iter().all(|run| run.state == RunState::Passed);
+    context.printer.document(&serde_json::json!({
+        "schema_version": 1,
+        "project": root,
+        "runs": report.runs,
+        "intact": verified.intact,
+        "checklists": written,
+    }));
+    Ok(if passed && verified.intact { exit::DONE } else { exit::WANTING })
+}
+
+fn heading(context: &mut Context, number: u32, text: &str) {
+    let printer = &mut context.printer;
+    if number > 1 {
+        printer.line("");
+    }
+    printer.line(paint(BOLD, format!("{number}. {text}")));
+}
+
+fn next(context: &mut Context, folder: &str) {
+    let printer = &mut context.printer;
+    printer.line("");
+    printer.line(paint(BOLD, "What next"));
+    for (command, what) in [
+        (format!("ctc-ready plan --project {folder}"), "why each test applies"),
+        (format!("ctc-ready gate --project {folder} --rehearsal"), "the verdict in full"),
+        (format!("ctc-ready verify {folder}/evidence"), "change a byte, and see"),
+        ("ctc-ready init".to_owned(), "a project for your own software"),
+    ] {
+        printer.line(format!("  {command:<48} {}", paint(DIM, what)));
+    }
+    printer.prose(
+        2,
+        &format!(
+            "With HMRC's form at hand: ctc-ready checklist --project {folder} --rehearsal \
+             --form FORM.docx"
+        ),
+    );
+}
+
+/// Everything about this house is made up.
+fn invented_house() -> InitAnswers {
+    let text = |text: &str| Some(text.to_owned());
+    InitAnswers {
+        programmes: vec!["ncts5-final".to_owned(), "ncts6".to_owned()],
+        flows: vec![Flow::StandardDeparture, Flow::PreLodgedDeparture, Flow::Arrival],
+        procedures: vec![Procedure::Normal, Procedure::Simplified],
+        combination: Some(Combination::A),
+        side: Side::Gb,
+        software_name: "Cargoflow".to_owned(),
+        software_version: "4.2.0".to_owned(),
+        business: Business {
+            name: text("Invented Customs Software Ltd"),
+            address: text("1 Example Quay, Dover, CT99 9ZZ"),
+            contact_email: text("customs@software.example"),
+        },
+        sandbox_application: Application {
+            name: text("Cargoflow sandbox"),
+            id: text("00000000-0000-4000-8000-000000000001"),
+        },
+        production_application: Application {
+            name: text("Cargoflow"),
+            id: text("00000000-0000-4000-8000-000000000002"),
+        },
+        message_sender: None,
+        environment: Environment::Simulator,
+        answers: BTreeMap::from([
+            ("saas".to_owned(), AnswerValue::YesNo(true)),
+            ("on-premise".to_owned(), AnswerValue::YesNo(false)),
+            ("rate-limit-enough".to_owned(), AnswerValue::YesNo(true)),
+            ("more-than-500".to_owned(), AnswerValue::YesNo(false)),
+            ("more-than-5000".to_owned(), AnswerValue::YesNo(false)),
+        ]),
+        statements: BTreeMap::new(),
+        not_applicable: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::project::Settings;
+
+    #[test]
+    fn the_invented_house_has_sound_settings() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
+        let text = render(&invented_house());
+        let settings = Settings::parse(&text, std::path::Path::new(FILE_NAME), &known).unwrap();
+        assert_eq!(settings.programmes, ["ncts5-final", "ncts6"]);
+    }
+}

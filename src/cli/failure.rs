@@ -1,0 +1,158 @@
+//! Errors at the edge: what failed, where, what to do, and the exit code.
+
+use std::fmt::Display;
+
+use serde::Serialize;
+
+use super::exit;
+use crate::catalogue::CatalogueError;
+use crate::engine::BatchError;
+use crate::evidence::EvidenceError;
+use crate::project::ProjectError;
+
+/// Whose matter an error is; decides prefix and exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The command line.
+    Usage,
+    /// A settings or input file.
+    Input,
+    /// The environment or the network.
+    Environment,
+    /// ctc-ready itself.
+    Bug,
+}
+
+impl Kind {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Usage => exit::USAGE,
+            Self::Input => exit::INPUT,
+            Self::Environment => exit::ENVIRONMENT,
+            Self::Bug => exit::BUG,
+        }
+    }
+}
+
+/// An error as the user sees it.
+#[derive(Debug, Serialize)]
+pub struct Failure {
+    /// Whose matter it is.
+    pub kind: Kind,
+    /// What failed, and where.
+    pub message: String,
+    /// What to do.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// An error without hints.
+    pub fn new(kind: Kind, message: impl Display) -> Self {
+        Self { kind, message: message.to_string(), hints: Vec::new() }
+    }
+
+    /// An error about the command line.
+    pub fn usage(message: impl Display) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// An error about a file.
+    pub fn input(message: impl Display) -> Self {
+        Self::new(Kind::Input, message)
+    }
+
+    /// The same with one more hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+/// An error of a library floor with the causes behind it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl From<ProjectError> for Failure {
+    fn from(error: ProjectError) -> Self {
+        let failure = Self::input(chain(&error));
+        match error {
+            ProjectError::NotFound(_) => failure.hint("`--project DIR` names a project elsewhere"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<CatalogueError> for Failure {
+    fn from(error: CatalogueError) -> Self {
+        // The built-in catalogue is tested: what is wrong with it is our bug.
+        Self::new(Kind::Bug, chain(&error))
+    }
+}
+
+impl From<EvidenceError> for Failure {
+    fn from(error: EvidenceError) -> Self {
+        Self::input(chain(&error))
+    }
+}
+
+impl From<BatchError> for Failure {
+    fn from(error: BatchError) -> Self {
+        let text = chain(&error);
+        match error {
+            BatchError::Evidence(error) => error.into(),
+            BatchError::Payload(_) => Self::input(text)
+                .hint("nothing was sent; mend the file or `[payloads]` in ctc-ready.toml"),
+            BatchError::Mail(_) => Self::new(Kind::Bug, text),
+            BatchError::SetUp(_) => Self::new(Kind::Environment, text),
+            BatchError::Unauthorised(_) => Self::new(Kind::Environment, text)
+                .hint("set CTC_READY_TOKEN to a fresh user-restricted access token (they last 4 hours)")
+                .hint("nothing is lost: `ctc-ready run` goes on where it stopped"),
+            BatchError::Forbidden(_) => Self::new(Kind::Environment, text)
+                .hint("the sandbox application must be subscribed to this version of the CTC Traders API, and the token's scope must be `common-transit-convention-traders`")
+                .hint("nothing is lost: `ctc-ready run` goes on where it stopped"),
+        }
+    }
+}
+
+impl From<crate::document::DocumentError> for Failure {
+    fn from(error: crate::document::DocumentError) -> Self {
+        Self::input(chain(&error))
+    }
+}
+
+impl From<crate::payload::PayloadError> for Failure {
+    fn from(error: crate::payload::PayloadError) -> Self {
+        Self::input(chain(&error))
+    }
+}
+
+impl From<crate::files::FileError> for Failure {
+    fn from(error: crate::files::FileError) -> Self {
+        Self::input(chain(&error))
+    }
+}
+
+impl From<crate::hmrc::hosts::HostError> for Failure {
+    fn from(error: crate::hmrc::hosts::HostError) -> Self {
+        Self::input(chain(&error)).hint("see `run.base-url` in ctc-ready.toml, or `--base-url`")
+    }
+}
+
+impl From<crate::simulator::SimulatorError> for Failure {
+    fn from(error: crate::simulator::SimulatorError) -> Self {
+        Self::new(Kind::Environment, chain(&error))
+    }
+}

@@ -1,0 +1,60 @@
+//! `gate`: may this be submitted? Exit code 0 yes, 1 no.
+
+use super::args::Gate;
+use super::context::{Context, Desk, case};
+use super::exit;
+use super::failure::Failure;
+use super::printer::{BAD, BOLD, CARE, DIM, GOOD, Printer, paint};
+use crate::calendar::london;
+use crate::verdict::{self, Severity, Verdict};
+
+/// Runs the command.
+pub(super) fn run(context: &mut Context, args: &Gate) -> Result<u8, Failure> {
+    let desk = Desk::open(context)?;
+    let as_of = context.as_of()?;
+    let evidence = desk.evidence(context.clock.now())?;
+    let programme = desk.programme(args.programme.as_deref())?;
+    let needs = desk.needs(programme)?;
+    let mut case = case(&desk, programme, &needs, &evidence, as_of, args.rehearsal);
+    case.submit_on = args.submit_on;
+    let verdict = verdict::judge(&case);
+    context.printer.document(&verdict);
+    print(&mut context.printer, &verdict);
+    Ok(if verdict.ready { exit::DONE } else { exit::WANTING })
+}
+
+/// The verdict for people.
+pub(super) fn print(printer: &mut Printer, verdict: &Verdict) {
+    let errors = verdict
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error && finding.waived.is_none())
+        .count();
+    let rehearsal = if verdict.rehearsal { " (REHEARSAL, not for submission)" } else { "" };
+    let line = match verdict.ready {
+        true => paint(GOOD, format!("READY{rehearsal}")),
+        false => paint(
+            BAD,
+            format!("NOT READY{rehearsal}: {errors} error{}", if errors == 1 { "" } else { "s" }),
+        ),
+    };
+    printer.line(format!("{}  {line}", paint(BOLD, &verdict.programme)));
+    let day =
+        verdict.submit_on.map_or_else(String::new, |day| format!(", for submission on {day}"));
+    printer.line(format!("  as of {}{day}", london::for_people(verdict.as_of)));
+    for finding in &verdict.findings {
+        let (style, word) = match finding.severity {
+            Severity::Error => (BAD, "error"),
+            Severity::Warning => (CARE, "warning"),
+            Severity::Info => (DIM, "info"),
+        };
+        printer.line(format!("  {} {}", paint(style, word), paint(BOLD, finding.rule)));
+        printer.prose(4, &finding.message);
+        if let Some(source) =
+            finding.source.as_deref().filter(|_| finding.severity != Severity::Info)
+        {
+            printer.line(format!("    {}", paint(DIM, format!("source: {source}"))));
+        }
+    }
+    printer.line("");
+}

@@ -1,0 +1,388 @@
+//! `run`: what is missing is started, what is under way goes on.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::args::Run;
+use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL};
+use super::exit;
+use super::failure::{Failure, Kind};
+use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, columns, paint};
+use super::progress::Progress;
+use super::runtime;
+use crate::catalogue::{Programme, RequirementKind, Scenario};
+use crate::engine::batch::{Job, Options};
+use crate::engine::report::{RunEntry, RunReport};
+use crate::engine::tempo::Tempo;
+use crate::engine::{Batch, Outcome};
+use crate::evidence::{
+    EvidenceError, RunClosed, RunRecord, RunState, SoftwareId, Store, StoreWriter,
+};
+use crate::hmrc::{hosts, pacer};
+use crate::payload::{Payloads, Sources};
+use crate::project::Environment;
+use crate::simulator::{self, SimulatorOptions};
+
+/// How much faster the embedded simulator's timers run: 45 minutes a second.
+pub(super) const EMBEDDED_SCALE: f64 = 2_700.0;
+
+/// The scenario selected, with its programme.
+type Selected = (Programme, Scenario);
+
+/// Runs the command.
+pub(super) fn run(context: &mut Context, args: &Run) -> Result<u8, Failure> {
+    let desk = Desk::open(context)?;
+    let selected = select(&desk, args)?;
+    let (report, stalled) = execute(context, &desk, &selected, args)?;
+    context.printer.document(&report);
+    print_runs(context, &report);
+    Ok(exit_code(&report, stalled))
+}
+
+/// 1 if any run failed, else 4 if any could not go on, else 5 if any waits.
+fn exit_code(report: &RunReport, stalled: bool) -> u8 {
+    let any = |state| report.runs.iter().any(|run| run.state == state);
+    if any(RunState::Failed) {
+        exit::WANTING
+    } else if stalled {
+        exit::ENVIRONMENT
+    } else if any(RunState::Waiting) {
+        exit::WAITING
+    } else {
+        exit::DONE
+    }
+}
+
+/// The scenarios the arguments select, in the order of the checklist.
+fn select(desk: &Desk, args: &Run) -> Result<Vec<Selected>, Failure> {
+    let programmes = desk.programmes(args.programme.as_deref())?;
+    if args.scenarios.is_empty() {
+        let mut selected: Vec<Selected> = Vec::new();
+        for programme in programmes {
+            if args.all {
+                let all = desk.catalogue.scenarios(&programme.id);
+                selected.extend(all.iter().map(|scenario| (programme.clone(), scenario.clone())));
+                continue;
+            }
+            for item in desk.applicable(programme)? {
+                let wanted =
+                    args.recommended || item.requirement.kind == RequirementKind::Mandatory;
+                let Some(id) = item.chosen.filter(|_| wanted && item.applies) else { continue };
+                match desk.catalogue.scenario(&programme.id, &id) {
+                    Some(scenario) => selected.push((programme.clone(), scenario.clone())),
+                    None => tracing::warn!("`{id}` is not in the catalogue yet and is left out"),
+                }
+            }
+        }
+        return match selected.is_empty() {
+            true => Err(Failure::input("no scenario is required of this software")
+                .hint("`ctc-ready plan` says why")),
+            false => Ok(selected),
+        };
+    }
+    args.scenarios
+        .iter()
+        .map(|id| {
+            // The project's own programmes first, then any that has it.
+            let known = programmes
+                .iter()
+                .copied()
+                .chain(desk.catalogue.programmes().iter().filter(|_| args.programme.is_none()));
+            known
+                .filter_map(|programme| {
+                    Some((programme.clone(), desk.catalogue.scenario(&programme.id, id)?.clone()))
+                })
+                .next()
+                .ok_or_else(|| {
+                    Failure::usage(format!("there is no scenario `{id}`"))
+                        .hint("`ctc-ready scenario list --all-programmes` lists them")
+                })
+        })
+        .collect()
+}
+
+/// Runs what is to be run; tells the attempt that now stands for each, and
+/// whether any could not go on.
+pub(super) fn execute(
+    context: &mut Context,
+    desk: &Desk,
+    selected: &[Selected],
+    args: &Run,
+) -> Result<(RunReport, bool), Failure> {
+    let settings = &desk.project.settings;
+    let environment = args.environment.unwrap_or(settings.run.environment);
+    let given = args.base_url.clone().or_else(|| {
+        // An address in the settings belongs to the environment there.
+        settings.run.base_url.clone().filter(|_| environment == settings.run.environment)
+    });
+    let base_url = hosts::base_url(environment, given.as_deref())?;
+    let embedded = base_url.is_none();
+    let token = match (context.token(), environment) {
+        (Some(token), _) => token,
+        (None, Environment::Simulator) => SecretString::from("rehearsal".to_owned()),
+        (None, _) => {
+            return Err(Failure::new(
+                Kind::Environment,
+                format!("{TOKEN_VARIABLE} is not set: HMRC's API needs a bearer token"),
+            )
+            .hint("get a user-restricted access token for your sandbox application and put it into the environment variable; it is never stored")
+            .hint("`ctc-ready run --environment simulator` rehearses without one"));
+        }
+    };
+
+    let dir = desk.project.evidence_dir();
+    let standing = match Store::open(&dir) {
+        Ok(store) => store.runs_tolerant()?.0,
+        Err(EvidenceError::NoStore { .. }) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let plan: Vec<(Selected, Standing)> = selected
+        .iter()
+        .map(|pair| (pair.clone(), standing_of(&standing, pair, environment, args)))
+        .collect();
+    let jobs: Vec<Job> = plan
+        .iter()
+        .filter_map(|((programme, scenario), standing)| {
+            let resume = match standing {
+                Standing::Stays(_) => return None,
+                Standing::GoesOn(run) => Some(run.run),
+                Standing::Starts | Standing::Replaces(_) => None,
+            };
+            Some(Job { programme: programme.clone(), scenario: scenario.clone(), resume })
+        })
+        .collect();
+
+    let mut entries: Vec<RunEntry> = plan
+        .iter()
+        .filter_map(|(_, standing)| match standing {
+            Standing::Stays(record) => Some(RunEntry::new(record, None)),
+            _ => None,
+        })
+        .collect();
+    let mut stalled = Vec::new();
+    if !jobs.is_empty() {
+        let sources = Sources {
+            folder: settings.payloads.folder.clone(),
+            packs: settings.payloads.pack.paths().to_vec(),
+        };
+        let payloads = Payloads::new(sources, &desk.catalogue)?;
+        let scale = args.time_scale.unwrap_or(if embedded { EMBEDDED_SCALE } else { 1.0 });
+        let tempo = match environment {
+            Environment::Simulator => Tempo::faster_by(scale),
+            _ => Tempo::REAL,
+        };
+        let rate = args
+            .max_requests_per_second
+            .or(settings.run.max_requests_per_second)
+            .map_or(pacer::STANDARD_RATE, f64::from);
+        let software = &settings.software;
+        let contact = settings.business.contact_email.clone();
+        let clock = Arc::clone(&context.clock);
+        let mut store = StoreWriter::open(&dir, Arc::clone(&clock), TOOL)?;
+        abandon(&mut store, &plan)?;
+        let mut progress = Progress::new(&mut context.printer);
+        let outcome: Result<Outcome, Failure> = runtime()?.block_on(async {
+            let simulator = match base_url {
+                Some(_) => None,
+                None => {
+                    let options = simulator_options(scale, rate);
+                    let any_port = ([127, 0, 0, 1], 0).into();
+                    Some(simulator::start(options, Arc::clone(&clock), any_port).await?)
+                }
+            };
+            let base_url = match (&base_url, &simulator) {
+                (Some(url), _) => url.clone(),
+                (None, Some(running)) => running.base_url.parse().map_err(|error| {
+                    Failure::new(Kind::Bug, format!("the simulator's address is wrong: {error}"))
+                })?,
+                (None, None) => return Err(Failure::new(Kind::Bug, "no address")),
+            };
+            let options = Options {
+                environment,
+                base_url,
+                token,
+                tempo,
+                requests_per_second: rate,
+                software: SoftwareId {
+                    name: software.name.clone(),
+                    version: software.version.clone(),
+                    build: software.build.clone(),
+                },
+                operator: settings.run.operator.clone(),
+                message_sender: settings.run.message_sender.clone(),
+                contact,
+                tool: TOOL.to_owned(),
+                wait: args.wait || embedded,
+            };
+            let batch = Batch::new(&mut store, &payloads, clock, &mut progress, options)?;
+            let outcome = tokio::select! {
+                outcome = batch.run(jobs) => outcome.map_err(Failure::from),
+                _ = tokio::signal::ctrl_c() => Err(Failure::new(
+                    Kind::Environment,
+                    "interrupted; every run is kept and can go on",
+                )
+                .hint("`ctc-ready run` goes on where it stopped")),
+            };
+            if let Some(running) = simulator {
+                running.stop().await?;
+            }
+            outcome
+        });
+        let mails = std::mem::take(&mut progress.mails);
+        drop(progress);
+        let outcome = outcome?;
+        for (scenario, step, mail) in mails {
+            show_mail(context, &scenario, step, &mail);
+        }
+        entries.extend(outcome.runs);
+        stalled = outcome.stalled;
+    }
+    // In the order in which they were selected.
+    let place = |entry: &RunEntry| {
+        selected.iter().position(|(programme, scenario)| {
+            programme.id == entry.programme && scenario.id == entry.scenario
+        })
+    };
+    entries.sort_by_key(place);
+    Ok((RunReport { schema_version: 1, runs: entries }, !stalled.is_empty()))
+}
+
+/// A simulator whose timers and request limit run `scale` times faster.
+pub(super) fn simulator_options(scale: f64, requests_per_second: f64) -> SimulatorOptions {
+    let limit = (requests_per_second * scale.max(1.0)).ceil();
+    SimulatorOptions {
+        time_scale: scale,
+        // A float beyond the type becomes its largest value.
+        requests_per_second: Some(limit as u32),
+        ..SimulatorOptions::default()
+    }
+}
+
+/// What is to be done about a selected scenario.
+enum Standing {
+    Stays(Box<RunRecord>),
+    GoesOn(Box<RunRecord>),
+    Replaces(Box<RunRecord>),
+    Starts,
+}
+
+/// Ends runs that cannot go on, so that they do not stand open for ever.
+fn abandon(store: &mut StoreWriter, plan: &[(Selected, Standing)]) -> Result<(), Failure> {
+    for (_, standing) in plan {
+        let Standing::Replaces(old) = standing else { continue };
+        let (writer, _) = store.resume_run(old.run)?;
+        store.close_run(
+            writer,
+            RunClosed {
+                state: RunState::Abandoned,
+                failure: Some(crate::evidence::Failure {
+                    reason: "simulator-gone".into(),
+                    step: 0,
+                    message: "the embedded simulator ended with its process, and its movements \
+                              with it; a new attempt takes its place"
+                        .into(),
+                    errors: Vec::new(),
+                }),
+            },
+        )?;
+    }
+    Ok(())
+}
+
+fn standing_of(
+    runs: &[RunRecord],
+    (programme, scenario): &Selected,
+    environment: Environment,
+    args: &Run,
+) -> Standing {
+    let latest = runs
+        .iter()
+        .filter(|run| {
+            run.programme == programme.id
+                && run.scenario == scenario.id
+                && run.environment == environment
+        })
+        .max_by_key(|run| (run.attempt, run.run));
+    let Some(latest) = latest else { return Standing::Starts };
+    match latest.state {
+        // An embedded simulator is gone with its process, and its movements
+        // with it: what was under way there cannot go on.
+        RunState::Waiting if environment == Environment::Simulator && args.base_url.is_none() => {
+            Standing::Replaces(Box::new(latest.clone()))
+        }
+        RunState::Waiting => Standing::GoesOn(Box::new(latest.clone())),
+        RunState::Passed if !args.again => Standing::Stays(Box::new(latest.clone())),
+        RunState::Failed if !(args.failed || args.again) => {
+            Standing::Stays(Box::new(latest.clone()))
+        }
+        _ => Standing::Starts,
+    }
+}
+
+fn show_mail(context: &mut Context, scenario: &str, step: u32, mail: &crate::engine::mail::Mail) {
+    let printer = &mut context.printer;
+    printer.note("");
+    printer.note(paint(BOLD, format!("{scenario} step {step}: please send this e-mail")));
+    printer.note(format!("  To:      {}", mail.to));
+    printer.note(format!("  Subject: {}", mail.subject));
+    printer.note("");
+    for line in mail.body.lines() {
+        printer.note(format!("  {line}"));
+    }
+}
+
+/// The runs as a table, then what failed and who is awaited.
+pub(super) fn print_runs(context: &mut Context, report: &RunReport) {
+    let printer = &mut context.printer;
+    if printer.json() {
+        return;
+    }
+    let rows: Vec<_> = report
+        .runs
+        .iter()
+        .map(|run| {
+            let (style, state) = match run.state {
+                RunState::Passed => (GOOD, "passed"),
+                RunState::Failed => (BAD, "FAILED"),
+                RunState::Waiting => (CARE, "waiting"),
+                RunState::Abandoned => (DIM, "abandoned"),
+            };
+            vec![
+                (BOLD, run.scenario.clone()),
+                (PLAIN, run.environment.as_str().to_owned()),
+                (PLAIN, run.attempt.to_string()),
+                (style, state.to_owned()),
+                (PLAIN, run.mrn.clone().unwrap_or_else(|| "-".into())),
+                (PLAIN, run.requests.to_string()),
+            ]
+        })
+        .collect();
+    for line in columns(&["SCENARIO", "WHERE", "ATTEMPT", "STATE", "MRN", "REQUESTS"], &rows) {
+        printer.line(line);
+    }
+    for run in &report.runs {
+        if let Some(failure) = &run.failure {
+            printer.line("");
+            printer.line(paint(BAD, format!("{} failed at step {}", run.scenario, failure.step)));
+            printer.prose(2, &failure.message);
+        }
+        if let Some(waiting) = &run.waiting_for {
+            printer.line("");
+            printer.line(paint(CARE, format!("{} is waiting", run.scenario)));
+            printer.prose(2, &waiting.what);
+            if let Some(deadline) = waiting.deadline {
+                printer.line(format!("  by {}", crate::calendar::london::for_people(deadline)));
+            }
+        }
+    }
+    let any = |state| report.runs.iter().any(|run| run.state == state);
+    if any(RunState::Failed) {
+        printer.line("");
+        printer.line("next: mend it, then `ctc-ready run --failed` makes new attempts");
+    }
+    if any(RunState::Waiting) {
+        printer.line("");
+        printer.line("next: `ctc-ready run` goes on from here, at any time; `--wait` stays");
+    }
+}

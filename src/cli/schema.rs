@@ -1,0 +1,28 @@
+//! `schema`: the JSON Schema of a command's JSON.
+
+use schemars::schema_for;
+
+use super::args::{Schema, SchemaName};
+use super::context::Context;
+use super::exit;
+use super::failure::Failure;
+use crate::document::ChecklistReport;
+use crate::engine::report::RunReport;
+use crate::evidence::VerifyReport;
+use crate::verdict::plan::Plan;
+use crate::verdict::{Status, Verdict};
+
+/// Runs the command.
+pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
+    let schema = match args.name {
+        SchemaName::ScenarioList => schema_for!(super::scenario::ScenarioList),
+        SchemaName::Plan => schema_for!(Plan),
+        SchemaName::Run => schema_for!(RunReport),
+        SchemaName::Status => schema_for!(Status),
+        SchemaName::Gate => schema_for!(Verdict),
+        SchemaName::Checklist => schema_for!(ChecklistReport),
+        SchemaName::Verify => schema_for!(VerifyReport),
+    };
+    context.printer.raw_json(&schema);
+    Ok(exit::DONE)
+}

@@ -1,0 +1,88 @@
+//! `status`: where every requirement stands.
+
+use anstyle::Style;
+
+use super::args::Status;
+use super::context::{Context, Desk, case};
+use super::exit;
+use super::failure::Failure;
+use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint};
+use crate::calendar::london;
+use crate::catalogue::RequirementKind;
+use crate::verdict::{self, RequirementState, RequirementStatus};
+
+/// Runs the command.
+pub(super) fn run(context: &mut Context, args: &Status) -> Result<u8, Failure> {
+    let desk = Desk::open(context)?;
+    let as_of = context.as_of()?;
+    let evidence = desk.evidence(context.clock.now())?;
+    // JSON is about one programme; people see all of the project's.
+    let programmes = match context.printer.json() {
+        true => vec![desk.programme(args.programme.as_deref())?],
+        false => desk.programmes(args.programme.as_deref())?,
+    };
+    for programme in programmes {
+        let needs = desk.needs(programme)?;
+        let case = case(&desk, programme, &needs, &evidence, as_of, args.rehearsal);
+        let status = verdict::status(&case);
+        context.printer.document(&status);
+        print(&mut context.printer, &programme.title, &status);
+    }
+    Ok(exit::DONE)
+}
+
+/// One programme's table.
+pub(super) fn print(printer: &mut Printer, title: &str, status: &verdict::Status) {
+    printer.line(paint(BOLD, title));
+    printer.line(format!("  as of {}", london::for_people(status.as_of)));
+    let (mandatory, recommended): (Vec<_>, Vec<_>) =
+        status.requirements.iter().partition(|item| item.kind == RequirementKind::Mandatory);
+    table(printer, &mandatory);
+    let tried: Vec<_> = recommended.iter().copied().filter(|item| item.attempts > 0).collect();
+    if !tried.is_empty() {
+        printer.line("");
+        printer.line("  recommended");
+        table(printer, &tried);
+    }
+    let untried = recommended
+        .iter()
+        .filter(|item| item.attempts == 0 && item.state != RequirementState::NotApplicable)
+        .count();
+    if untried > 0 {
+        printer.line(format!("  {untried} recommended tests not tried (they are optional)"));
+    }
+    printer.line("");
+}
+
+fn table(printer: &mut Printer, items: &[&RequirementStatus]) {
+    let rows: Vec<_> = items
+        .iter()
+        .map(|item| {
+            let (style, state) = state_of(item.state);
+            vec![
+                (PLAIN, item.requirement.clone()),
+                (style, state.to_owned()),
+                (PLAIN, item.scenario.clone().unwrap_or_else(|| "-".into())),
+                (PLAIN, item.attempts.to_string()),
+                (PLAIN, item.fresh_until.map_or_else(|| "-".into(), london::for_people)),
+            ]
+        })
+        .collect();
+    for line in columns(&["REQUIREMENT", "STATE", "SCENARIO", "TRIES", "FRESH UNTIL"], &rows) {
+        printer.line(format!("  {line}"));
+    }
+}
+
+/// A state in words and colour.
+pub(super) fn state_of(state: RequirementState) -> (Style, &'static str) {
+    match state {
+        RequirementState::Fresh => (GOOD, "fresh"),
+        RequirementState::Expiring => (CARE, "expiring"),
+        RequirementState::Stale => (BAD, "stale"),
+        RequirementState::Failed => (BAD, "FAILED"),
+        RequirementState::Running => (CARE, "running"),
+        RequirementState::Waiting => (CARE, "waiting"),
+        RequirementState::Missing => (BAD, "missing"),
+        RequirementState::NotApplicable => (DIM, "not applicable"),
+    }
+}
