@@ -6,7 +6,7 @@
 //!   key without one the reason.
 //! - [`form`]: how an edition of a form is recognised and where answers go,
 //!   read from `scenarios/<programme>/forms/*.toml`.
-//! - [`fill`]: recognises a form and writes the answers into it.
+//! - [`mod@fill`]: recognises a form and writes the answers into it.
 //! - [`own`]: the same answers as a document of our own, with an appendix of
 //!   the evidence.
 //! - [`report`]: the JSON of `checklist`.
