@@ -232,6 +232,9 @@ fn control(
     if control.checkbox.is_some() || control.paragraph != Some(index) {
         return Err(none());
     }
+    if control.bound {
+        return Err(NotFound(format!("the content control after `{label}` shows other data")));
+    }
     let others = rest.iter().any(|p| {
         of(p).is_some_and(|other| other != number) || (of(p).is_none() && !p.c.is_whitespace())
     });

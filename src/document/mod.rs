@@ -6,14 +6,14 @@
 //!   key without one the reason.
 //! - [`form`]: how an edition of a form is recognised and where answers go,
 //!   read from `scenarios/<programme>/forms/*.toml`.
-//! - [`fill`]: recognises a form and writes the answers into it.
+//! - [`mod@fill`]: recognises a form and writes the answers into it.
 //! - [`own`]: the same answers as a document of our own, with an appendix of
 //!   the evidence.
 //! - [`report`]: the JSON of `checklist`.
 //!
-//! Under them, private: `package` (the zip), `body` (the document's paragraphs
-//! with byte offsets), `locate` (a field's place), `write` (pieces of
-//! WordprocessingML).
+//! Under them, private: `package` (the zip), `body` and `parse` (the document's
+//! paragraphs with byte offsets), `locate` (a field's place), `write` (pieces
+//! of WordprocessingML), `paper` (the looks of our own document).
 //!
 //! A form is HMRC's document: everything but the answers stays as it was, byte
 //! for byte. Nothing here signs, dates a signature, or ticks a statement that
@@ -31,6 +31,7 @@ mod locate;
 pub mod own;
 mod package;
 mod paper;
+mod parse;
 pub mod questions;
 pub mod report;
 mod write;

@@ -155,6 +155,10 @@ fn read(
     if bytes.len() as u64 > limit {
         return Err(too_large(name, limit));
     }
+    // The XML reader passes over a byte order mark without counting it.
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        bytes.drain(..3);
+    }
     String::from_utf8(bytes).map_err(|error| DocumentError::Xml {
         member: name,
         detail: "it is not UTF-8".to_owned(),

@@ -22,9 +22,14 @@ const RED: &str = "C00000";
 const GREY: &str = "666666";
 const RULE: &str = "E7ECEF";
 
+/// Rows of a table that are kept with the next.
+const KEPT_ROWS: usize = 15;
+
 /// Half-points.
 const BODY: usize = 20;
 const SMALL: usize = 14;
+/// Ids and digests: a typewriter face is wide.
+const TINY: usize = 12;
 
 /// A document under way.
 pub(super) struct Paper {
@@ -79,11 +84,11 @@ impl Paper {
                 .line_spacing(LineSpacing::new().before(280).after(100))
         };
         let numbers = Paragraph::new()
-            .align(AlignmentType::Center)
-            .add_run(Run::new().add_text(clean(footer)).size(SMALL).color(GREY))
-            .add_run(Run::new().add_text(", page ").size(SMALL).color(GREY))
+            .style("Footer")
+            .add_run(Run::new().add_text(clean(footer)))
+            .add_run(Run::new().add_text(", page "))
             .add_page_num(PageNum::new())
-            .add_run(Run::new().add_text(" of ").size(SMALL).color(GREY))
+            .add_run(Run::new().add_text(" of "))
             .add_num_pages(NumPages::new());
         let mut docx = Docx::new()
             .created_at(&made)
@@ -103,6 +108,14 @@ impl Paper {
             .default_line_spacing(LineSpacing::new().after(80))
             .add_style(heading("Heading1", "heading 1", 30, 0))
             .add_style(heading("Heading2", "heading 2", 23, 1))
+            .add_style(
+                Style::new("Footer", StyleType::Paragraph)
+                    .name("footer")
+                    .based_on("Normal")
+                    .size(SMALL)
+                    .color(GREY)
+                    .align(AlignmentType::Center),
+            )
             .footer(Footer::new().add_paragraph(numbers));
         if let Some(banner) = banner {
             let run = Run::new().add_text(clean(banner)).bold().color(RED).size(26);
@@ -146,7 +159,8 @@ impl Paper {
     }
 
     /// A table whose first row names the columns and is repeated on every
-    /// page. Each column has a share of the width; `small` is for ids.
+    /// page. Each column has a share of the width. `small` is for long tables
+    /// of ids; others are kept on one page if they can be.
     pub(super) fn table(
         mut self,
         columns: &[(&str, usize)],
@@ -161,12 +175,15 @@ impl Paper {
             TableCell::new()
                 .width(*width, WidthType::Dxa)
                 .shading(Shading::new().fill(RULE))
-                .add_paragraph(Paragraph::new().add_run(run))
+                .add_paragraph(Paragraph::new().keep_next(true).add_run(run))
         });
         let mut table = vec![TableRow::new(head.collect()).cant_split()];
-        for row in rows {
+        for (number, row) in rows.iter().enumerate() {
+            let keep = !small && number + 1 < rows.len().min(KEPT_ROWS);
             let cells = row.iter().zip(&widths).map(|(cell, width)| {
-                TableCell::new().width(*width, WidthType::Dxa).add_paragraph(paragraph(cell, size))
+                TableCell::new()
+                    .width(*width, WidthType::Dxa)
+                    .add_paragraph(paragraph(cell, size).keep_next(keep))
             });
             table.push(TableRow::new(cells.collect()).cant_split());
         }
@@ -211,6 +228,7 @@ fn paragraph(cell: &Cell, size: usize) -> Paragraph {
         run = run.color(GREY).italic();
     }
     if cell.mono {
+        run = run.size(TINY);
         let mono = "Courier New";
         run = run.fonts(RunFonts::new().ascii(mono).hi_ansi(mono).cs(mono));
     }

@@ -44,3 +44,41 @@ impl ChecklistReport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Source;
+
+    #[test]
+    fn the_json_is_as_promised() {
+        let filled = Filled {
+            bytes: vec![1, 2, 3],
+            filled: vec![FilledField {
+                field: "sandbox application name".to_owned(),
+                value: "Desk".to_owned(),
+                from: Source::Settings,
+            }],
+            left_for_you: vec![LeftField {
+                field: "electronic signature".to_owned(),
+                why: "only a person may sign".to_owned(),
+            }],
+            not_found: Vec::new(),
+        };
+        let id = "ncts6-readiness-2026-04-14";
+        let report = ChecklistReport::new(Some(id), "checklist.docx", false, &filled);
+        let expected = serde_json::json!({
+            "schema_version": 1, "form": id, "recognised": true, "output": "checklist.docx",
+            "rehearsal": false,
+            "filled": [{"field": "sandbox application name", "value": "Desk", "from": "settings"}],
+            "left_for_you": [{"field": "electronic signature", "why": "only a person may sign"}],
+            "not_found": [],
+        });
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json, expected);
+        let schema = serde_json::to_value(schemars::schema_for!(ChecklistReport)).unwrap();
+        assert!(jsonschema::is_valid(&schema, &json));
+        let own = serde_json::to_value(ChecklistReport::new(None, "own.docx", true, &filled));
+        assert!(jsonschema::is_valid(&schema, &own.unwrap()));
+    }
+}
