@@ -46,7 +46,10 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
 
     heading(context, 2, "What HMRC asks of it");
     let mut selected = Vec::new();
-    for programme in desk.programmes(None)? {
+    for (programme, place) in desk.programmes(None)?.into_iter().zip(0..) {
+        if place > 0 {
+            context.printer.line("");
+        }
         let needs = desk.needs(programme)?;
         let scenarios: Vec<&Scenario> = desk.catalogue.scenarios(&programme.id).iter().collect();
         let settings = &desk.project.settings;
@@ -96,7 +99,10 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
     let evidence = desk.evidence(as_of)?;
 
     heading(context, 4, "Where everything stands");
-    for programme in desk.programmes(None)? {
+    for (programme, place) in desk.programmes(None)?.into_iter().zip(0..) {
+        if place > 0 {
+            context.printer.line("");
+        }
         let needs = desk.needs(programme)?;
         let case = case(&desk, programme, &needs, &evidence, as_of, true);
         let status = verdict::status(&case);
@@ -108,7 +114,10 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
     }
 
     heading(context, 5, "May it be submitted? No: simulated evidence proves nothing");
-    for programme in desk.programmes(None)? {
+    for (programme, place) in desk.programmes(None)?.into_iter().zip(0..) {
+        if place > 0 {
+            context.printer.line("");
+        }
         let needs = desk.needs(programme)?;
         let case = case(&desk, programme, &needs, &evidence, as_of, false);
         let mut verdict = verdict::judge(&case);
@@ -165,21 +174,18 @@ fn next(context: &mut Context, folder: &str) {
     let printer = &mut context.printer;
     printer.line("");
     printer.line(paint(BOLD, "What next"));
-    for (command, what) in [
+    let commands = [
         (format!("ctc-ready plan --project {folder}"), "why each test applies"),
         (format!("ctc-ready gate --project {folder} --rehearsal"), "the verdict in full"),
         (format!("ctc-ready verify {folder}/evidence"), "change a byte, and see"),
         ("ctc-ready init".to_owned(), "a project for your own software"),
-    ] {
-        printer.line(format!("  {command:<48} {}", paint(DIM, what)));
+    ];
+    for (command, what) in commands {
+        printer.line(format!("  {command}"));
+        printer.line(format!("      {}", paint(DIM, what)));
     }
-    printer.prose(
-        2,
-        &format!(
-            "With HMRC's form at hand: ctc-ready checklist --project {folder} --rehearsal \
-             --form FORM.docx"
-        ),
-    );
+    printer.line(format!("  ctc-ready checklist --project {folder} --rehearsal --form FORM.docx"));
+    printer.line(format!("      {}", paint(DIM, "fill HMRC's own form")));
 }
 
 /// Everything about this house is made up.

@@ -56,5 +56,4 @@ pub(super) fn print(printer: &mut Printer, verdict: &Verdict) {
             printer.line(format!("    {}", paint(DIM, format!("source: {source}"))));
         }
     }
-    printer.line("");
 }

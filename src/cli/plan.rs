@@ -17,7 +17,10 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
         true => vec![desk.programme(args.programme.as_deref())?],
         false => desk.programmes(args.programme.as_deref())?,
     };
-    for programme in programmes {
+    for (programme, place) in programmes.into_iter().zip(0..) {
+        if place > 0 {
+            context.printer.line("");
+        }
         let needs = desk.needs(programme)?;
         let scenarios: Vec<&Scenario> = desk.catalogue.scenarios(&programme.id).iter().collect();
         let plan = plan(&PlanCase {
@@ -46,16 +49,15 @@ pub(super) fn print(printer: &mut Printer, title: &str, plan: &Plan) {
     printer.line(paint(BOLD, title));
     match &plan.phase {
         Some(phase) => {
-            let day = |day: Option<chrono::NaiveDate>| {
-                day.map_or_else(|| "no published date".to_owned(), |day| day.to_string())
+            let span = match (phase.opens, phase.closes) {
+                (Some(opens), Some(closes)) => format!("{opens} to {closes}"),
+                (Some(opens), None) => format!("since {opens}, no end published"),
+                (None, Some(closes)) => format!("until {closes}"),
+                (None, None) => "no dates published".to_owned(),
             };
             let open = if phase.open { paint(GOOD, "open") } else { paint(CARE, "not open") };
-            printer.line(format!(
-                "  {}: {open} (from {} to {})",
-                phase.name,
-                day(phase.opens),
-                day(phase.closes)
-            ));
+            printer.line(format!("  {}: {open}", phase.name));
+            printer.line(format!("  {span}"));
         }
         None => printer.line(format!("  {}", paint(CARE, "no phase is open"))),
     }
@@ -89,24 +91,7 @@ pub(super) fn print(printer: &mut Printer, title: &str, plan: &Plan) {
             plan.submit_on.map_or_else(String::new, |day| format!(" for submission on {day}"));
         printer.line("");
         printer.line(format!("  when to start{day} (London time)"));
-        let rows: Vec<_> = plan
-            .schedule
-            .iter()
-            .map(|item| {
-                let time = |time: Option<chrono::DateTime<chrono::Utc>>| {
-                    time.map_or_else(|| "too late".to_owned(), london::for_people)
-                };
-                let officer = if item.needs_officer { "yes" } else { "no" };
-                vec![
-                    (BOLD, item.scenario.clone()),
-                    (PLAIN, time(item.start_no_earlier)),
-                    (PLAIN, time(item.start_no_later)),
-                    (PLAIN, format!("{} min", item.expected_minutes)),
-                    (PLAIN, officer.to_owned()),
-                ]
-            })
-            .collect();
-        for line in columns(&["SCENARIO", "NOT BEFORE", "NOT AFTER", "TAKES", "OFFICERS"], &rows) {
+        for line in schedule(plan) {
             printer.line(format!("  {line}"));
         }
     }
@@ -117,5 +102,30 @@ pub(super) fn print(printer: &mut Printer, title: &str, plan: &Plan) {
             printer.prose(4, &item.message);
         }
     }
-    printer.line("");
+}
+
+fn schedule(plan: &Plan) -> Vec<String> {
+    // Without a day of submission there is no latest start.
+    let with_latest = plan.submit_on.is_some();
+    let time = |time: Option<chrono::DateTime<chrono::Utc>>| match time {
+        Some(time) => (PLAIN, london::for_people(time)),
+        None => (CARE, "too late".to_owned()),
+    };
+    let rows: Vec<_> = plan
+        .schedule
+        .iter()
+        .map(|item| {
+            let officers = if item.needs_officer { "needed" } else { "-" };
+            let mut row = vec![(BOLD, item.scenario.clone()), time(item.start_no_earlier)];
+            row.extend(with_latest.then(|| time(item.start_no_later)));
+            row.push((PLAIN, format!("{} min", item.expected_minutes)));
+            row.push((PLAIN, officers.to_owned()));
+            row
+        })
+        .collect();
+    let head: &[&str] = match with_latest {
+        true => &["SCENARIO", "NOT BEFORE", "NOT AFTER", "TIMERS", "OFFICERS"],
+        false => &["SCENARIO", "NOT BEFORE", "TIMERS", "OFFICERS"],
+    };
+    columns(head, &rows)
 }

@@ -118,7 +118,7 @@ pub fn columns(head: &[&str], rows: &[Vec<(Style, String)>]) -> Vec<String> {
         // Colour is decided by the stream it goes to.
         .force_no_tty()
         .enforce_styling()
-        .set_header(head.iter().map(|cell| Cell::new(cell).add_attribute(Attribute::Dim)));
+        .set_header(head.iter().copied());
     for row in rows {
         table.add_row(row.iter().map(|(style, text)| {
             let cell = Cell::new(text);

@@ -19,7 +19,7 @@ pub(super) struct Progress<'a> {
     lines: BTreeMap<RunId, ProgressBar>,
     last: BTreeMap<RunId, String>,
     /// E-mails that a person must send, by scenario and step.
-    pub(super) mails: Vec<(String, u32, Mail)>,
+    mails: Vec<(String, u32, Mail)>,
 }
 
 impl<'a> Progress<'a> {
@@ -27,6 +27,14 @@ impl<'a> Progress<'a> {
     pub(super) fn new(printer: &'a mut Printer) -> Self {
         let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
         Self { printer, bars, lines: BTreeMap::new(), last: BTreeMap::new(), mails: Vec::new() }
+    }
+
+    /// Leaves the live lines as they are; tells the e-mails to send.
+    pub(super) fn finish(self) -> Vec<(String, u32, Mail)> {
+        if self.bars.is_some() {
+            self.printer.note("");
+        }
+        self.mails
     }
 
     fn text(view: &RunView) -> String {
@@ -37,11 +45,14 @@ impl<'a> Progress<'a> {
             RunState::Abandoned => "given up",
         };
         let (got, expected) = view.messages;
-        let text = format!(
+        format!(
             "{:<11} {mark} step {}/{}  messages {got}/{expected}  {}",
             view.scenario, view.step, view.steps, view.doing
-        );
-        // Never wider than the terminal: a live line must not fold.
+        )
+    }
+
+    /// Never wider than the terminal: a live line must not fold.
+    fn cut(text: &str) -> String {
         let mut short: String = text.chars().take(WIDTH - 3).collect();
         if short.len() < text.len() {
             short.push('…');
@@ -68,8 +79,8 @@ impl Watcher for Progress<'_> {
             bar
         });
         match view.state {
-            RunState::Waiting => bar.set_message(text),
-            _ => bar.finish_with_message(text),
+            RunState::Waiting => bar.set_message(Self::cut(&text)),
+            _ => bar.finish_with_message(Self::cut(&text)),
         }
     }
 

@@ -229,8 +229,7 @@ pub(super) fn execute(
             }
             outcome
         });
-        let mails = std::mem::take(&mut progress.mails);
-        drop(progress);
+        let mails = progress.finish();
         let outcome = outcome?;
         for (scenario, step, mail) in mails {
             show_mail(context, &scenario, step, &mail);
@@ -252,6 +251,8 @@ pub(super) fn execute(
 pub(super) fn simulator_options(scale: f64, requests_per_second: f64) -> SimulatorOptions {
     let limit = (requests_per_second * scale.max(1.0)).ceil();
     SimulatorOptions {
+        // Two simulators must not hand out the same MRNs.
+        seed: uuid::Uuid::new_v4().as_u64_pair().0,
         time_scale: scale,
         // A float beyond the type becomes its largest value.
         requests_per_second: Some(limit as u32),

@@ -21,7 +21,10 @@ pub(super) fn run(context: &mut Context, args: &Status) -> Result<u8, Failure> {
         true => vec![desk.programme(args.programme.as_deref())?],
         false => desk.programmes(args.programme.as_deref())?,
     };
-    for programme in programmes {
+    for (programme, place) in programmes.into_iter().zip(0..) {
+        if place > 0 {
+            context.printer.line("");
+        }
         let needs = desk.needs(programme)?;
         let case = case(&desk, programme, &needs, &evidence, as_of, args.rehearsal);
         let status = verdict::status(&case);
@@ -51,7 +54,6 @@ pub(super) fn print(printer: &mut Printer, title: &str, status: &verdict::Status
     if untried > 0 {
         printer.line(format!("  {untried} recommended tests not tried (they are optional)"));
     }
-    printer.line("");
 }
 
 fn table(printer: &mut Printer, items: &[&RequirementStatus]) {

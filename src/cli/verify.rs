@@ -30,11 +30,12 @@ pub(super) fn run(context: &mut Context, args: &Verify) -> Result<u8, Failure> {
 /// The report for people.
 pub(super) fn print(printer: &mut Printer, place: &str, report: &VerifyReport) {
     let counts = format!(
-        "{} runs, {} exchanges, {} stored bodies, {} bytes",
+        "{} runs, {} exchanges, {} bodies, {} bytes",
         report.runs, report.exchanges, report.objects, report.bytes
     );
     if report.intact {
-        printer.line(format!("{} {place}: {counts}", paint(GOOD, "INTACT")));
+        printer.line(format!("{} {place}", paint(GOOD, "INTACT")));
+        printer.line(format!("  {counts}"));
         if report.seals.is_empty() {
             printer.prose(
                 2,

@@ -752,7 +752,9 @@ impl<'a> Batch<'a> {
             }
         };
         // Newest first on the wire; fetched in the order in which they came.
-        listed.sort_by(|a, b| (a.received, &a.id).cmp(&(b.received, &b.id)));
+        // The sort is stable: what came in the same instant keeps its order.
+        listed.reverse();
+        listed.sort_by_key(|message| message.received);
         let slot = &mut self.slots[index];
         for item in listed {
             let from_ncts = item

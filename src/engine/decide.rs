@@ -163,11 +163,11 @@ fn await_expected(
         .iter()
         .map(|expected| expected.message.as_str())
         .collect::<Vec<_>>()
-        .join(" and ");
+        .join(", ");
     let (actor, pace, due, what) = match (timer, &step.officer) {
         (Some(minutes), _) => {
             let due = since + tempo.minutes(minutes);
-            (Actor::Timer, Pace::Automatic, due, format!("{names} when {minutes} minutes are up"))
+            (Actor::Timer, Pace::Automatic, due, format!("{names} ({minutes} minute timer)"))
         }
         (None, Some(request)) => {
             (Actor::Officer, Pace::Officer, since, format!("{names}: officers to {request}"))
