@@ -1,6 +1,6 @@
 //! The simulator over a real socket: what a client of HMRC's API sees.
 
-#![allow(missing_docs, unreachable_pub)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod bench;
 mod lifecycle;
