@@ -1,0 +1,5 @@
+//! Tests that look behind the HTTP surface.
+
+mod flows;
+mod sample;
+mod xsd;

@@ -1,0 +1,361 @@
+//! Every reply to the messages of HMRC's test packs is valid against HMRC's
+//! XSDs, and says what it should.
+//!
+//! The packs and XSDs are no part of the repository: see `reference`.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+
+use super::sample::{Sample, message};
+use crate::ncts::build::{Stamp, fill_placeholders, stamp};
+use crate::ncts::read::Message;
+use crate::ncts::{MessageType, MovementKind};
+use crate::simulator::check::check;
+use crate::simulator::officer::Act;
+use crate::simulator::options::{ApiVersion, SimulatorOptions};
+use crate::simulator::replies::Writer;
+use crate::simulator::state::State;
+use crate::simulator::store::Status;
+
+fn reference() -> Option<PathBuf> {
+    let folder = std::env::var_os("CTC_READY_REFERENCE").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"),
+        PathBuf::from,
+    );
+    let there = folder.join("xsd").is_dir() && folder.join("test-packs").is_dir();
+    there.then_some(folder)
+}
+
+#[allow(clippy::print_stderr)]
+fn skipped(why: &str) {
+    eprintln!("SKIPPED: {why}");
+}
+
+/// A simulator without HTTP.
+struct Bench {
+    state: State,
+    version: ApiVersion,
+    now: DateTime<Utc>,
+    sent: u32,
+}
+
+impl Bench {
+    fn new(version: ApiVersion) -> Self {
+        let options = SimulatorOptions { movements_kept: 100_000, ..SimulatorOptions::default() };
+        let writer = Writer::new(&options.phase_id).unwrap();
+        let now = Utc.with_ymd_and_hms(2026, 11, 21, 9, 0, 0).unwrap();
+        Self { state: State::new(Arc::new(options), writer), version, now, sent: 0 }
+    }
+
+    fn pass(&mut self, minutes: i64) {
+        self.now += TimeDelta::minutes(minutes);
+        self.state.advance(self.now);
+    }
+
+    /// Sends a message; none when the API refuses it.
+    fn send(&mut self, xml: &str, movement: Option<&str>) -> Option<String> {
+        self.pass(0);
+        let of = Message::parse(xml).ok()?.message_type();
+        let kind = of.movement();
+        let submitted = check(xml.as_bytes(), kind, of.opens_movement(), self.version).ok()?;
+        self.sent += 1;
+        match movement {
+            Some(movement) => {
+                self.state.add(movement, submitted, "E", self.now).ok()?;
+                Some(movement.to_owned())
+            }
+            None => self.state.open(submitted, self.version, "E", self.now).ok().map(|ids| ids.0),
+        }
+    }
+
+    fn ask(&mut self, departure: &str, acts: &[Act]) {
+        self.pass(1);
+        self.state.ncts.on_instruction(departure, acts, 0, self.now);
+        self.pass(10);
+    }
+
+    fn mrn(&self, departure: &str) -> Option<String> {
+        self.state.ncts.departures.get(departure)?.mrn.clone()
+    }
+
+    /// Everything received, by type.
+    fn received(&self) -> Vec<(MessageType, String)> {
+        [MovementKind::Departure, MovementKind::Arrival]
+            .into_iter()
+            .flat_map(|kind| self.state.store.list(kind, "E"))
+            .flat_map(|movement| &movement.messages)
+            .filter(|one| one.status == Status::Received)
+            .map(|one| (one.message, one.body.to_string()))
+            .collect()
+    }
+}
+
+/// The messages of a pack by type: name within the pack and text.
+fn pack(path: &Path) -> BTreeMap<&'static str, Vec<(String, String)>> {
+    let bytes = std::fs::read(path).unwrap();
+    let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for nth in 0..zip.len() {
+        let mut file = zip.by_index(nth).unwrap();
+        let name = file.name().to_owned();
+        let lower = name.to_lowercase();
+        let kind = ["ie007", "ie013", "ie014", "ie015", "ie044", "ie170"]
+            .into_iter()
+            .find(|kind| lower.contains(kind) && lower.ends_with(".xml"));
+        if let Some(kind) = kind.filter(|_| !lower.contains("__macosx")) {
+            let mut text = String::new();
+            if file.read_to_string(&mut text).is_ok() {
+                all.entry(kind).or_default().push((name, text));
+            }
+        }
+    }
+    all
+}
+
+fn stamped(
+    text: &str,
+    of: MessageType,
+    lrn: &str,
+    mrn: Option<String>,
+    nth: usize,
+) -> Option<String> {
+    let values = Stamp {
+        message: of,
+        lrn: lrn.to_owned(),
+        mrn,
+        message_identification: format!("ID{nth}"),
+        message_sender: None,
+        now: Utc.with_ymd_and_hms(2026, 11, 21, 9, 0, 0).unwrap(),
+    };
+    stamp(&fill_placeholders(text, &values).ok()?, &values).ok()
+}
+
+/// Which of these messages `xmllint` finds invalid, with what it says.
+fn invalid(
+    reference: &Path,
+    version: ApiVersion,
+    messages: &[(MessageType, String)],
+) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut by_type: BTreeMap<MessageType, Vec<tempfile::TempPath>> = BTreeMap::new();
+    for (of, xml) in messages {
+        let mut file = tempfile::Builder::new().suffix(".xml").tempfile_in(folder.path()).unwrap();
+        file.write_all(xml.as_bytes()).unwrap();
+        by_type.entry(*of).or_default().push(file.into_temp_path());
+    }
+    let mut out = Vec::new();
+    for (of, files) in by_type {
+        let schema = reference
+            .join("xsd")
+            .join(version.as_str())
+            .join(format!("{}.xsd", of.root().to_lowercase()));
+        let run = Command::new("xmllint")
+            .args(["--noout", "--schema"])
+            .arg(schema)
+            .args(&files)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&run.stderr);
+        out.extend(said.lines().filter(|line| !line.ends_with(" validates")).map(str::to_owned));
+    }
+    out
+}
+
+fn is_valid(reference: &Path, version: ApiVersion, of: MessageType, xml: &str) -> bool {
+    invalid(reference, version, &[(of, xml.to_owned())]).is_empty()
+}
+
+/// Plays every declaration of a pack to its end in several ways, and every
+/// other message against it. Returns the replies, and how many declarations
+/// were played.
+fn play_pack(
+    reference: &Path,
+    file: &str,
+    version: ApiVersion,
+) -> (Vec<(MessageType, String)>, usize) {
+    let pack = pack(&reference.join("test-packs").join(file));
+    let none = Vec::new();
+    let of = |kind: &str| pack.get(kind).unwrap_or(&none);
+    let mut bench = Bench::new(version);
+    let mut nth = 0;
+    let mut played = 0;
+    // The first of a kind for the side that `office` names.
+    let other = |kind: &str, side: &str| {
+        of(kind).iter().map(|(_, text)| text).find(|text| text.contains(&format!("NTA.{side}")))
+    };
+    for (_, text) in of("ie015") {
+        nth += 1;
+        let lrn = format!("LRN{nth}");
+        let Some(xml) = stamped(text, MessageType::Ie015, &lrn, None, nth) else { continue };
+        if !is_valid(reference, version, MessageType::Ie015, &xml) {
+            continue;
+        }
+        played += 1;
+        let side = if xml.contains("NTA.GB") { "GB" } else { "XI" };
+        let away = if side == "GB" { "XI" } else { "GB" };
+        let departure = bench.send(&xml, None).expect("a valid IE015 is taken");
+        bench.pass(2);
+        if let Some(text) = other("ie170", side)
+            && let Some(xml) = stamped(text, MessageType::Ie170, &lrn, None, nth)
+        {
+            bench.send(&xml, Some(&departure));
+        }
+        if nth % 3 == 0 {
+            bench.ask(&departure, &[Act::Accept, Act::Control, Act::Release]);
+        } else if nth % 5 == 0 {
+            bench.ask(&departure, &[Act::Accept, Act::Control, Act::DoNotRelease]);
+        } else {
+            bench.ask(&departure, &[Act::Accept, Act::Release]);
+        }
+        for (kind, message) in [("ie013", MessageType::Ie013), ("ie014", MessageType::Ie014)] {
+            for (_, text) in of(kind).iter().skip(nth % 4).take(1) {
+                let mrn = bench.mrn(&departure);
+                if let Some(xml) = stamped(text, message, &lrn, mrn, nth) {
+                    bench.send(&xml, Some(&departure));
+                }
+            }
+        }
+        bench.pass(120);
+        let mrn = bench.mrn(&departure);
+        let notified = other("ie007", away)
+            .and_then(|text| stamped(text, MessageType::Ie007, &lrn, mrn.clone(), nth))
+            .and_then(|xml| bench.send(&xml, None));
+        bench.pass(2);
+        if let Some(arrival) = notified {
+            for (_, text) in of("ie044").iter().skip(nth % 5).take(3) {
+                if let Some(xml) = stamped(text, MessageType::Ie044, &lrn, mrn.clone(), nth) {
+                    bench.send(&xml, Some(&arrival));
+                    bench.pass(2);
+                }
+            }
+            let end = if nth % 2 == 0 { Act::Resolve } else { Act::Confirm };
+            bench.ask(
+                &departure,
+                &[Act::AcceptArrival, Act::FindDiscrepancies, end, Act::Release, Act::Cancel],
+            );
+        }
+    }
+    // Notifications of movements nobody knows.
+    for (_, text) in of("ie007") {
+        nth += 1;
+        if let Some(xml) = stamped(text, MessageType::Ie007, "", None, nth) {
+            bench.send(&xml, None);
+        }
+    }
+    bench.pass(120);
+    (bench.received(), played)
+}
+
+#[test]
+fn replies_to_the_test_packs_are_valid_against_the_schemas() {
+    let Some(reference) = reference() else {
+        return skipped("no reference folder with XSDs and test packs");
+    };
+    if Command::new("xmllint").arg("--version").output().is_err() {
+        return skipped("`xmllint` is not installed");
+    }
+    let mut kinds = BTreeMap::new();
+    for (file, version, at_least) in [
+        ("NCTS5_Trader_Test_XML_Examples_v7.zip", ApiVersion::V2_0, 60),
+        ("NCTS5_Trader_Test_XML_Examples_v7.zip", ApiVersion::V2_1, 60),
+        ("NCTS5_Trader_Test_XML_Examples_v8.zip", ApiVersion::V2_1, 12),
+        ("P6_Example_XML_Payloads_14_04_26.zip", ApiVersion::V3_0, 8),
+    ] {
+        let (replies, played) = play_pack(&reference, file, version);
+        assert!(played >= at_least, "{file}: only {played} declarations of the pack were played");
+        for (of, _) in &replies {
+            *kinds.entry(*of).or_insert(0) += 1;
+        }
+        let faults = invalid(&reference, version, &replies);
+        assert!(faults.is_empty(), "{file} {version:?}: {:#?}", &faults[..faults.len().min(8)]);
+    }
+    // The packs exercise every message that the simulator can send.
+    let all = MessageType::ALL
+        .iter()
+        .filter(|one| one.direction() == crate::ncts::Direction::Received)
+        .filter(|one| **one != MessageType::Ie182);
+    let missing: Vec<_> = all.filter(|one| !kinds.contains_key(one)).collect();
+    assert!(missing.is_empty(), "never sent: {missing:?}; sent: {kinds:?}");
+}
+
+#[test]
+fn replies_to_a_small_declaration_are_valid_in_every_version() {
+    let Some(reference) = reference() else {
+        return skipped("no reference folder with XSDs and test packs");
+    };
+    if Command::new("xmllint").arg("--version").output().is_err() {
+        return skipped("`xmllint` is not installed");
+    }
+    for version in ApiVersion::ALL {
+        let mut bench = Bench::new(*version);
+        let sample = Sample::default();
+        let departure = bench.send(&message(MessageType::Ie015, &sample, ""), None).unwrap();
+        bench.pass(50);
+        let mrn = bench.mrn(&departure).unwrap();
+        let arrival = bench.send(&message(MessageType::Ie007, &sample, &mrn), None).unwrap();
+        bench.pass(1);
+        let partial = Sample { complete: false, ..Sample::default() };
+        bench.send(&message(MessageType::Ie044, &partial, &mrn), Some(&arrival)).unwrap();
+        bench.pass(1);
+        let replies = bench.received();
+        assert_eq!(replies.len(), 5, "{version:?}");
+        let faults = invalid(&reference, *version, &replies);
+        assert!(faults.is_empty(), "{version:?}: {faults:#?}");
+    }
+}
+
+#[test]
+fn replies_say_what_they_answer_and_repeat_what_was_declared() {
+    let mut bench = Bench::new(ApiVersion::V3_0);
+    let sample = Sample::default();
+    let departure = bench.send(&message(MessageType::Ie015, &sample, ""), None).unwrap();
+    bench.pass(50);
+    let mrn = bench.mrn(&departure).unwrap();
+    let arrival = bench.send(&message(MessageType::Ie007, &sample, &mrn), None).unwrap();
+    bench.pass(1);
+    let remarks = Sample { identification: "ID2", ..Sample::default() };
+    bench.send(&message(MessageType::Ie044, &remarks, &mrn), Some(&arrival)).unwrap();
+    bench.pass(1);
+    let replies: BTreeMap<_, _> = bench.received().into_iter().collect();
+    assert_eq!(replies.len(), 6);
+    for (of, xml) in &replies {
+        let read = Message::parse(xml).unwrap();
+        assert_eq!(read.message_type(), *of);
+        assert_eq!(read.text("messageType"), Some(of.root()));
+        assert_eq!(read.text("messageRecipient"), Some("SENDER"));
+        let sender = if of.movement() == MovementKind::Departure { "NTA.GB" } else { "NTA.XI" };
+        assert_eq!(read.text("messageSender"), Some(sender));
+        let identification = read.text("messageIdentification").unwrap();
+        assert_eq!(identification.len(), 14);
+        let answers = match of {
+            MessageType::Ie928 | MessageType::Ie028 => Some("ID1"),
+            MessageType::Ie025 => Some("ID2"),
+            MessageType::Ie045 => read.text("correlationIdentifier"),
+            _ => None,
+        };
+        assert_eq!(read.text("correlationIdentifier"), answers, "{of}");
+        if *of != MessageType::Ie928 {
+            assert_eq!(read.mrn(), Some(mrn.as_str()), "{of}");
+        }
+    }
+    let release = Message::parse(&replies[&MessageType::Ie029]).unwrap();
+    assert_eq!(release.lrn(), Some("LRN1"));
+    assert_eq!(release.text("Guarantee/GuaranteeReference/accessCode"), Some("****"));
+    let goods = "Consignment/HouseConsignment/ConsignmentItem/Commodity";
+    for xml in [&replies[&MessageType::Ie029], &replies[&MessageType::Ie043]] {
+        let read = Message::parse(xml).unwrap();
+        let at = |path: &str| read.text(&format!("{goods}/{path}")).map(str::to_owned);
+        assert_eq!(at("descriptionOfGoods").as_deref(), Some("Nuts & bolts"));
+        assert_eq!(at("GoodsMeasure/netMass").as_deref(), Some("950"));
+        assert_eq!(at("GoodsMeasure/supplementaryUnits"), None);
+        assert_eq!(read.text("Consignment/containerIndicator"), Some("1"));
+    }
+    let permission = Message::parse(&replies[&MessageType::Ie043]).unwrap();
+    assert_eq!(permission.text("Consignment/LocationOfGoods/typeOfLocation"), None);
+    assert_eq!(permission.text("Consignment/TransportEquipment/Seal/identifier"), Some("S1"));
+}

@@ -1,0 +1,8 @@
+//! The simulator over a real socket: what a client of HMRC's API sees.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod bench;
+mod lifecycle;
+mod movements;
+mod refusals;
