@@ -511,7 +511,7 @@ fn form_files_with_mistakes_are_refused() {
 #[test]
 fn every_field_of_the_forms_has_an_answer_or_a_reason() {
     // A key that no question and no evidence has would never be filled.
-    let known: Vec<&str> = ctc_ready::document::questions::questions()
+    let known: Vec<&str> = ctc_ready::project::questions::questions()
         .iter()
         .map(|question| question.key.as_str())
         .collect();

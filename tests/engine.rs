@@ -1,7 +1,7 @@
 //! Running scenarios: against the simulator over a real socket, with answers
 //! that get lost, tokens that are refused, and servers that are not there.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

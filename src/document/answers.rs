@@ -1,7 +1,7 @@
 //! Settings and evidence become answers, by the keys that forms use; and for
 //! every key without an answer, the reason.
 //!
-//! Keys of questions: [`super::questions`]. Keys of evidence:
+//! Keys of questions: [`crate::project::questions`]. Keys of evidence:
 //!
 //! | key | answer |
 //! |---|---|
@@ -21,12 +21,13 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::questions::{Question, QuestionKind, answer_keys, questions, statement_keys};
 use crate::catalogue::{Programme, Requirement, RequirementKind};
 use crate::evidence::{RunRecord, RunState};
 use crate::ncts::MessageType;
+pub use crate::project::questions::Choice;
+use crate::project::questions::{Question, QuestionKind, answer_keys, questions, statement_keys};
 use crate::project::{AnswerValue, Settings};
 use crate::verdict::{RequirementState, RequirementStatus};
 
@@ -42,29 +43,6 @@ pub enum Value {
     Choice(Choice),
     /// A box of its own.
     Tick(bool),
-}
-
-/// The boxes that questions offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Choice {
-    /// Yes.
-    Yes,
-    /// No.
-    No,
-    /// Do not know, or unsure.
-    DontKnow,
-}
-
-impl Choice {
-    /// `dont-know`, as in the settings.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Yes => "yes",
-            Self::No => "no",
-            Self::DontKnow => "dont-know",
-        }
-    }
 }
 
 impl fmt::Display for Value {

@@ -1,7 +1,6 @@
 //! Documents: HMRC's Word forms filled in place, and ctc-ready's own document
 //! for programmes that have no form.
 //!
-//! - [`questions`]: the questions and their keys, as data.
 //! - [`answers`]: settings and evidence become answers by key, and for every
 //!   key without one the reason.
 //! - [`form`]: how an edition of a form is recognised and where answers go,
@@ -32,7 +31,6 @@ pub mod own;
 mod package;
 mod paper;
 mod parse;
-pub mod questions;
 pub mod report;
 mod write;
 

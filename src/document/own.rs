@@ -15,11 +15,11 @@ use super::answers::{
 use super::error::DocumentError;
 use super::fill::{Filled, FilledField, LeftField};
 use super::paper::{Cell, Paper};
-use super::questions::{Question, QuestionKind, questions};
 use crate::catalogue::{Programme, RequirementKind};
 use crate::evidence::{RunRecord, RunState};
 use crate::ncts::Direction;
 use crate::project::Settings;
+use crate::project::questions::{Question, QuestionKind, questions};
 use crate::verdict::{RequirementState, RequirementStatus};
 
 /// Everything that ctc-ready's own document is made of.

@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn looks_start_at_the_due_time_and_slow_down() {
-        let t = |seconds| Utc.timestamp_opt(1_800_000_000 + seconds, 0).unwrap();
+        let t = |seconds: i64| Utc.timestamp_opt(1_800_000_000 + seconds, 0).unwrap();
         let look = |now| Tempo::REAL.next_look(t(0), t(100), t(now), Pace::Automatic);
         assert_eq!(look(0), t(100));
         assert_eq!(look(100), t(104));

@@ -4,7 +4,7 @@
 use url::{Host, Url};
 
 use super::parse::{Places, SettingsProblem, quoted};
-use super::questions::{self, AnswerKind};
+use super::questions::{self, QuestionKind};
 use super::settings::{AnswerValue, Environment, Settings};
 use crate::calendar::freshness;
 use crate::catalogue::Flow;
@@ -236,7 +236,7 @@ impl Check<'_, '_, '_> {
             let field = format!("answers.{key}");
             match questions::question(key) {
                 None => {
-                    let known = questions::ANSWERS.iter().map(|question| question.key);
+                    let known = questions::answer_keys();
                     self.problem(
                         &field,
                         format!("answers no question of a form; known are {}", quoted(known)),
@@ -252,8 +252,8 @@ impl Check<'_, '_, '_> {
 
     fn statements(&mut self) {
         for key in self.settings.statements.keys() {
-            if !questions::STATEMENTS.iter().any(|(known, _)| known == key) {
-                let known = questions::STATEMENTS.iter().map(|(key, _)| *key);
+            if !questions::statement_keys().any(|known| known == key) {
+                let known = questions::statement_keys();
                 self.problem(
                     &format!("statements.{key}"),
                     format!("is no statement of a form; known are {}", quoted(known)),
@@ -317,12 +317,19 @@ fn is_email(text: &str) -> bool {
     plain && halves.is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty())
 }
 
-fn answers(kind: AnswerKind, answer: &AnswerValue) -> bool {
+fn answers(kind: QuestionKind, answer: &AnswerValue) -> bool {
     match kind {
-        AnswerKind::YesNo => answer.yes_no().is_some(),
-        AnswerKind::YesNoDontKnow => answer.yes_no().is_some() || answer.is_dont_know(),
-        AnswerKind::Count => matches!(answer, AnswerValue::Number(n) if *n >= 0),
-        AnswerKind::Text => matches!(answer, AnswerValue::Text(text) if !text.trim().is_empty()),
+        QuestionKind::YesNo => answer.yes_no().is_some(),
+        QuestionKind::YesNoDontKnow => answer.yes_no().is_some() || answer.is_dont_know(),
+        QuestionKind::Number => matches!(answer, AnswerValue::Number(n) if *n >= 0),
+        QuestionKind::Text => {
+            matches!(answer, AnswerValue::Text(text) if !text.trim().is_empty())
+        }
+        // The settings do not answer these under `[answers]`.
+        QuestionKind::Setting
+        | QuestionKind::Statement
+        | QuestionKind::Given
+        | QuestionKind::Person => false,
     }
 }
 

@@ -1,129 +1,192 @@
-//! The questions of HMRC's forms that only the house can answer, as keys of
-//! `[answers]` and `[statements]`.
+//! The questions that forms put, by their stable keys. They are data:
+//! `templates/settings/questions.toml` lists and explains them.
 //!
 //! Sources: CTC Traders API v2.0 Application for Production Credentials
 //! Checklist v1.1 (NCTS5); NCTS6 Readiness Checklist, 14 April 2026.
 
-/// What an answer may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AnswerKind {
-    /// `true` or `false` (`"yes"` or `"no"`).
-    YesNo,
-    /// As [`AnswerKind::YesNo`], or `"dont-know"`.
-    YesNoDontKnow,
-    /// A whole number, not negative.
-    Count,
-    /// Text, not empty.
-    Text,
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+/// A question.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Question {
+    /// Stable key: `saas`, `business.name`.
+    pub key: String,
+    /// For people.
+    pub name: String,
+    /// What is asked or stated, in our own words; answers and statements.
+    pub asks: Option<String>,
+    /// An answer as TOML, to show how it is written.
+    pub example: Option<String>,
+    /// Heading in ctc-ready's own document.
+    pub section: String,
+    /// Where its answer comes from.
+    pub kind: QuestionKind,
+    /// Where the settings hold it, for [`QuestionKind::Setting`].
+    pub place: Option<String>,
+    /// Programmes that put it; none: all.
+    pub programmes: Option<Vec<String>>,
+    /// It matters only if another question is answered so.
+    pub when: Option<When>,
+    /// What must be answered before it may be ticked.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// Why a person must answer it, for [`QuestionKind::Person`].
+    pub why: Option<String>,
 }
 
-impl AnswerKind {
+/// A condition on another answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct When {
+    /// The other question.
+    pub key: String,
+    /// Its answer.
+    pub is: Choice,
+}
+
+/// The boxes that questions offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choice {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+    /// Do not know, or unsure.
+    DontKnow,
+}
+
+impl Choice {
+    /// `dont-know`, as in the settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::DontKnow => "dont-know",
+        }
+    }
+}
+
+/// Where an answer comes from and what it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QuestionKind {
+    /// Text elsewhere in the settings.
+    Setting,
+    /// Text in `[answers]`.
+    Text,
+    /// A whole number, 0 or more, in `[answers]`.
+    Number,
+    /// `yes` or `no` in `[answers]`.
+    YesNo,
+    /// `yes`, `no` or `dont-know` in `[answers]`.
+    YesNoDontKnow,
+    /// `true` in `[statements]`.
+    Statement,
+    /// A box that says that other answers are given.
+    Given,
+    /// Only a person answers it.
+    Person,
+}
+
+impl QuestionKind {
+    /// Whether the settings answer it under `[answers]`.
+    pub fn is_answer(self) -> bool {
+        matches!(self, Self::Text | Self::Number | Self::YesNo | Self::YesNoDontKnow)
+    }
+}
+
+impl QuestionKind {
     /// What a person may write, for messages.
     pub fn accepts(self) -> &'static str {
         match self {
             Self::YesNo => "true or false",
             Self::YesNoDontKnow => "true, false or \"dont-know\"",
-            Self::Count => "a whole number, 0 or more",
-            Self::Text => "text",
+            Self::Number => "a whole number, 0 or more",
+            _ => "text",
         }
     }
 }
 
-/// A question of the NCTS5 form.
-#[derive(Clone, Copy, Debug)]
-pub struct Question {
-    /// Its key in `[answers]`.
-    pub key: &'static str,
-    /// What is asked, in our own words.
-    pub asks: &'static str,
-    /// What an answer may be.
-    pub kind: AnswerKind,
-    /// An answer as TOML, to show how it is written.
-    pub example: &'static str,
+impl Question {
+    /// Whether this programme puts the question.
+    pub fn asked_by(&self, programme: &str) -> bool {
+        self.programmes
+            .as_ref()
+            .is_none_or(|programmes| programmes.iter().any(|name| name == programme))
+    }
 }
 
-/// Keys of `[answers]`, in the form's order.
-pub const ANSWERS: &[Question] = &[
-    q("saas", "Is the product software as a service?", AnswerKind::YesNo, "true"),
-    q("on-premise", "Is it installed at customers' sites?", AnswerKind::YesNo, "false"),
-    q(
-        "production-applications",
-        "If on premise: how many production applications are needed?",
-        AnswerKind::Count,
-        "1",
-    ),
-    q(
-        "rate-limit-enough",
-        "Are 3 requests a second enough in production?",
-        AnswerKind::YesNoDontKnow,
-        "true",
-    ),
-    q("rate-limit-unsure", "If unsure about that: why?", AnswerKind::Text, "\"…\""),
-    q("rate-limit-why", "If not enough: why more is needed", AnswerKind::Text, "\"…\""),
-    q(
-        "rate-limit-history",
-        "If not enough: when it was exceeded before",
-        AnswerKind::Text,
-        "\"…\"",
-    ),
-    q(
-        "rate-limit-usage",
-        "If not enough: calls made, and the forecast peak",
-        AnswerKind::Text,
-        "\"…\"",
-    ),
-    q(
-        "rate-limit-calls-per-session",
-        "If not enough: calls in a session",
-        AnswerKind::Text,
-        "\"…\"",
-    ),
-    q("rate-limit-batch", "If not enough: batches, and how often", AnswerKind::Text, "\"…\""),
-    q(
-        "rate-limit-impact",
-        "If not enough: what staying at 3 would cost",
-        AnswerKind::Text,
-        "\"…\"",
-    ),
-    q(
-        "more-than-500",
-        "Will listing all movements of a trader find more than 500?",
-        AnswerKind::YesNoDontKnow,
-        "false",
-    ),
-    q(
-        "more-than-5000",
-        "Will more than 5000 movements be open at once?",
-        AnswerKind::YesNoDontKnow,
-        "\"dont-know\"",
-    ),
-];
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    question: Vec<Question>,
+}
 
-const fn q(
-    key: &'static str,
-    asks: &'static str,
-    kind: AnswerKind,
-    example: &'static str,
-) -> Question {
-    Question { key, asks, kind, example }
+/// Every question, in the order of the form.
+pub fn questions() -> &'static [Question] {
+    static QUESTIONS: LazyLock<Vec<Question>> = LazyLock::new(|| {
+        // Part of the binary; a test reads it, so that it cannot be wrong here.
+        toml::from_str::<File>(include_str!("../../templates/settings/questions.toml"))
+            .map(|file| file.question)
+            .unwrap_or_default()
+    });
+    &QUESTIONS
 }
 
 /// The question with this key.
 pub fn question(key: &str) -> Option<&'static Question> {
-    ANSWERS.iter().find(|question| question.key == key)
+    questions().iter().find(|question| question.key == key)
 }
 
-/// Keys of `[statements]`, in the NCTS6 form's order, and what each states in
-/// our own words.
-pub const STATEMENTS: &[(&str, &str)] = &[
-    (
-        "aligned",
-        "The product follows the technical interface specification, API definitions, service guide, XML schemas and terms of use",
-    ),
-    ("tested-in-house", "It was tested and integrated to the house's own standards"),
-    (
-        "outbound-movement",
-        "An outbound movement went from IE015 to IE029 in Trader Test (ctc-ready has the evidence)",
-    ),
-    ("ready-for-go-live", "It is ready for the day NCTS6 goes live"),
-];
+/// The statements of the NCTS6 form: key, and what it states.
+pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
+    questions()
+        .iter()
+        .filter(|question| question.kind == QuestionKind::Statement)
+        .map(|question| (question.key.as_str(), question.asks.as_deref().unwrap_or_default()))
+}
+
+/// The keys that `[answers]` of the settings may use.
+pub fn answer_keys() -> impl Iterator<Item = &'static str> {
+    questions().iter().filter(|question| question.kind.is_answer()).map(|q| q.key.as_str())
+}
+
+/// The keys that `[statements]` of the settings may use.
+pub fn statement_keys() -> impl Iterator<Item = &'static str> {
+    questions()
+        .iter()
+        .filter(|question| question.kind == QuestionKind::Statement)
+        .map(|question| question.key.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_file_is_sound() {
+        let file: File =
+            toml::from_str(include_str!("../../templates/settings/questions.toml")).unwrap();
+        let known: Vec<&str> = file.question.iter().map(|question| question.key.as_str()).collect();
+        for question in &file.question {
+            let key = &question.key;
+            assert_eq!(known.iter().filter(|other| *other == key).count(), 1, "`{key}` twice");
+            assert_eq!(question.place.is_some(), question.kind == QuestionKind::Setting, "`{key}`");
+            assert_eq!(question.why.is_some(), question.kind == QuestionKind::Person, "`{key}`");
+            if let Some(when) = &question.when {
+                assert!(known.contains(&when.key.as_str()), "`{key}` waits for an unknown key");
+            }
+            let ours = question.kind.is_answer() || question.kind == QuestionKind::Statement;
+            assert_eq!(question.asks.is_some(), ours, "`{key}`");
+            assert_eq!(question.example.is_some(), ours, "`{key}`");
+            // A key with a dot would be a nested table in `[answers]`.
+            if question.kind.is_answer() || question.kind == QuestionKind::Statement {
+                assert!(!key.contains('.'), "`{key}`");
+            }
+        }
+    }
+}

@@ -39,11 +39,11 @@ pub struct Settings {
     #[serde(default)]
     pub gate: GateSettings,
     /// Answers to the form's questions that only the house knows, by key
-    /// ([`super::questions::ANSWERS`]).
+    /// ([`super::questions::answer_keys`]).
     #[serde(default)]
     pub answers: BTreeMap<String, AnswerValue>,
     /// Statements of the NCTS6 form the house makes, by key
-    /// ([`super::questions::STATEMENTS`]).
+    /// ([`super::questions::statement_keys`]).
     #[serde(default)]
     pub statements: BTreeMap<String, bool>,
     /// Why a flow does not apply, by flow: the NCTS5 form asks.

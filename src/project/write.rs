@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::questions::{ANSWERS, STATEMENTS};
+use super::questions::{questions, statements};
 use super::settings::{AnswerValue, Application, Business, Environment, GateSettings};
 use crate::catalogue::{Combination, Flow, Procedure, Side};
 
@@ -63,7 +63,7 @@ pub fn render(answers: &InitAnswers) -> String {
     applications(&mut page, answers);
     run(&mut page, answers);
     payloads_and_gate(&mut page);
-    questions(&mut page, answers);
+    asked(&mut page, answers);
     page.section(
         "programme.dates",
         &[
@@ -170,22 +170,23 @@ fn payloads_and_gate(page: &mut Page) {
     page.example("max-clock-skew-seconds", &gate.max_clock_skew_seconds.to_string());
 }
 
-fn questions(page: &mut Page, answers: &InitAnswers) {
+fn asked(page: &mut Page, answers: &InitAnswers) {
     page.section("answers", &["What the NCTS5 form asks and only you know."]);
-    for question in ANSWERS {
-        page.about(&[&format!("{} ({})", question.asks, question.kind.accepts())]);
-        match answers.answers.get(question.key) {
-            Some(answer) => page.set(question.key, &value(answer)),
-            None => page.example(question.key, question.example),
+    for question in questions().iter().filter(|question| question.kind.is_answer()) {
+        let asks = question.asks.as_deref().unwrap_or_default();
+        page.about(&[&format!("{asks} ({})", question.kind.accepts())]);
+        match answers.answers.get(&question.key) {
+            Some(answer) => page.set(&question.key, &value(answer)),
+            None => page.example(&question.key, question.example.as_deref().unwrap_or_default()),
         }
     }
     page.section(
         "statements",
         &["What the NCTS6 form has you declare. Set to true only what is true."],
     );
-    for (key, states) in STATEMENTS {
+    for (key, states) in statements() {
         page.about(&[states]);
-        match answers.statements.get(*key) {
+        match answers.statements.get(key) {
             Some(stated) => page.set(key, &stated.to_string()),
             None => page.example(key, "true"),
         }

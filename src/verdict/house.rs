@@ -85,18 +85,19 @@ fn answers(settings: &Settings) -> impl Iterator<Item = String> {
     keys.extend(["more-than-500", "more-than-5000"]);
     keys.retain(|key| answer(key).is_none());
     keys.into_iter().map(|key| {
-        let asks = questions::question(key).map_or("", |question| question.asks);
+        let asks = questions::question(key)
+            .and_then(|question| question.asks.as_deref())
+            .unwrap_or_default();
         format!("the form asks: {asks} Answer with `{key}` under `[answers]`")
     })
 }
 
-/// NCTS6: every box must be ticked for the declaration to hold. The one about
-/// the outbound movement is proven by evidence; the settings can only deny it.
+/// NCTS6: every box must be ticked for the declaration to hold, and only the
+/// house can declare.
 fn statements(settings: &Settings) -> impl Iterator<Item = String> {
-    questions::STATEMENTS.iter().filter_map(|(key, states)| {
-        match settings.statements.get(*key) {
+    questions::statements().filter_map(|(key, states)| {
+        match settings.statements.get(key) {
             Some(true) => None,
-            None if *key == "outbound-movement" => None,
             None => Some(format!(
                 "the form has you declare: {states}; once that is true, set `{key} = true` under `[statements]`"
             )),
