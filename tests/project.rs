@@ -1,5 +1,7 @@
 //! Finding, reading, refusing and writing `ctc-ready.toml`.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! Judging: each rule fires when it must and is silent when it must be.
 
+#![allow(clippy::unwrap_used)]
+
 mod verdict_support;
 
 use chrono::TimeDelta;
@@ -143,7 +145,8 @@ fn every_rule_fires_on_what_it_is_about() {
 
 #[test]
 fn rules_are_silent_just_inside_their_limits() {
-    let quiet: &[(fn(&mut House), &str)] = &[
+    type Quiet = (fn(&mut House), &'static str);
+    let quiet: &[Quiet] = &[
         (|h| h.as_of = utc("2026-12-03T23:59:59Z"), "evidence-stale"),
         (|h| h.submit_on = Some(day("2026-12-03")), "evidence-stale"),
         // 72 hours and a moment before the end.
@@ -198,17 +201,23 @@ fn age_counts_from_the_oldest_time_known() {
 }
 
 #[test]
-fn summer_time_moves_the_end_of_the_day() {
-    let mut house = House::new();
-    house.programme.phase[0].opens = Some(day("2026-01-01"));
-    // 23:30 UTC on 15 October is the 16th in London; the 29th, after the
-    // clocks went back, ends at midnight UTC.
-    let shift = utc("2026-10-15T23:30:00Z") - utc("2026-11-20T10:00:05Z");
-    house.runs.iter_mut().for_each(|run| shift_run(run, shift));
-    house.as_of = utc("2026-10-29T23:59:59Z");
-    assert!(house.judge().ready);
-    house.as_of = utc("2026-10-30T00:00:00Z");
-    assert_eq!(fired(&house.judge(), "evidence-stale"), Some(Severity::Error));
+fn changes_of_the_clocks_move_the_last_instant() {
+    for (first, last) in [
+        // Into summer time: day 14 ends at 23:00 UTC.
+        ("2026-03-20T10:00:00Z", "2026-04-02T22:59:59Z"),
+        // Out of it: submitted on 16 October 00:30 in London, day 14 is the
+        // 29th and ends at midnight UTC, but 14 x 24 hours end before.
+        ("2026-10-15T23:30:00Z", "2026-10-29T23:29:59Z"),
+        ("2026-10-16T09:00:00Z", "2026-10-29T23:59:59Z"),
+    ] {
+        let mut house = House::new();
+        let shift = utc(first) - utc("2026-11-20T10:00:05Z");
+        house.runs.iter_mut().for_each(|run| shift_run(run, shift));
+        house.as_of = utc(last);
+        assert!(house.judge().ready, "{first}");
+        house.as_of += TimeDelta::seconds(1);
+        assert_eq!(fired(&house.judge(), "evidence-stale"), Some(Severity::Error), "{first}");
+    }
 }
 
 #[test]

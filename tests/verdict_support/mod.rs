@@ -1,7 +1,7 @@
 //! A house that is ready on 21 November 2026, built by hand; each test breaks
 //! one thing.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,23 +17,23 @@ use ctc_ready::ncts::{MessageType, MovementKind};
 use ctc_ready::project::{AnswerValue, Environment, Settings};
 use ctc_ready::verdict::{Case, Need, Status, Verdict, judge, status};
 
-pub fn utc(text: &str) -> DateTime<Utc> {
+pub(crate) fn utc(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-pub fn day(text: &str) -> NaiveDate {
+pub(crate) fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-pub fn id(n: u128) -> RunId {
+pub(crate) fn id(n: u128) -> RunId {
     RunId::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 | n)
 }
 
-pub fn build(hex: char) -> String {
+pub(crate) fn build(hex: char) -> String {
     format!("sha256:{}", hex.to_string().repeat(64))
 }
 
-pub const PROGRAMME: &str = r#"
+pub(crate) const PROGRAMME: &str = r#"
 id = "ncts5-final"
 title = "NCTS5, final rules"
 api = { version = "2.1", phase-id = "NCTS5.1", xsd = "2.1", source = "TG5" }
@@ -98,7 +98,7 @@ any-of = { normal = ["PNGB1", "PNXI1"] }
 source = "F11, appendix A"
 "#;
 
-pub const SETTINGS: &str = r#"
+pub(crate) const SETTINGS: &str = r#"
 programmes = ["ncts5-final"]
 
 [business]
@@ -131,20 +131,20 @@ more-than-5000 = "dont-know"
 pre-lodged-departure = "Not offered"
 "#;
 
-pub struct House {
-    pub programme: Programme,
-    pub settings: Settings,
-    pub needs: Vec<Need>,
-    pub runs: Vec<RunRecord>,
-    pub waiting: BTreeMap<RunId, WaitingFor>,
-    pub integrity: Option<VerifyReport>,
-    pub as_of: DateTime<Utc>,
-    pub submit_on: Option<NaiveDate>,
-    pub rehearsal: bool,
+pub(crate) struct House {
+    pub(crate) programme: Programme,
+    pub(crate) settings: Settings,
+    pub(crate) needs: Vec<Need>,
+    pub(crate) runs: Vec<RunRecord>,
+    pub(crate) waiting: BTreeMap<RunId, WaitingFor>,
+    pub(crate) integrity: Option<VerifyReport>,
+    pub(crate) as_of: DateTime<Utc>,
+    pub(crate) submit_on: Option<NaiveDate>,
+    pub(crate) rehearsal: bool,
 }
 
 impl House {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let programme: Programme = toml::from_str(PROGRAMME).unwrap();
         let settings = Settings::parse(SETTINGS, Path::new("ctc-ready.toml"), &[]).unwrap();
         let needs = programme
@@ -193,22 +193,22 @@ impl House {
         }
     }
 
-    pub fn judge(&self) -> Verdict {
+    pub(crate) fn judge(&self) -> Verdict {
         judge(&self.case())
     }
 
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         status(&self.case())
     }
 
-    pub fn simulate(&mut self) {
+    pub(crate) fn simulate(&mut self) {
         for run in &mut self.runs {
             run.simulated = true;
             run.environment = Environment::Simulator;
         }
     }
 
-    pub fn break_journal(&mut self, place: &str) {
+    pub(crate) fn break_journal(&mut self, place: &str) {
         let report = self.integrity.as_mut().unwrap();
         report.intact = false;
         report.problems.push(Problem {
@@ -218,7 +218,7 @@ impl House {
         });
     }
 
-    pub fn seal(&mut self, covers_runs: u64, valid: bool) {
+    pub(crate) fn seal(&mut self, covers_runs: u64, valid: bool) {
         self.integrity.as_mut().unwrap().seals.push(SealReport {
             seal: "0001.dsse.json".to_owned(),
             key: Digest::ZERO,
@@ -227,15 +227,15 @@ impl House {
         });
     }
 
-    pub fn answer(&mut self, key: &str, text: &str) {
+    pub(crate) fn answer(&mut self, key: &str, text: &str) {
         self.settings.answers.insert(key.to_owned(), AnswerValue::Text(text.to_owned()));
     }
 
-    pub fn unanswer(&mut self, key: &str) {
+    pub(crate) fn unanswer(&mut self, key: &str) {
         self.settings.answers.remove(key);
     }
 
-    pub fn unpublished(&mut self, id: &str, lead_days: Option<u32>) {
+    pub(crate) fn unpublished(&mut self, id: &str, lead_days: Option<u32>) {
         self.programme.unpublished.push(UnpublishedDate {
             id: id.to_owned(),
             what: "The day it goes live".to_owned(),
@@ -245,7 +245,7 @@ impl House {
     }
 
     /// An unpublished go-live with a lead of 14 days, given in the settings.
-    pub fn go_live(&mut self, on: &str) {
+    pub(crate) fn go_live(&mut self, on: &str) {
         self.unpublished("go-live", Some(14));
         self.settings.programme.dates.insert("go-live".to_owned(), day(on));
     }
@@ -253,7 +253,7 @@ impl House {
 
 /// A passed run in Trader Test on 20 November 2026, 10:00 to 10:30, first
 /// submitted at 10:00:05.
-pub fn run(n: u128, scenario: &str, first: MessageType) -> RunRecord {
+pub(crate) fn run(n: u128, scenario: &str, first: MessageType) -> RunRecord {
     let opened = utc("2026-11-20T10:00:00Z");
     let sent = utc("2026-11-20T10:00:05Z");
     let closed = utc("2026-11-20T10:30:00Z");
@@ -309,7 +309,7 @@ pub fn run(n: u128, scenario: &str, first: MessageType) -> RunRecord {
 }
 
 /// The same run at another time.
-pub fn shift_run(run: &mut RunRecord, by: TimeDelta) {
+pub(crate) fn shift_run(run: &mut RunRecord, by: TimeDelta) {
     run.opened += by;
     run.last_event += by;
     run.closed = run.closed.map(|at| at + by);
