@@ -1,5 +1,7 @@
 //! London time, working days and freshness.
 
+#![allow(clippy::unwrap_used)]
+
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 use ctc_ready::calendar::freshness::{
     FreshnessPolicy, earliest_first_submission, fresh_until, is_fresh,
