@@ -316,22 +316,24 @@ fn maybe<S: Strategy<Value = String> + 'static>(of: S) -> BoxedStrategy<Option<S
 }
 
 fn answered() -> impl Strategy<Value = BTreeMap<String, AnswerValue>> {
-    let keys: Vec<_> = questions::ANSWERS.iter().collect();
+    let keys: Vec<_> =
+        questions::questions().iter().filter(|question| question.kind.is_answer()).collect();
+    let all = keys.len();
     (
-        proptest::sample::subsequence(keys, 0..=questions::ANSWERS.len()),
+        proptest::sample::subsequence(keys, 0..=all),
         lines(),
         any::<bool>(),
         0i64..99,
     )
         .prop_map(|(keys, text, yes, count)| {
             let value = |kind| match kind {
-                questions::AnswerKind::YesNo => AnswerValue::YesNo(yes),
-                questions::AnswerKind::YesNoDontKnow if yes => {
+                questions::QuestionKind::YesNo => AnswerValue::YesNo(yes),
+                questions::QuestionKind::YesNoDontKnow if yes => {
                     AnswerValue::Text("dont-know".to_owned())
                 }
-                questions::AnswerKind::YesNoDontKnow => AnswerValue::YesNo(yes),
-                questions::AnswerKind::Count => AnswerValue::Number(count),
-                questions::AnswerKind::Text => AnswerValue::Text(text.clone()),
+                questions::QuestionKind::YesNoDontKnow => AnswerValue::YesNo(yes),
+                questions::QuestionKind::Number => AnswerValue::Number(count),
+                _ => AnswerValue::Text(text.clone()),
             };
             keys.into_iter()
                 .map(|question| (question.key.to_owned(), value(question.kind)))
