@@ -38,11 +38,20 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut temporary = tempfile::Builder::new()
         .prefix(TEMPORARY_PREFIX)
         .tempfile_in(folder)
-        .map_err(context(path, "write"))?;
+        .map_err(|error| context(path, "write")(without_temporary(error)))?;
     temporary.write_all(bytes).map_err(context(path, "write"))?;
     temporary.as_file().sync_all().map_err(context(path, "write"))?;
     temporary.persist(path).map_err(|error| context(path, "write")(error.error))?;
     sync_folder(folder)
+}
+
+/// What the system said, without the name of a temporary file, which tells
+/// nobody anything.
+fn without_temporary(error: std::io::Error) -> std::io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((cause, _)) => std::io::Error::new(error.kind(), cause.to_owned()),
+        None => error,
+    }
 }
 
 /// How the temporary files of [`write_atomic`] begin; a crash may leave one.
@@ -250,6 +259,7 @@ mod tests {
             AppendFile::open(&missing, true).unwrap_err(),
         ] {
             assert!(error.to_string().contains("no/such/file"), "{error}");
+            assert!(!error.to_string().contains(TEMPORARY_PREFIX), "{error}");
         }
         let file = folder.path().join("f");
         write_atomic(&file, b"12345").unwrap();

@@ -104,7 +104,13 @@ impl From<CatalogueError> for Failure {
 
 impl From<EvidenceError> for Failure {
     fn from(error: EvidenceError) -> Self {
-        Self::input(chain(&error))
+        let text = chain(&error);
+        match error {
+            EvidenceError::Locked { .. } => Self::new(Kind::Environment, text)
+                .hint("wait until it has ended, then call this again")
+                .hint("`ctc-ready status` and `gate` can be called meanwhile"),
+            _ => Self::input(text),
+        }
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
         print(&mut context.printer, &programme.title, &plan);
     }
     if !context.printer.json() {
+        context.printer.line("");
         context
             .printer
             .line("next: `ctc-ready run --environment simulator` rehearses; `ctc-ready run` is");

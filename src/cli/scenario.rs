@@ -12,7 +12,7 @@ use crate::catalogue::{
     Catalogue, Expectation, Flow, Procedure, Programme, RequirementKind, Scenario, Side,
 };
 use crate::ncts::MessageType;
-use crate::project::Project;
+use crate::project::{Project, ProjectError};
 
 /// `scenario list --format json`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -101,9 +101,11 @@ fn chosen<'a>(
         return programme(catalogue, id);
     }
     // A catalogue can be looked at without a project.
-    let id = match context.project(catalogue) {
+    let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
+    let id = match Project::locate(context.global.project.as_deref(), &context.cwd, &known) {
         Ok(Project { settings, .. }) => settings.programmes.into_iter().next(),
-        Err(_) => None,
+        Err(ProjectError::NotFound(_)) => None,
+        Err(error) => return Err(error.into()),
     };
     programme(catalogue, id.as_deref().unwrap_or("ncts5-final"))
 }

@@ -27,9 +27,10 @@ pub(super) fn run(context: &mut Context, args: &Simulate) -> Result<u8, Failure>
         printer.line(format!("simulator listening on {}", running.base_url));
         printer.line(format!("  timers run {} times faster than HMRC's", args.time_scale));
         printer.line(format!(
-            "  try: ctc-ready run --environment simulator --base-url {} --time-scale {}",
-            running.base_url, args.time_scale
+            "  try: ctc-ready run --environment simulator --time-scale {} \\",
+            args.time_scale
         ));
+        printer.line(format!("         --base-url {}", running.base_url));
         printer.line("  officers read mail posted to /simulator/mailbox; Ctrl-C stops");
         let _ = tokio::signal::ctrl_c().await;
         running.stop().await?;

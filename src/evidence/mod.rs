@@ -30,5 +30,5 @@ pub mod verify;
 pub use event::*;
 pub use record::*;
 pub use redact::Redactor;
-pub use store::{Durability, EvidenceError, RunWriter, Store, StoreWriter};
+pub use store::{Durability, EvidenceError, RunWriter, Store, StoreWriter, in_use};
 pub use verify::{Problem, SealReport, VerifyReport, verify};

@@ -167,6 +167,12 @@ pub enum Durability {
     Buffered,
 }
 
+/// Whether a process writes to the store, or died doing so: what a reader
+/// sees may be about to change. Takes no lock, so that it disturbs nobody.
+pub fn in_use(dir: &Path) -> bool {
+    files::read_bounded(&dir.join(LOCK_FILE), 4_096).is_ok_and(|holder| holder != CLEAN.as_bytes())
+}
+
 /// A store, for reading.
 #[derive(Clone, Debug)]
 pub struct Store {
