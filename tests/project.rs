@@ -227,16 +227,14 @@ fn the_nearest_folder_upwards_is_the_project() {
     let root = dir.path();
     let below = root.join("a/b");
     std::fs::create_dir_all(&below).unwrap();
-    let text = format!(
-        "{GOOD}\n[payloads]\nfolder = \"mine\"\npack = [\"one.zip\", \"/abs/two.zip\"]\nxsd = \"xsd\"\n"
-    );
+    let text =
+        format!("{GOOD}\n[payloads]\nfolder = \"mine\"\npack = [\"one.zip\", \"/abs/two.zip\"]\n");
     std::fs::write(root.join("ctc-ready.toml"), text).unwrap();
 
     let project = Project::locate(None, &below, KNOWN).unwrap();
     assert_eq!(project.root, root);
     assert_eq!(project.evidence_dir(), root.join("evidence"));
     assert_eq!(project.settings.payloads.folder, Some(root.join("mine")));
-    assert_eq!(project.settings.payloads.xsd, Some(root.join("xsd")));
     assert_eq!(
         project.settings.payloads.pack.paths(),
         [root.join("one.zip"), Path::new("/abs/two.zip").to_owned()]
@@ -319,13 +317,8 @@ fn answered() -> impl Strategy<Value = BTreeMap<String, AnswerValue>> {
     let keys: Vec<_> =
         questions::questions().iter().filter(|question| question.kind.is_answer()).collect();
     let all = keys.len();
-    (
-        proptest::sample::subsequence(keys, 0..=all),
-        lines(),
-        any::<bool>(),
-        0i64..99,
-    )
-        .prop_map(|(keys, text, yes, count)| {
+    (proptest::sample::subsequence(keys, 0..=all), lines(), any::<bool>(), 0i64..99).prop_map(
+        |(keys, text, yes, count)| {
             let value = |kind| match kind {
                 questions::QuestionKind::YesNo => AnswerValue::YesNo(yes),
                 questions::QuestionKind::YesNoDontKnow if yes => {
@@ -338,7 +331,8 @@ fn answered() -> impl Strategy<Value = BTreeMap<String, AnswerValue>> {
             keys.into_iter()
                 .map(|question| (question.key.to_owned(), value(question.kind)))
                 .collect()
-        })
+        },
+    )
 }
 
 fn init_answers() -> impl Strategy<Value = InitAnswers> {

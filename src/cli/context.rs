@@ -17,7 +17,9 @@ use crate::catalogue::requirements::{Applicable, Capabilities, applicable};
 use crate::catalogue::{Catalogue, Programme, Scenario};
 use crate::clock::{Clock, SystemClock};
 use crate::engine;
-use crate::evidence::{self, EvidenceError, RunId, RunRecord, RunState, Store, VerifyReport, WaitingFor};
+use crate::evidence::{
+    self, EvidenceError, RunId, RunRecord, RunState, Store, VerifyReport, WaitingFor,
+};
 use crate::project::Project;
 use crate::verdict::{Case, Need};
 
@@ -112,6 +114,12 @@ impl Desk {
     pub fn open(context: &Context) -> Result<Self, Failure> {
         let catalogue = Catalogue::built_in()?;
         let project = context.project(&catalogue)?;
+        let Some(overlay) = &project.settings.catalogue.path else {
+            return Ok(Self { project, catalogue });
+        };
+        let catalogue = Catalogue::with_overlay(overlay)?;
+        let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
+        project.check_programmes(&known)?;
         Ok(Self { project, catalogue })
     }
 
@@ -189,7 +197,7 @@ impl Desk {
         let dir = self.project.evidence_dir();
         match Store::open(&dir) {
             Ok(store) => {
-                let (runs, problems) = store.runs_tolerant()?;
+                let (runs, problems) = store.readable_runs();
                 for problem in &problems {
                     tracing::warn!(place = problem.place, "{}", problem.message);
                 }
@@ -203,14 +211,14 @@ impl Desk {
                 Ok(Evidence { runs, waiting, report: Some(report) })
             }
             // Evidence robbed of `store.json` is not the same as none.
-            Err(EvidenceError::NoStore { .. }) if evidence::verify(&dir).is_ok() => {
+            Err(EvidenceError::NoStore(_)) if evidence::verify(&dir).is_ok() => {
                 Err(Failure::input(format!(
                     "`{}` holds evidence and its `store.json` is missing",
                     dir.display()
                 ))
                 .hint("put the file back from a copy; `ctc-ready verify` tells more"))
             }
-            Err(EvidenceError::NoStore { .. }) => {
+            Err(EvidenceError::NoStore(_)) => {
                 Ok(Evidence { runs: Vec::new(), waiting: BTreeMap::new(), report: None })
             }
             Err(error) => Err(error.into()),

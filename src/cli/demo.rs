@@ -38,7 +38,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
             return Err(Failure::input(format!("`{folder}` exists and is no demo project"))
                 .hint("name another folder with `--project DIR`"));
         }
-        files::create_dir_all_durable(&root)?;
+        files::create_dir_all_durable(&root, files::Access::Shared)?;
         files::write_atomic(&file, render(&invented_house()).as_bytes())?;
         context.printer.line(format!("  wrote {}", shown(&file, &context.cwd)));
     }

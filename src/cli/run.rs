@@ -168,8 +168,8 @@ pub(super) fn execute(
         selected.iter().map(|pair| (pair.clone(), standing(pair))).collect()
     };
     let mut plan = match Store::open(&dir) {
-        Ok(store) => plan_from(&store.runs_tolerant()?.0),
-        Err(EvidenceError::NoStore { .. }) => plan_from(&[]),
+        Ok(store) => plan_from(&store.readable_runs().0),
+        Err(EvidenceError::NoStore(_)) => plan_from(&[]),
         Err(error) => return Err(error.into()),
     };
     let mut entries = Vec::new();
@@ -195,7 +195,7 @@ pub(super) fn execute(
         let mut store = StoreWriter::open(&dir, Arc::clone(&clock), TOOL)?;
         // Another process may have gone on with them since: only now is
         // nobody else at it.
-        plan = plan_from(&store.read().runs_tolerant()?.0);
+        plan = plan_from(&store.read()?.readable_runs().0);
         let jobs = jobs(&plan);
         abandon(&mut store, &plan)?;
         let mut progress = Progress::new(&mut context.printer);

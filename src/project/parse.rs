@@ -192,7 +192,7 @@ impl Document<'_> {
                 field: join(prefix, &key),
                 message: "looks like a secret, and this file is made to be shared; take it out \
                           (and replace the secret if the file was ever committed); \
-                          `ctc-ready auth login` keeps secrets elsewhere"
+                          the bearer token belongs into CTC_READY_TOKEN"
                     .to_owned(),
                 excerpt: None,
             });
