@@ -17,7 +17,9 @@ use crate::catalogue::requirements::{Applicable, Capabilities, applicable};
 use crate::catalogue::{Catalogue, Programme, Scenario};
 use crate::clock::{Clock, SystemClock};
 use crate::engine;
-use crate::evidence::{self, EvidenceError, RunId, RunRecord, RunState, Store, VerifyReport, WaitingFor};
+use crate::evidence::{
+    self, EvidenceError, RunId, RunRecord, RunState, Store, VerifyReport, WaitingFor,
+};
 use crate::project::Project;
 use crate::verdict::{Case, Need};
 
