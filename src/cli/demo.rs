@@ -145,9 +145,9 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
             rehearsal: true,
         };
         let report = checklist::write(&desk, &evidence, &order, as_of, &context.cwd)?;
+        context.printer.line(format!("  wrote {}", report.output));
         context.printer.line(format!(
-            "  wrote {} ({} fields filled, {} left for a person)",
-            report.output,
+            "    {} fields filled, {} left for a person",
             report.filled.len(),
             report.left_for_you.len()
         ));

@@ -7,7 +7,7 @@ use super::args::ScenarioCommand;
 use super::context::{Context, programme};
 use super::exit;
 use super::failure::Failure;
-use super::printer::{BOLD, DIM, PLAIN, Printer, columns, paint};
+use super::printer::{BOLD, DIM, PLAIN, Printer, WIDTH, columns, paint, wrap};
 use crate::catalogue::{
     Catalogue, Expectation, Flow, Procedure, Programme, RequirementKind, Scenario, Side,
 };
@@ -206,12 +206,12 @@ fn print_one(printer: &mut Printer, programme: &Programme, scenario: &Scenario, 
         Standing::Other => "not on the checklist",
     };
     printer.line(format!(
-        "  {}, {}, {}; {} ({standing})",
+        "  {}, {}, {}",
         scenario.flow.as_str(),
         scenario.side.as_str(),
         scenario.procedure.as_str(),
-        programme.id,
     ));
+    printer.line(format!("  {}: {standing}", programme.id));
     for (step, number) in scenario.step.iter().zip(1..) {
         printer.line("");
         printer.line(paint(BOLD, format!("Step {number}")));
@@ -253,5 +253,7 @@ fn print_one(printer: &mut Printer, programme: &Programme, scenario: &Scenario, 
         printer.prose(2, &format!("corrected: {errata}"));
     }
     printer.line("");
-    printer.line(paint(DIM, format!("source: {}", scenario.source)));
+    for line in wrap(&format!("source: {}", scenario.source), WIDTH) {
+        printer.line(paint(DIM, line));
+    }
 }
