@@ -94,13 +94,23 @@ pub fn replace_through(
     }
     #[cfg(not(unix))]
     let _ = access;
-    step().named("create a file in", folder)?;
-    let mut temporary = builder.tempfile_in(folder).named("create a file in", folder)?;
+    step().named("write", path)?;
+    let mut temporary =
+        builder.tempfile_in(folder).map_err(without_temporary).named("write", path)?;
     write_steps(temporary.as_file_mut(), bytes).named("write", path)?;
     sync_file(temporary.as_file()).named("sync", path)?;
     step().named("replace", path)?;
     temporary.persist(path).map_err(|failed| failed.error).named("replace", path)?;
     sync_folder(parent(path))
+}
+
+/// What the system said, without the name of a temporary file, which tells
+/// nobody anything.
+fn without_temporary(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((cause, _)) => io::Error::new(error.kind(), cause.to_owned()),
+        None => error,
+    }
 }
 
 /// Writes a file that must not exist yet. Once this has returned, the file

@@ -27,7 +27,7 @@ pub enum EvidenceError {
         entry: String,
     },
     /// Written by a later version.
-    #[error("the store `{}` has format {found}; this version knows formats up to {known}", .dir.display())]
+    #[error("the store `{}` has format {found}; this version knows formats up to {known}: use a newer ctc-ready", .dir.display())]
     NewerFormat {
         /// The store's folder.
         dir: PathBuf,

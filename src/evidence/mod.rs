@@ -25,8 +25,8 @@
 //! - [`error`]: what can go wrong.
 //!
 //! Floor 4: it uses [`crate::clock`], [`crate::files`], [`crate::digest`],
-//! [`crate::ncts`] and the vocabulary of floors 2 and 3. Floors 5 and up may
-//! call it; the simulator never does.
+//! [`crate::ncts`] and the vocabulary of floors 2 and 3. Floors 5 and up
+//! may call it; the simulator never does.
 
 pub mod chain;
 pub mod error;

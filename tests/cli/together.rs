@@ -44,7 +44,7 @@ fn the_second_is_told_who_is_at_it() {
 
     let run = ["run", "--environment", "simulator"];
     let second = project.call(&run).code(4);
-    second.says(&["another ctc-ready", &holder, "evidence", "wait until it has ended"]);
+    second.says(&["is being written by", &holder, "evidence", "wait until it has ended"]);
     let json = project.json(&run, 4);
     assert_eq!(json["error"]["kind"], "environment");
     assert!(json["error"]["message"].as_str().unwrap().contains(&holder));
