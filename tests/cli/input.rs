@@ -184,7 +184,7 @@ fn init_without_a_terminal_names_what_it_misses() {
     call(&["init", "--programme", "ncts7"]).says(&["ncts7", "ncts5-final"]);
     call(&["init", "--flows", "departure"]).says(&["departure", "standard-departure"]);
     call(&["init", "--combination", "C"]).says(&["A", "B"]);
-    let odd = [&INIT[..], &["--contact-email", "nobody"]].concat();
+    let odd = [INIT, &["--contact-email", "nobody"]].concat();
     // Given twice, or no address: both are the caller's mistake.
     call(&odd);
     let mail: Vec<&str> =
