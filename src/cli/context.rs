@@ -252,15 +252,17 @@ impl Desk {
 /// # Errors
 /// When there is no store, or it cannot be read.
 pub fn verified(dir: &Path) -> Result<VerifyReport, EvidenceError> {
-    let mut report = evidence::verify(dir)?;
-    for _ in 0..LOOKS {
-        if report.intact || !evidence::in_use(dir) {
-            break;
+    let mut looks = 0;
+    loop {
+        // Asked first: a writer may end while we look.
+        let in_use = evidence::in_use(dir);
+        let report = evidence::verify(dir)?;
+        looks += 1;
+        if report.intact || !in_use || looks >= LOOKS {
+            return Ok(report);
         }
         std::thread::sleep(BETWEEN_LOOKS);
-        report = evidence::verify(dir)?;
     }
-    Ok(report)
 }
 
 /// Looks at a store in use, and the time between two: together longer than

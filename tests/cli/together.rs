@@ -228,3 +228,36 @@ fn a_project_is_found_from_below() {
     // `--project` means that folder and no other.
     call(&["verify", "--project", below.to_str().unwrap()]).code(3);
 }
+
+#[test]
+fn many_at_once_make_one_run() {
+    let project = Project::new();
+    let simulator = Simulate::start(SCALE);
+    let args = [
+        "run",
+        "DNGB1",
+        "--environment",
+        "simulator",
+        "--time-scale",
+        SCALE,
+        "--wait",
+        "--base-url",
+        &simulator.base_url,
+    ];
+    // The store itself does not exist yet either.
+    let children: Vec<Child> = (0..6).map(|_| project.spawn(&args)).collect();
+    let codes: Vec<_> = children
+        .into_iter()
+        .map(|child| {
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let code = output.status.code();
+            assert!(code == Some(0) || code == Some(4), "{code:?}: {said}");
+            assert_eq!(code == Some(4), said.contains("another ctc-ready"), "{said}");
+            code
+        })
+        .collect();
+    assert!(codes.contains(&Some(0)), "{codes:?}");
+    assert_eq!((project.runs(), simulator.submissions()), (1, 1), "{codes:?}");
+    project.call(&["verify"]).code(0);
+}
