@@ -3,21 +3,23 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use url::Url;
 
 use super::args::Run;
 use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL};
 use super::exit;
 use super::failure::{Failure, Kind};
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, columns, paint};
-use super::progress::Progress;
+use super::progress::{Progress, mail_lines};
 use super::runtime;
 use crate::catalogue::{Programme, RequirementKind, Scenario};
 use crate::engine::batch::{Job, Options};
+use crate::engine::mail::Mail;
 use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::tempo::Tempo;
 use crate::engine::{Batch, Outcome};
 use crate::evidence::{
-    EvidenceError, RunClosed, RunRecord, RunState, SoftwareId, Store, StoreWriter,
+    Actor, Event, EvidenceError, RunClosed, RunRecord, RunState, SoftwareId, Store, StoreWriter,
 };
 use crate::hmrc::{hosts, pacer};
 use crate::payload::{Payloads, Sources};
@@ -137,10 +139,17 @@ pub(super) fn execute(
         Err(EvidenceError::NoStore { .. }) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let plan: Vec<(Selected, Standing)> = selected
-        .iter()
-        .map(|pair| (pair.clone(), standing_of(&standing, pair, environment, args)))
-        .collect();
+    let mut plan: Vec<(Selected, Standing)> = Vec::new();
+    for pair in selected {
+        // Named twice, or asked for by two requirements: run once.
+        let known = |((programme, scenario), _): &(Selected, Standing)| {
+            programme.id == pair.0.id && scenario.id == pair.1.id
+        };
+        if !plan.iter().any(known) {
+            let standing = standing_of(&standing, pair, environment, base_url.as_ref(), args);
+            plan.push((pair.clone(), standing));
+        }
+    }
     let jobs: Vec<Job> = plan
         .iter()
         .filter_map(|((programme, scenario), standing)| {
@@ -229,10 +238,12 @@ pub(super) fn execute(
             }
             outcome
         });
-        let mails = progress.finish();
+        let shown = progress.finish();
         let outcome = outcome?;
-        for (scenario, step, mail) in mails {
-            show_mail(context, &scenario, step, &mail);
+        for run in outcome.runs.iter().filter(|run| !shown.contains(&run.run)) {
+            if run.waiting_for.as_ref().is_some_and(|waiting| waiting.actor == Actor::Officer) {
+                remind(context, &store.read(), run)?;
+            }
         }
         entries.extend(outcome.runs);
         stalled = outcome.stalled;
@@ -280,9 +291,11 @@ fn abandon(store: &mut StoreWriter, plan: &[(Selected, Standing)]) -> Result<(),
                 failure: Some(crate::evidence::Failure {
                     reason: "simulator-gone".into(),
                     step: 0,
-                    message: "the embedded simulator ended with its process, and its movements \
-                              with it; a new attempt takes its place"
-                        .into(),
+                    message: format!(
+                        "the simulator at {} is not the one asked now, and has its movements; a \
+                         new attempt takes its place",
+                        old.base_url
+                    ),
                     errors: Vec::new(),
                 }),
             },
@@ -295,6 +308,7 @@ fn standing_of(
     runs: &[RunRecord],
     (programme, scenario): &Selected,
     environment: Environment,
+    base_url: Option<&Url>,
     args: &Run,
 ) -> Standing {
     let latest = runs
@@ -308,8 +322,12 @@ fn standing_of(
     let Some(latest) = latest else { return Standing::Starts };
     match latest.state {
         // An embedded simulator is gone with its process, and its movements
-        // with it: what was under way there cannot go on.
-        RunState::Waiting if environment == Environment::Simulator && args.base_url.is_none() => {
+        // with it: what was under way there cannot go on, nor elsewhere.
+        RunState::Waiting
+            if environment == Environment::Simulator
+                && base_url
+                    .is_none_or(|url| url.as_str().trim_end_matches('/') != latest.base_url) =>
+        {
             Standing::Replaces(Box::new(latest.clone()))
         }
         RunState::Waiting => Standing::GoesOn(Box::new(latest.clone())),
@@ -321,16 +339,22 @@ fn standing_of(
     }
 }
 
-fn show_mail(context: &mut Context, scenario: &str, step: u32, mail: &crate::engine::mail::Mail) {
-    let printer = &mut context.printer;
-    printer.note("");
-    printer.note(paint(BOLD, format!("{scenario} step {step}: please send this e-mail")));
-    printer.note(format!("  To:      {}", mail.to));
-    printer.note(format!("  Subject: {}", mail.subject));
-    printer.note("");
-    for line in mail.body.lines() {
-        printer.note(format!("  {line}"));
-    }
+/// Shows again the e-mail on which a run still waits: whoever closed the
+/// terminal, or was interrupted, has no other copy.
+fn remind(context: &mut Context, store: &Store, run: &RunEntry) -> Result<(), Failure> {
+    let asked = store.events(run.run)?.into_iter().rev().find_map(|line| match line.event {
+        Event::OfficerAsked(asked) if !asked.delivered => Some(asked),
+        _ => None,
+    });
+    let Some(asked) = asked else { return Ok(()) };
+    let body = String::from_utf8_lossy(&store.object(&asked.body)?).into_owned();
+    let mail = Mail { to: asked.to, subject: asked.subject, body };
+    context.printer.note("");
+    context
+        .printer
+        .note(format!("{} still waits for the officers; if not sent yet:", run.scenario));
+    mail_lines(&run.scenario, asked.step, &mail).iter().for_each(|line| context.printer.note(line));
+    Ok(())
 }
 
 /// The runs as a table, then what failed and who is awaited.
