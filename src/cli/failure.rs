@@ -127,7 +127,7 @@ impl From<BatchError> for Failure {
             BatchError::Evidence(error) => error.into(),
             BatchError::Payload(_) => Self::input(text)
                 .hint("nothing was sent; mend the file or `[payloads]` in ctc-ready.toml"),
-            BatchError::Mail(_) => Self::new(Kind::Bug, text),
+            BatchError::Mail(_) | BatchError::Broken(_) => Self::new(Kind::Bug, text),
             BatchError::SetUp(_) => Self::new(Kind::Environment, text),
             BatchError::Unauthorised(_) => Self::new(Kind::Environment, text)
                 .hint("set CTC_READY_TOKEN to a fresh user-restricted access token (they last 4 hours)")

@@ -1,13 +1,13 @@
 //! Live progress of a batch: a line per run on a terminal, plain lines
 //! elsewhere. Goes to standard error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::printer::{Printer, WIDTH};
+use super::printer::{BOLD, Printer, WIDTH, paint};
 use crate::engine::mail::Mail;
 use crate::engine::{RunView, Watcher};
 use crate::evidence::{RunId, RunState};
@@ -18,23 +18,30 @@ pub(super) struct Progress<'a> {
     bars: Option<MultiProgress>,
     lines: BTreeMap<RunId, ProgressBar>,
     last: BTreeMap<RunId, String>,
-    /// E-mails that a person must send, by scenario and step.
-    mails: Vec<(String, u32, Mail)>,
+    /// Runs whose e-mail was shown.
+    shown: BTreeSet<RunId>,
 }
 
 impl<'a> Progress<'a> {
     /// Progress for a batch of scenarios.
     pub(super) fn new(printer: &'a mut Printer) -> Self {
         let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
-        Self { printer, bars, lines: BTreeMap::new(), last: BTreeMap::new(), mails: Vec::new() }
+        Self {
+            printer,
+            bars,
+            lines: BTreeMap::new(),
+            last: BTreeMap::new(),
+            shown: BTreeSet::new(),
+        }
     }
 
-    /// Leaves the live lines as they are; tells the e-mails to send.
-    pub(super) fn finish(self) -> Vec<(String, u32, Mail)> {
+    /// Leaves the live lines as they are; tells the runs whose e-mail was
+    /// shown.
+    pub(super) fn finish(self) -> BTreeSet<RunId> {
         if self.bars.is_some() {
             self.printer.note("");
         }
-        self.mails
+        self.shown
     }
 
     fn text(view: &RunView) -> String {
@@ -84,8 +91,10 @@ impl Watcher for Progress<'_> {
         }
     }
 
+    /// At once: with `--wait` nothing else comes until it was sent.
     fn mail_to_send(&mut self, view: &RunView, mail: &Mail) {
-        self.mails.push((view.scenario.clone(), view.step, mail.clone()));
+        mail_lines(&view.scenario, view.step, mail).iter().for_each(|line| self.note(line));
+        self.shown.insert(view.run);
     }
 
     fn note(&mut self, text: &str) {
@@ -96,4 +105,18 @@ impl Watcher for Progress<'_> {
             None => self.printer.note(text),
         }
     }
+}
+
+/// An e-mail that a person must send, as shown to that person.
+pub(super) fn mail_lines(scenario: &str, step: u32, mail: &Mail) -> Vec<String> {
+    let mut lines = vec![
+        String::new(),
+        paint(BOLD, format!("{scenario} step {step}: please send this e-mail")),
+        format!("  To:      {}", mail.to),
+        format!("  Subject: {}", mail.subject),
+        String::new(),
+    ];
+    lines.extend(mail.body.lines().map(|line| format!("  {line}")));
+    lines.push(String::new());
+    lines
 }

@@ -10,15 +10,18 @@ use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL};
 use super::exit;
 use super::failure::{Failure, Kind};
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, columns, paint};
-use super::progress::Progress;
+use super::progress::{Progress, mail_lines};
 use super::runtime;
 use super::standing::{Selected, Standing, abandon, standing_of};
 use crate::catalogue::RequirementKind;
 use crate::engine::batch::{Job, Options};
+use crate::engine::mail::Mail;
 use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::tempo::Tempo;
 use crate::engine::{Batch, Outcome};
-use crate::evidence::{EvidenceError, RunRecord, RunState, SoftwareId, Store, StoreWriter};
+use crate::evidence::{
+    Actor, Event, EvidenceError, RunRecord, RunState, SoftwareId, Store, StoreWriter,
+};
 use crate::hmrc::{hosts, pacer};
 use crate::payload::{Payloads, Sources};
 use crate::project::Environment;
@@ -250,10 +253,12 @@ pub(super) fn execute(
             }
             outcome
         });
-        let mails = progress.finish();
+        let shown = progress.finish();
         let outcome = outcome?;
-        for (scenario, step, mail) in mails {
-            show_mail(context, &scenario, step, &mail);
+        for run in outcome.runs.iter().filter(|run| !shown.contains(&run.run)) {
+            if run.waiting_for.as_ref().is_some_and(|waiting| waiting.actor == Actor::Officer) {
+                remind(context, &store.read()?, run)?;
+            }
         }
         entries.extend(outcome.runs);
         stalled = outcome.stalled;
@@ -299,16 +304,22 @@ pub(super) fn simulator_options(scale: f64, requests_per_second: f64) -> Simulat
     }
 }
 
-fn show_mail(context: &mut Context, scenario: &str, step: u32, mail: &crate::engine::mail::Mail) {
-    let printer = &mut context.printer;
-    printer.note("");
-    printer.note(paint(BOLD, format!("{scenario} step {step}: please send this e-mail")));
-    printer.note(format!("  To:      {}", mail.to));
-    printer.note(format!("  Subject: {}", mail.subject));
-    printer.note("");
-    for line in mail.body.lines() {
-        printer.note(format!("  {line}"));
-    }
+/// Shows again the e-mail on which a run still waits: whoever closed the
+/// terminal, or was interrupted, has no other copy.
+fn remind(context: &mut Context, store: &Store, run: &RunEntry) -> Result<(), Failure> {
+    let asked = store.events(run.run)?.into_iter().rev().find_map(|line| match line.event {
+        Event::OfficerAsked(asked) if !asked.delivered => Some(asked),
+        _ => None,
+    });
+    let Some(asked) = asked else { return Ok(()) };
+    let body = String::from_utf8_lossy(&store.object(&asked.body)?).into_owned();
+    let mail = Mail { to: asked.to, subject: asked.subject, body };
+    context.printer.note("");
+    context
+        .printer
+        .note(format!("{} still waits for the officers; if not sent yet:", run.scenario));
+    mail_lines(&run.scenario, asked.step, &mail).iter().for_each(|line| context.printer.note(line));
+    Ok(())
 }
 
 /// The runs as a table, then what failed and who is awaited.

@@ -48,8 +48,16 @@ pub enum Action {
     Over,
 }
 
-/// What a run needs next at `now`.
-pub fn next(scenario: &Scenario, state: &State, tempo: Tempo, now: DateTime<Utc>) -> Action {
+/// What a run needs next at `now`. `looked`: until when the API is known to
+/// have nothing new for it; none while this process has not looked. Nobody
+/// calls a message overdue without having looked for it since it was due.
+pub fn next(
+    scenario: &Scenario,
+    state: &State,
+    tempo: Tempo,
+    now: DateTime<Utc>,
+    looked: Option<DateTime<Utc>>,
+) -> Action {
     if state.closed.is_some() {
         return Action::Over;
     }
@@ -64,8 +72,9 @@ pub fn next(scenario: &Scenario, state: &State, tempo: Tempo, now: DateTime<Utc>
 
     if let Some(pending) = &state.pending {
         let message = pending.request.message.unwrap_or(MessageType::Ie015);
+        let number = pending.request.step.unwrap_or(number);
         match pending.fate {
-            Fate::Unknown => return Action::LookUp { step: number, message },
+            Fate::Unknown | Fate::Conflict => return Action::LookUp { step: number, message },
             Fate::Refused(status) => {
                 return Action::Finish(failed(
                     "refused-by-api",
@@ -84,7 +93,7 @@ pub fn next(scenario: &Scenario, state: &State, tempo: Tempo, now: DateTime<Utc>
     if step.officer.is_some() && !state.asked.contains_key(&number) {
         return Action::AskOfficer { step: number };
     }
-    await_expected(step, number, &progress, state, tempo, now)
+    await_expected(step, &progress, state, tempo, now, looked)
 }
 
 /// Whom an open run waits for, from its journal: nobody who may act without
@@ -99,7 +108,8 @@ pub fn waiting_for(
         Event::RunOpened(opened) => Some(opened.time_scale),
         _ => None,
     });
-    match next(scenario, &state, Tempo::faster_by(scale.unwrap_or(1.0)), now) {
+    let tempo = Tempo::faster_by(scale.unwrap_or(1.0));
+    match next(scenario, &state, tempo, now, Some(now)) {
         Action::Await { waiting_for, .. } => Some(waiting_for),
         Action::Over => None,
         Action::Send { .. }
@@ -150,13 +160,14 @@ fn send(
 
 fn await_expected(
     step: &Step,
-    number: u32,
     progress: &Progress<'_>,
     state: &State,
     tempo: Tempo,
     now: DateTime<Utc>,
+    looked: Option<DateTime<Utc>>,
 ) -> Action {
-    let since = progress.since.or(state.opened).unwrap_or(now);
+    // An event of the future: the clock was set back.
+    let since = progress.since.or(state.opened).unwrap_or(now).min(now);
     let timer = progress.missing.first().and_then(|expected| expected.after_minutes);
     let names = progress
         .missing
@@ -174,11 +185,12 @@ fn await_expected(
         }
         (None, None) => (Actor::Timer, Pace::Automatic, since, format!("{names} from NCTS")),
     };
-    let give_up = due + tempo.patience();
-    if now >= give_up {
+    let give_up = due + tempo.patience(pace);
+    let too_late = now >= give_up;
+    if too_late && looked.is_some_and(|looked| looked >= give_up) {
         return Action::Finish(failed(
             "overdue",
-            number,
+            progress.step,
             format!("{names} did not come by {} UTC", give_up.format("%Y-%m-%d %H:%M:%S")),
         ));
     }
@@ -186,10 +198,11 @@ fn await_expected(
         Actor::Officer => None,
         _ => Some(due + tempo.real(Duration::minutes(15))),
     };
-    Action::Await {
-        waiting_for: WaitingFor { actor, what, deadline },
-        look_at: tempo.next_look(since, due, now, pace).min(give_up),
-    }
+    // What came while no process watched is there already.
+    let unseen = state.resumed && looked.is_none();
+    let look_at =
+        if too_late || unseen { now } else { tempo.next_look(since, due, now, pace).min(give_up) };
+    Action::Await { waiting_for: WaitingFor { actor, what, deadline }, look_at }
 }
 
 fn failed(reason: &str, step: u32, message: String) -> RunClosed {
@@ -271,8 +284,11 @@ impl<'a> Progress<'a> {
         for (at, received) in &state.received {
             let current = first_open(scenario, &open, &acted);
             let claimed = open.iter_mut().enumerate().find_map(|(index, missing)| {
-                // A refusal asked for by a later step does not excuse one now.
-                if received.message.is_refusal() && index > current {
+                // A refusal asked for by a later step does not excuse one now,
+                // nor by a step whose message has not left.
+                let may_refuse = index <= current
+                    && scenario.step.get(index).is_some_and(|step| acted(index, step));
+                if received.message.is_refusal() && !may_refuse {
                     return None;
                 }
                 let place =

@@ -10,7 +10,7 @@ use crate::ncts::MessageType;
 use chrono::{DateTime, Utc};
 
 /// What came of a call.
-pub(super) type Result_ = Result<Answer, NoAnswer>;
+pub(super) type Answered = Result<Answer, NoAnswer>;
 
 /// What a request is for, beyond what the call itself says.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ pub(super) fn record_result(
     writer: &mut RunWriter,
     redactor: &Redactor,
     exchange: u32,
-    result: &Result_,
+    result: &Answered,
 ) -> Result<Recorded, EvidenceError> {
     let event = match result {
         Ok(answer) => {

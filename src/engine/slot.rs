@@ -1,7 +1,7 @@
 //! One run inside a batch: its journal, its state, and the one call it may
 //! have under way.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::catalogue::{Programme, Scenario};
 use crate::evidence::{
     Durability, Event, EvidenceError, Recorded, RunId, RunState, RunWriter, WaitingFor,
 };
-use crate::ncts::MovementKind;
+use crate::ncts::{MessageType, MovementKind};
 
 /// A run under way.
 pub(super) struct Slot {
@@ -33,14 +33,19 @@ pub(super) struct Slot {
     pub(super) under_way: Option<UnderWay>,
     /// GETs to make next.
     pub(super) fetches: VecDeque<Fetch>,
-    /// The movement a look-up found, whose messages are asked for next.
-    pub(super) look_up_movement: Option<String>,
+    /// Movements a look-up found, whose messages are asked for next, newest
+    /// first.
+    pub(super) suspects: VecDeque<String>,
     /// Not before this instant: a back-off.
     pub(super) not_before: Option<DateTime<Utc>>,
     /// Calls that failed one after the other.
     pub(super) failures: u32,
-    /// When to look for news; set on beginning to wait, cleared by a look.
-    pub(super) look_at: Option<DateTime<Utc>>,
+    /// When to look for news; none until it waits.
+    pub(super) plan: Option<Plan>,
+    /// Until when the lists of movements are known, by our clock.
+    pub(super) looked: BTreeMap<MovementKind, DateTime<Utc>>,
+    /// The movements' `updated` as of which their messages were listed.
+    pub(super) listed: BTreeMap<MovementKind, DateTime<Utc>>,
     /// Who must act next.
     pub(super) waiting_for: Option<WaitingFor>,
     /// Since when.
@@ -49,6 +54,15 @@ pub(super) struct Slot {
     pub(super) stalled: Option<String>,
     /// What the API last said of a refused request.
     pub(super) last_problem: Option<String>,
+}
+
+/// A look for news to come.
+pub(super) struct Plan {
+    /// When it is due.
+    pub(super) look_at: DateTime<Utc>,
+    /// The lists that have not been looked at since the plan was made; once
+    /// there is none, it is made anew.
+    pub(super) needs: BTreeSet<MovementKind>,
 }
 
 /// A call under way for a run.
@@ -90,6 +104,8 @@ pub(super) struct MessageToFetch {
     pub(super) movement: String,
     /// The message.
     pub(super) message_id: String,
+    /// Whether its listed type is one we know.
+    pub(super) known_type: bool,
     /// The API's time for it.
     pub(super) received: DateTime<Utc>,
 }
@@ -112,10 +128,12 @@ impl Slot {
             state: State::fold(events),
             under_way: None,
             fetches: VecDeque::new(),
-            look_up_movement: None,
+            suspects: VecDeque::new(),
             not_before: None,
             failures: 0,
-            look_at: None,
+            plan: None,
+            looked: BTreeMap::new(),
+            listed: BTreeMap::new(),
             waiting_for: None,
             waiting_since: None,
             stalled: None,
@@ -139,6 +157,45 @@ impl Slot {
             self.state.apply(&recorded);
         }
         Ok(())
+    }
+
+    /// The kinds of movement in which it expects news.
+    pub(super) fn kinds(&self) -> BTreeSet<MovementKind> {
+        let (_, missing) = decide::position(&self.scenario, &self.state);
+        let last = self.state.sent.values().next_back().map(|(_, sent)| sent.movement);
+        missing
+            .into_iter()
+            .map(MessageType::movement)
+            .chain(last)
+            .filter(|kind| self.state.movements.contains_key(kind))
+            .collect()
+    }
+
+    /// Until when all these lists are known; `now` where there is nothing to
+    /// look at.
+    pub(super) fn looked(
+        &self,
+        kinds: &BTreeSet<MovementKind>,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        kinds.iter().try_fold(now, |oldest, kind| Some(oldest.min(*self.looked.get(kind)?)))
+    }
+
+    /// The reference by which the API lists its movement of this kind.
+    pub(super) fn reference(&self, kind: MovementKind) -> Option<&str> {
+        match kind {
+            MovementKind::Departure => self.state.lrn.as_deref(),
+            MovementKind::Arrival => self.state.mrn.as_deref(),
+        }
+    }
+
+    /// The movement among whose messages a lost one may be.
+    pub(super) fn suspect(&self, message: MessageType) -> Option<&str> {
+        let own = || match message.opens_movement() {
+            true => None,
+            false => self.state.movements.get(&message.movement()),
+        };
+        self.suspects.front().or_else(own).map(String::as_str)
     }
 
     /// The next free exchange number.

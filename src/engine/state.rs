@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use crate::evidence::{
     Event, ObjectRef, Purpose, Received, Recorded, Request, RunClosed, Submitted,
@@ -24,7 +24,7 @@ pub struct State {
     pub mrn: Option<String>,
     /// Movements by kind.
     pub movements: BTreeMap<MovementKind, String>,
-    /// Steps whose message the API took, with the time.
+    /// Steps whose message the API took, with the time at which it left.
     pub sent: BTreeMap<u32, (DateTime<Utc>, Submitted)>,
     /// Steps for which the officers were asked, with the time.
     pub asked: BTreeMap<u32, DateTime<Utc>>,
@@ -36,6 +36,13 @@ pub struct State {
     pub pending: Option<Pending>,
     /// POSTs of the present step that certainly were not taken.
     pub refusals: u32,
+    /// POSTs of the present step that may have arrived, and that no look-up
+    /// found.
+    pub lost: u32,
+    /// Whether this process took the run up again, and may have missed news.
+    pub resumed: bool,
+    /// How far our clock was ahead of the server's at most.
+    pub ahead: Duration,
     /// Set once the run is over.
     pub closed: Option<(DateTime<Utc>, RunClosed)>,
 }
@@ -62,6 +69,23 @@ pub enum Fate {
     NotTaken,
     /// The API refused it for good (HTTP status).
     Refused(u16),
+    /// The API says it has the LRN already (HTTP 409), and an earlier POST of
+    /// ours got lost: only a look-up tells whether that one is there.
+    Conflict,
+}
+
+/// What an answer's status says of a POST.
+fn fate(status: u16, lost: u32) -> Fate {
+    match status {
+        // Not looked at: the token, a proxy, the budget.
+        401 | 403 | 407 | 429 | 501 => Fate::NotTaken,
+        409 if lost > 0 => Fate::Conflict,
+        // Refused for what it is.
+        400..=499 if status != 408 => Fate::Refused(status),
+        // Taken: `Submitted` follows, or a look-up finds it. Or a server in
+        // trouble that may have stored it first, or someone in between.
+        _ => Fate::Unknown,
+    }
 }
 
 impl State {
@@ -80,7 +104,10 @@ impl State {
         match &recorded.event {
             Event::RunOpened(_) => self.opened = Some(at),
             // A new session is a new try.
-            Event::RunResumed(_) => self.refusals = 0,
+            Event::RunResumed(_) => {
+                self.refusals = 0;
+                self.resumed = true;
+            }
             Event::Request(request) => {
                 self.last_exchange = self.last_exchange.max(request.exchange);
                 self.requests += 1;
@@ -97,16 +124,12 @@ impl State {
                 }
             }
             Event::Response(response) => {
+                if let Some(date) = response.server_date {
+                    self.ahead = self.ahead.max(at - date);
+                }
+                let lost = self.lost;
                 if let Some(pending) = self.pending_exchange(response.exchange) {
-                    pending.fate = match response.status {
-                        // Taken; `Submitted` follows, or a look-up finds it.
-                        200..=299 => Fate::Unknown,
-                        // Not looked at: the token, the budget.
-                        401 | 403 | 429 | 501 => Fate::NotTaken,
-                        // A server in trouble may have stored it first.
-                        500..=599 => Fate::Unknown,
-                        status => Fate::Refused(status),
-                    };
+                    pending.fate = fate(response.status, lost);
                     if pending.fate == Fate::NotTaken {
                         self.refusals += 1;
                     }
@@ -125,23 +148,31 @@ impl State {
                     && pending.request.step == Some(looked.step)
                     && !looked.found
                 {
-                    pending.fate = Fate::NotTaken;
+                    pending.fate = match pending.fate {
+                        // Whoever has the LRN, it is not we.
+                        Fate::Conflict => Fate::Refused(409),
+                        _ => Fate::NotTaken,
+                    };
                     self.refusals += 1;
+                    self.lost += 1;
                 }
             }
             Event::Submitted(submitted) => {
-                self.pending = None;
+                let left = self.pending.take().map_or(at, |pending| pending.at);
                 self.refusals = 0;
+                self.lost = 0;
                 self.movements.insert(submitted.movement, submitted.movement_id.clone());
                 self.known_messages.insert(submitted.message_id.clone());
-                self.sent.insert(submitted.step, (at, submitted.clone()));
+                self.sent.insert(submitted.step, (left, submitted.clone()));
             }
             Event::Received(received) => {
                 if self.mrn.is_none() {
                     self.mrn = received.mrn.clone();
                 }
-                self.known_messages.insert(received.message_id.clone());
-                self.received.push((at, received.clone()));
+                // One message counts once, however often it is fetched.
+                if self.known_messages.insert(received.message_id.clone()) {
+                    self.received.push((at, received.clone()));
+                }
             }
             Event::OfficerAsked(asked) => {
                 self.asked.insert(asked.step, at);
@@ -154,7 +185,7 @@ impl State {
         self.pending.as_mut().filter(|pending| pending.request.exchange == exchange)
     }
 
-    /// When the declaration (IE015) went, for deadlines that count from it.
+    /// When the declaration (IE015) left, for deadlines that count from it.
     pub fn declared_at(&self) -> Option<DateTime<Utc>> {
         self.sent
             .values()
@@ -166,7 +197,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{LookedUp, Response};
+    use crate::evidence::{LookedUp, RequestFailed, Response};
     use chrono::TimeZone;
 
     fn line(seq: u64, event: Event) -> Recorded {
@@ -216,7 +247,11 @@ mod tests {
             (429, Fate::NotTaken),
             (400, Fate::Refused(400)),
             (409, Fate::Refused(409)),
+            (302, Fate::Unknown),
+            (407, Fate::NotTaken),
+            (408, Fate::Unknown),
             (500, Fate::Unknown),
+            (501, Fate::NotTaken),
             (503, Fate::Unknown),
         ] {
             assert_eq!(fate(&[post(), answer(status)]), Some(expected), "{status}");
@@ -224,6 +259,27 @@ mod tests {
         let looked = |found| Event::LookedUp(LookedUp { exchange: 2, step: 1, found });
         assert_eq!(fate(&[post(), looked(false)]), Some(Fate::NotTaken));
         assert_eq!(fate(&[post(), looked(true)]), Some(Fate::Unknown));
+    }
+
+    /// A server slower than our look-up says that the LRN is taken: by us.
+    #[test]
+    fn a_conflict_after_a_lost_post_is_looked_into() {
+        let lost = Event::RequestFailed(RequestFailed {
+            exchange: 1,
+            failure: "timeout".into(),
+            detail: String::new(),
+            may_have_arrived: true,
+        });
+        let not_found = Event::LookedUp(LookedUp { exchange: 2, step: 1, found: false });
+        let mut state = State::default();
+        for (seq, event) in
+            [post(), lost, not_found.clone(), post(), answer(409)].into_iter().enumerate()
+        {
+            state.apply(&line(seq as u64, event));
+        }
+        assert_eq!(state.pending.as_ref().unwrap().fate, Fate::Conflict);
+        state.apply(&line(9, not_found));
+        assert_eq!(state.pending.unwrap().fate, Fate::Refused(409));
     }
 
     #[test]

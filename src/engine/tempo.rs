@@ -40,10 +40,16 @@ impl Tempo {
     }
 
     /// How long to go on waiting for a message that is due, before the run is
-    /// given up. HMRC's system may be closed overnight or be mended; a
-    /// simulator has no such excuse, but may share a busy machine.
-    pub fn patience(self) -> Duration {
-        if self.scale > 1.0 { Duration::seconds(60) } else { Duration::hours(72) }
+    /// given up. HMRC's system is closed at night, at weekends and on bank
+    /// holidays, four days and a half in a row at Easter; officers answer on
+    /// working days, and after 14 days the run's evidence would be too old to
+    /// hand in. A simulator has no such excuse, but may share a busy machine.
+    pub fn patience(self, pace: Pace) -> Duration {
+        match pace {
+            _ if self.scale > 1.0 => Duration::seconds(60),
+            Pace::Automatic => Duration::days(7),
+            Pace::Officer => Duration::days(14),
+        }
     }
 
     /// When to look again for something awaited since `since`, due at `due`:

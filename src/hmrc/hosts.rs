@@ -65,7 +65,8 @@ fn is_hmrc(url: &Url) -> bool {
     Url::parse(SANDBOX).is_ok_and(|hmrc| url.origin() == hmrc.origin())
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is on this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),

@@ -14,6 +14,7 @@ pub const STANDARD_RATE: f64 = 3.0;
 pub struct Pacer {
     interval_ns: u64,
     next_ns: u64,
+    paused_until_ns: u64,
 }
 
 impl Pacer {
@@ -22,7 +23,11 @@ impl Pacer {
     pub fn new(per_second: f64) -> Self {
         let per_second = if per_second.is_finite() { per_second.max(1.0 / 60.0) } else { 1e9 };
         let interval = Duration::from_secs_f64(1.0 / per_second);
-        Self { interval_ns: u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX), next_ns: 0 }
+        Self {
+            interval_ns: u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX),
+            next_ns: 0,
+            paused_until_ns: 0,
+        }
     }
 
     /// Reserves the next slot: how long the caller must wait from `now_ns`
@@ -37,6 +42,13 @@ impl Pacer {
     pub fn pause(&mut self, now_ns: u64, pause: Duration) {
         let until = now_ns.saturating_add(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX));
         self.next_ns = self.next_ns.max(until);
+        self.paused_until_ns = self.paused_until_ns.max(until);
+    }
+
+    /// Whether everything is kept back at `now_ns`. Whoever waited for a slot
+    /// that was reserved before the pause began must reserve another.
+    pub fn is_paused(&self, now_ns: u64) -> bool {
+        now_ns < self.paused_until_ns
     }
 }
 
@@ -74,5 +86,7 @@ mod tests {
         let mut pacer = Pacer::new(2.0);
         pacer.pause(0, Duration::from_secs(4));
         assert_eq!(pacer.reserve(0), Duration::from_secs(4));
+        assert!(pacer.is_paused(3_999_999_999));
+        assert!(!pacer.is_paused(4_000_000_000));
     }
 }

@@ -3,11 +3,16 @@
 //! be recorded by whoever asks for it.
 
 use std::error::Error as _;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
 
+use super::hosts;
 use crate::clock::Clock;
 
 /// From connecting to the last byte of the answer. HMRC's own hand-over waits
@@ -21,7 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
 /// A request to send.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Call {
     /// `GET` or `POST`.
     pub method: Method,
@@ -31,6 +36,19 @@ pub struct Call {
     pub headers: Vec<(String, String)>,
     /// Body.
     pub body: Option<Vec<u8>>,
+}
+
+/// Without header values and body: a call in a log must not carry the token.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("url", &self.url)
+            .field("headers", &names)
+            .field("body_bytes", &self.body.as_ref().map(Vec::len))
+            .finish()
+    }
 }
 
 /// The methods in use.
@@ -77,9 +95,15 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
-    /// `Retry-After` in seconds, where the server sent one.
+    /// How long the server asks to be left alone: `Retry-After` in seconds, or
+    /// as a date that is counted from the server's own `Date`.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
+        let text = self.header("retry-after")?.trim();
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let until = DateTime::parse_from_rfc2822(text).ok()?.with_timezone(&Utc);
+        (until - self.server_date?).to_std().ok()
     }
 }
 
@@ -95,7 +119,24 @@ pub struct NoAnswer {
     pub may_have_arrived: bool,
 }
 
-/// Sends calls.
+/// What comes of a call, in time.
+pub type Carried<'a> = Pin<Box<dyn Future<Output = Result<Answer, NoAnswer>> + Send + 'a>>;
+
+/// Whoever takes a call to the API and brings the answer: [`Transport`], or in
+/// tests anything that needs no socket and no real time.
+pub trait Carrier: Send + Sync {
+    /// Sends one call, once. Fails with why no whole answer came, and whether
+    /// the request may have arrived.
+    fn carry<'a>(&'a self, call: &'a Call, clock: &'a dyn Clock) -> Carried<'a>;
+}
+
+impl Carrier for Transport {
+    fn carry<'a>(&'a self, call: &'a Call, clock: &'a dyn Clock) -> Carried<'a> {
+        Box::pin(self.send(call, clock))
+    }
+}
+
+/// Sends calls over HTTP.
 #[derive(Clone, Debug)]
 pub struct Transport {
     client: reqwest::Client,
@@ -107,23 +148,27 @@ pub struct Transport {
 pub struct SetUpError(#[from] reqwest::Error);
 
 impl Transport {
-    /// A client that speaks TLS by rustls and trusts the platform's roots.
+    /// A client for the API at `base` that speaks TLS by rustls and trusts the
+    /// platform's roots. An address on this machine is never asked for through
+    /// a proxy, whatever the environment says.
     ///
     /// # Errors
     /// When the TLS set-up of this machine is unusable.
-    pub fn new(user_agent: &str) -> Result<Self, SetUpError> {
+    pub fn new(user_agent: &str, base: &Url) -> Result<Self, SetUpError> {
         // Without a process-wide provider reqwest panics; a second
         // installation only says that there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder()
             .user_agent(user_agent)
             .timeout(TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .pool_max_idle_per_host(4)
-            .build()?;
-        Ok(Self { client })
+            .pool_max_idle_per_host(4);
+        if hosts::is_loopback(base) {
+            builder = builder.no_proxy();
+        }
+        Ok(Self { client: builder.build()? })
     }
 
     /// Sends one call, once.
@@ -217,4 +262,38 @@ fn root_cause(error: &reqwest::Error) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_in_a_log_carries_neither_token_nor_body() {
+        let call = Call {
+            method: Method::Post,
+            url: "http://127.0.0.1/x".into(),
+            headers: vec![("authorization".into(), "Bearer t0ken".into())],
+            body: Some(b"inside".to_vec()),
+        };
+        let text = format!("{call:?} {:?}", Some(&call));
+        assert!(text.contains("authorization") && text.contains("Some(6)"), "{text}");
+        assert!(!text.contains("t0ken") && !text.contains("inside"), "{text}");
+    }
+
+    #[test]
+    fn a_pause_is_understood_in_seconds_and_as_a_date() {
+        let answer = |value: &str| Answer {
+            status: 429,
+            headers: vec![("Retry-After".into(), value.into())],
+            body: vec![],
+            server_date: Some("2026-11-21T09:30:00Z".parse().unwrap()),
+            elapsed_ns: 0,
+        };
+        let asked = |value| answer(value).retry_after().map(|pause| pause.as_secs());
+        assert_eq!(asked(" 30 "), Some(30));
+        assert_eq!(asked("Sat, 21 Nov 2026 09:30:07 GMT"), Some(7));
+        assert_eq!(asked("Sat, 21 Nov 2026 09:29:00 GMT"), None, "in the past");
+        assert_eq!(asked("soon"), None);
+    }
 }

@@ -1,0 +1,204 @@
+//! What a run does next: sending, looking up, asking, fetching.
+
+use chrono::{DateTime, Utc};
+
+use super::batch::{Batch, BatchError, Whose};
+use super::decide::{self, Action, MAX_SENDS};
+use super::exchange::{self, Intent};
+use super::mail::{self, Mail};
+use super::slot::{self, Fetch, Plan, Task, UnderWay};
+use crate::evidence::{Durability, Event, OfficerAsked, Purpose};
+use crate::hmrc::transport::{Call, Method};
+use crate::ncts::MessageType;
+use crate::ncts::build::Stamp;
+use crate::project::Environment;
+
+impl Batch<'_> {
+    /// Gives a run its next thing to do, unless it has one under way.
+    pub(super) fn drive(&mut self, index: usize) -> Result<(), BatchError> {
+        let now = self.clock.now();
+        let slot = &mut self.slots[index];
+        if !slot.open()
+            || slot.under_way.is_some()
+            || slot.not_before.is_some_and(|instant| now < instant)
+        {
+            return Ok(());
+        }
+        if let Some(fetch) = slot.fetches.pop_front() {
+            return self.fetch(index, fetch);
+        }
+        let kinds = slot.kinds();
+        let looked = slot.looked(&kinds, now);
+        match decide::next(&slot.scenario, &slot.state, self.options.tempo, now, looked) {
+            Action::Send { attempts, .. } if attempts >= MAX_SENDS => {
+                let what = slot.last_problem.clone().unwrap_or_default();
+                self.stall(index, format!("not taken after {attempts} attempts: {what}"));
+                Ok(())
+            }
+            Action::Send { step, message, .. } => self.send(index, step, message, now),
+            Action::LookUp { message, .. } => self.look_up(index, message),
+            Action::AskOfficer { step } => self.ask_officer(index, step),
+            Action::Await { waiting_for, look_at } => {
+                if slot.plan.as_ref().is_none_or(|plan| plan.needs.is_empty()) {
+                    slot.plan = Some(Plan { look_at, needs: kinds });
+                }
+                if slot.waiting_for.as_ref() != Some(&waiting_for) {
+                    let doing = format!("waiting for {}", waiting_for.what);
+                    slot.waiting_for = Some(waiting_for);
+                    slot.waiting_since = Some(now);
+                    let view = slot.view(doing);
+                    self.watcher.moved(&view);
+                }
+                Ok(())
+            }
+            Action::Finish(closed) => self.finish(index, closed),
+            Action::Over => {
+                self.slots[index].writer = None;
+                Ok(())
+            }
+        }
+    }
+
+    fn send(
+        &mut self,
+        index: usize,
+        step: u32,
+        message: MessageType,
+        now: DateTime<Utc>,
+    ) -> Result<(), BatchError> {
+        let slot = &self.slots[index];
+        let lrn = slot.state.lrn.clone().unwrap_or_else(|| slot::new_lrn(&slot.scenario.id, now));
+        let stamp = Stamp {
+            message,
+            lrn: lrn.clone(),
+            mrn: slot.state.mrn.clone(),
+            message_identification: slot::new_message_identification(),
+            message_sender: self.options.message_sender.clone(),
+            now,
+        };
+        // A file broken since the rehearsal stops this run, not the others.
+        let payload = match self.payloads.prepare(&slot.programme, &slot.scenario, step, &stamp) {
+            Ok(payload) => payload,
+            Err(error) => {
+                self.stall(index, error.to_string());
+                return Ok(());
+            }
+        };
+        let movement = if message.opens_movement() {
+            None
+        } else {
+            slot.state.movements.get(&message.movement()).map(String::as_str)
+        };
+        let call = self.api(slot).submit(message, movement, &payload.xml);
+        let intent = Intent {
+            purpose: Purpose::Submit,
+            step: Some(step),
+            message: Some(message),
+            lrn: Some(lrn),
+            message_identification: Some(stamp.message_identification),
+            payload_origin: Some(payload.origin),
+        };
+        self.watcher.moved(&self.slots[index].view(format!("sending {message}")));
+        self.start(index, Task::Submit, &intent, call)
+    }
+
+    fn look_up(&mut self, index: usize, message: MessageType) -> Result<(), BatchError> {
+        let slot = &self.slots[index];
+        let kind = message.movement();
+        let call = match slot.suspect(message) {
+            Some(id) => self.api(slot).messages(kind, id),
+            None => match slot.reference(kind) {
+                Some(reference) => self.api(slot).movements_by_reference(kind, reference),
+                None => {
+                    let what = format!("nothing tells which movement the {message} belongs to");
+                    self.stall(index, what);
+                    return Ok(());
+                }
+            },
+        };
+        self.watcher.moved(&slot.view(format!("asking whether the {message} arrived")));
+        self.start(index, Task::LookUp, &Intent::asking(Purpose::LookUp), call)
+    }
+
+    fn ask_officer(&mut self, index: usize, step: u32) -> Result<(), BatchError> {
+        let slot = &self.slots[index];
+        let software = format!("{} {}", self.options.software.name, self.options.software.version);
+        let about = mail::About {
+            lrn: slot.state.lrn.as_deref().unwrap_or_default(),
+            mrn: slot.state.mrn.as_deref(),
+            software: &software,
+            contact: self.options.contact.as_deref(),
+        };
+        let mail = mail::draft(&slot.programme, &slot.scenario, step, &about)?;
+        if self.options.environment != Environment::Simulator {
+            let view = slot.view("asking the officers");
+            self.watcher.mail_to_send(&view, &mail);
+            return self.asked(index, step, mail, false);
+        }
+        let body = serde_json::json!({"to": mail.to, "subject": mail.subject, "body": mail.body});
+        let call = Call {
+            method: Method::Post,
+            url: format!(
+                "{}/simulator/mailbox",
+                self.options.base_url.as_str().trim_end_matches('/')
+            ),
+            headers: vec![("content-type".into(), "application/json".into())],
+            body: Some(body.to_string().into_bytes()),
+        };
+        self.watcher.moved(&self.slots[index].view("asking the officers"));
+        self.start(index, Task::Mail(step, mail), &Intent::asking(Purpose::Mail), call)
+    }
+
+    pub(super) fn asked(
+        &mut self,
+        index: usize,
+        step: u32,
+        mail: Mail,
+        delivered: bool,
+    ) -> Result<(), BatchError> {
+        let redactor = &self.redactor;
+        let slot = &mut self.slots[index];
+        let Some(writer) = &slot.writer else { return Ok(()) };
+        let body = writer.put_object(mail.body.as_bytes(), Some("text/plain"), redactor)?;
+        let event = Event::OfficerAsked(OfficerAsked {
+            step,
+            to: mail.to,
+            subject: mail.subject,
+            body,
+            delivered,
+        });
+        Ok(slot.append(event, Durability::Synced)?)
+    }
+
+    fn fetch(&mut self, index: usize, fetch: Fetch) -> Result<(), BatchError> {
+        let api = self.api(&self.slots[index]);
+        let (purpose, call) = match &fetch {
+            Fetch::List(kind, id) => (Purpose::ListMessages, api.messages(*kind, id)),
+            Fetch::Message(what) => {
+                (Purpose::GetMessage, api.message_body(what.kind, &what.movement, &what.message_id))
+            }
+        };
+        self.start(index, Task::Fetch(fetch), &Intent::asking(purpose), call)
+    }
+
+    /// Records the request, then lets the call go.
+    fn start(
+        &mut self,
+        index: usize,
+        task: Task,
+        intent: &Intent,
+        call: Call,
+    ) -> Result<(), BatchError> {
+        let slot = &mut self.slots[index];
+        let exchange = slot.next_exchange();
+        if let Some(writer) = &mut slot.writer {
+            let recorded =
+                exchange::record_request(writer, &self.redactor, exchange, intent, &call, None)?;
+            slot.state.apply(&recorded);
+        }
+        slot.under_way = Some(UnderWay { exchange, task });
+        slot.plan = None;
+        self.spawn(Whose::Slot(index), call);
+        Ok(())
+    }
+}

@@ -1,0 +1,360 @@
+//! What an answer means for the run that asked: it is recorded first, whatever
+//! it says.
+
+use chrono::{DateTime, Utc};
+
+use super::batch::{Batch, BatchError};
+use super::exchange::{self, Answered};
+use super::slot::{Fetch, MessageToFetch, Task};
+use crate::evidence::{
+    Durability, Event, Failure, LookedUp, ObjectRef, Received, RunClosed, RunState, Submitted,
+};
+use crate::hmrc::backoff;
+use crate::hmrc::ctc;
+use crate::hmrc::transport::{Answer, NoAnswer};
+use crate::ncts::read::{FunctionalError, Message};
+use crate::ncts::{Direction, MessageType, MovementKind};
+
+/// Most errors of a rejection that a journal line repeats; its body has all.
+/// 9,999 are allowed, and a line must stay short.
+const MAX_ERRORS: usize = 100;
+
+/// Most characters repeated of one text of such an error (the schemas' limit).
+const MAX_ERROR_TEXT: usize = 512;
+
+/// Most characters of an LRN or MRN (22 and 18 by the schemas).
+const MAX_REFERENCE: usize = 35;
+
+/// What is wrong with an answer that should have been usable.
+type Unusable = String;
+
+impl Batch<'_> {
+    /// Takes the answer to a run's call.
+    pub(super) fn take_slot(&mut self, index: usize, result: &Answered) -> Result<(), BatchError> {
+        let slot = &mut self.slots[index];
+        let (Some(under_way), Some(writer)) = (slot.under_way.take(), slot.writer.as_mut()) else {
+            return Ok(());
+        };
+        let exchange = under_way.exchange;
+        let recorded = exchange::record_result(writer, &self.redactor, exchange, result)?;
+        let stored_body = match &recorded.event {
+            Event::Response(response) => response.body.clone(),
+            _ => None,
+        };
+        slot.state.apply(&recorded);
+        let task = under_way.task;
+        let answer = match result {
+            Ok(answer) if (200..300).contains(&answer.status) => answer,
+            other => return self.went_wrong(index, task, other),
+        };
+        let unusable = match &task {
+            Task::Submit => self.submitted(index, exchange, answer)?,
+            Task::LookUp => self.looked_up(index, exchange, answer)?,
+            Task::Fetch(Fetch::List(kind, id)) => self.listed(index, *kind, id, answer),
+            Task::Fetch(Fetch::Message(what)) => {
+                self.fetched(index, exchange, what, answer, stored_body)?
+            }
+            Task::Mail(step, mail) => {
+                self.asked(index, *step, mail.clone(), true)?;
+                None
+            }
+        };
+        match unusable {
+            Some(problem) => {
+                let problem = self.redactor.text(&problem);
+                self.try_again(index, task, problem, None);
+            }
+            None => self.slots[index].failures = 0,
+        }
+        Ok(())
+    }
+
+    /// A call that brought no success: try again, give the run up, or stop.
+    fn went_wrong(
+        &mut self,
+        index: usize,
+        task: Task,
+        result: &Answered,
+    ) -> Result<(), BatchError> {
+        let problem = self.describe(result);
+        self.slots[index].last_problem = Some(problem.clone());
+        if let Ok(answer) = result {
+            if self.note_fatal(answer.status, &problem) {
+                return Ok(());
+            }
+            if is_permanent(answer.status) {
+                match task {
+                    // The pure core sees the refusal in the journal.
+                    Task::Submit if !matches!(answer.status, 407 | 501) => {}
+                    Task::Mail(step, _) => {
+                        let message = format!("the officer refused: {problem}");
+                        self.finish(index, failed_run("officer-refused", step, message))?;
+                    }
+                    _ => self.stall(index, problem),
+                }
+                return Ok(());
+            }
+        }
+        // A server that was never there is a matter of settings, not of time.
+        if matches!(result, Err(NoAnswer { failure: "connect", .. })) && !self.answered {
+            self.stall(index, problem);
+            return Ok(());
+        }
+        let retry_after = result.as_ref().ok().and_then(Answer::retry_after);
+        self.try_again(index, task, problem, retry_after);
+        Ok(())
+    }
+
+    /// Does the same once more after a pause, ever longer; after several
+    /// attempts the run stops, unless the user stays: only asking is repeated
+    /// without end.
+    fn try_again(
+        &mut self,
+        index: usize,
+        task: Task,
+        problem: String,
+        retry_after: Option<std::time::Duration>,
+    ) {
+        let patient = self.options.wait && matches!(task, Task::Fetch(_) | Task::LookUp);
+        let slot = &mut self.slots[index];
+        slot.failures = slot.failures.saturating_add(1);
+        if slot.failures >= backoff::MAX_ATTEMPTS && !patient {
+            self.stall(index, problem);
+            return;
+        }
+        // A look-up between two POSTs succeeds and is no sign of recovery.
+        let attempts = slot.failures.max(slot.state.refusals);
+        if let Task::Fetch(fetch) = task {
+            slot.fetches.push_front(fetch);
+        }
+        let scenario = slot.scenario.id.clone();
+        let pause = self.pause(attempts, retry_after);
+        self.slots[index].not_before = Some(self.clock.now() + pause);
+        let seconds = pause.as_seconds_f64();
+        self.watcher.note(&format!("{scenario}: {problem}; again in {seconds:.1} s"));
+    }
+
+    fn submitted(
+        &mut self,
+        index: usize,
+        exchange: u32,
+        answer: &Answer,
+    ) -> Result<Option<Unusable>, BatchError> {
+        let slot = &self.slots[index];
+        let Some(message) = slot.state.pending.as_ref().and_then(|p| p.request.message) else {
+            return Ok(None);
+        };
+        match ctc::taken(message.movement(), &answer.body) {
+            Ok(taken) => self.note_submitted(index, exchange, taken, None)?,
+            // The answer is unusable, the message may be there: look it up.
+            Err(error) => self.watcher.note(&format!("{}: {error}", slot.scenario.id)),
+        }
+        Ok(None)
+    }
+
+    fn note_submitted(
+        &mut self,
+        index: usize,
+        exchange: u32,
+        taken: ctc::Taken,
+        received: Option<DateTime<Utc>>,
+    ) -> Result<(), BatchError> {
+        let slot = &mut self.slots[index];
+        let Some(pending) = slot.state.pending.clone() else { return Ok(()) };
+        let (Some(step), Some(message), Some(body)) =
+            (pending.request.step, pending.request.message, pending.body)
+        else {
+            return Ok(());
+        };
+        let mrn = slot.state.mrn.clone().filter(|_| message.movement() == MovementKind::Arrival);
+        let event = Event::Submitted(Submitted {
+            step,
+            message,
+            lrn: pending.request.lrn.filter(|_| message.movement() == MovementKind::Departure),
+            mrn,
+            movement: message.movement(),
+            movement_id: taken.movement_id,
+            message_id: taken.message_id,
+            exchange,
+            received,
+            body,
+        });
+        slot.append(event, Durability::Synced)?;
+        slot.waiting_for = None;
+        let view = slot.view(format!("sent {message}"));
+        self.watcher.moved(&view);
+        // A list that came before this answer may have told of the movement.
+        self.fetch_news(index);
+        Ok(())
+    }
+
+    /// First the movements with our reference, newest first; then the messages
+    /// of each until one has ours. A POST that was refused leaves a movement
+    /// behind whose message is `Failed`.
+    fn looked_up(
+        &mut self,
+        index: usize,
+        exchange: u32,
+        answer: &Answer,
+    ) -> Result<Option<Unusable>, BatchError> {
+        let slot = &mut self.slots[index];
+        let Some(pending) = slot.state.pending.clone() else { return Ok(None) };
+        let (Some(step), Some(message)) = (pending.request.step, pending.request.message) else {
+            return Ok(None);
+        };
+        let kind = message.movement();
+        let Some(movement_id) = slot.suspect(message).map(str::to_owned) else {
+            let movements = match ctc::movements(kind, &answer.body) {
+                Ok((_, movements)) => movements,
+                Err(error) => return Ok(Some(error.to_string())),
+            };
+            let reference = slot.reference(kind);
+            slot.suspects = movements
+                .into_iter()
+                .filter(|movement| match kind {
+                    MovementKind::Departure => {
+                        movement.local_reference_number.as_deref() == reference
+                    }
+                    MovementKind::Arrival => {
+                        movement.movement_reference_number.as_deref() == reference
+                    }
+                })
+                .map(|movement| movement.id)
+                .collect();
+            if slot.suspects.is_empty() {
+                let looked = LookedUp { exchange, step, found: false };
+                slot.append(Event::LookedUp(looked), Durability::Synced)?;
+            }
+            return Ok(None);
+        };
+        let listed = match ctc::messages(&answer.body) {
+            Ok(listed) => listed,
+            Err(error) => return Ok(Some(error.to_string())),
+        };
+        slot.suspects.pop_front();
+        let ours = listed.into_iter().find(|listed| {
+            listed.message.as_deref() == Some(message.as_str())
+                && listed.status.as_deref() != Some("Failed")
+                && !slot.state.known_messages.contains(&listed.id)
+        });
+        let found = ours.is_some();
+        if !found && !slot.suspects.is_empty() {
+            return Ok(None);
+        }
+        let durability = if found { Durability::Buffered } else { Durability::Synced };
+        slot.append(Event::LookedUp(LookedUp { exchange, step, found }), durability)?;
+        if let Some(ours) = ours {
+            slot.suspects.clear();
+            let taken = ctc::Taken { movement_id, message_id: ours.id };
+            self.note_submitted(index, exchange, taken, Some(ours.received))?;
+        }
+        Ok(None)
+    }
+
+    fn listed(
+        &mut self,
+        index: usize,
+        kind: MovementKind,
+        movement: &str,
+        answer: &Answer,
+    ) -> Option<Unusable> {
+        let mut listed = match ctc::messages(&answer.body) {
+            Ok(listed) => listed,
+            Err(error) => return Some(error.to_string()),
+        };
+        // Newest first on the wire; fetched in the order in which they came.
+        // The sort is stable: what came in the same instant keeps its order.
+        listed.reverse();
+        listed.sort_by_key(|message| message.received);
+        let slot = &mut self.slots[index];
+        for item in listed {
+            // Without a type: an upload that is not there yet.
+            let Some(text) = item.message else { continue };
+            let message = text.parse::<MessageType>().ok();
+            let from_ncts = message.is_none_or(|m| m.direction() == Direction::Received);
+            if from_ncts && !slot.state.known_messages.contains(&item.id) {
+                slot.fetches.push_back(Fetch::Message(Box::new(MessageToFetch {
+                    kind,
+                    movement: movement.to_owned(),
+                    message_id: item.id,
+                    known_type: message.is_some(),
+                    received: item.received,
+                })));
+            }
+        }
+        None
+    }
+
+    fn fetched(
+        &mut self,
+        index: usize,
+        exchange: u32,
+        what: &MessageToFetch,
+        answer: &Answer,
+        stored_body: Option<ObjectRef>,
+    ) -> Result<Option<Unusable>, BatchError> {
+        let text = String::from_utf8_lossy(&answer.body);
+        let slot = &mut self.slots[index];
+        let message = match Message::parse(&text) {
+            Ok(message) => message,
+            Err(error) if what.known_type => {
+                return Ok(Some(format!("message {} cannot be read: {error}", what.message_id)));
+            }
+            // HMRC may add types. Its body is kept, and no step waits for it.
+            Err(error) => {
+                slot.state.known_messages.insert(what.message_id.clone());
+                let id = &slot.scenario.id;
+                self.watcher
+                    .note(&format!("{id}: message {} is passed over: {error}", what.message_id));
+                return Ok(None);
+            }
+        };
+        let Some(body) = stored_body else { return Ok(None) };
+        let reference =
+            |text: Option<&str>| text.filter(|text| text.len() <= MAX_REFERENCE).map(str::to_owned);
+        let kind = message.message_type();
+        let event = Event::Received(Received {
+            message: kind,
+            movement: what.kind,
+            movement_id: what.movement.clone(),
+            message_id: what.message_id.clone(),
+            exchange,
+            received: Some(what.received),
+            mrn: reference(message.mrn()),
+            lrn: reference(message.lrn()),
+            errors: message.functional_errors().into_iter().take(MAX_ERRORS).map(cut).collect(),
+            body,
+        });
+        slot.append(event, Durability::Synced)?;
+        slot.waiting_for = None;
+        let view = slot.view(format!("got {kind}"));
+        self.watcher.moved(&view);
+        Ok(None)
+    }
+}
+
+/// Whether the same request would get the same answer again.
+pub(super) fn is_permanent(status: u16) -> bool {
+    (400..500).contains(&status) && !matches!(status, 408 | 425 | 429) || status == 501
+}
+
+/// An error of a rejection in bounded texts.
+fn cut(error: FunctionalError) -> FunctionalError {
+    let short = |text: String| match text.char_indices().nth(MAX_ERROR_TEXT) {
+        Some((at, _)) => text[..at].to_owned(),
+        None => text,
+    };
+    FunctionalError {
+        pointer: short(error.pointer),
+        code: short(error.code),
+        reason: short(error.reason),
+        value: error.value.map(short),
+    }
+}
+
+fn failed_run(reason: &str, step: u32, message: String) -> RunClosed {
+    RunClosed {
+        state: RunState::Failed,
+        failure: Some(Failure { reason: reason.to_owned(), step, message, errors: Vec::new() }),
+    }
+}

@@ -1,0 +1,594 @@
+//! The pure core of the engine: whatever a journal says, and wherever it is
+//! cut off, what comes next is safe.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+use ctc_ready::catalogue::{Catalogue, Scenario};
+use ctc_ready::digest::Digest;
+use ctc_ready::engine::decide::{self, Action};
+use ctc_ready::engine::state::{Fate, State};
+use ctc_ready::engine::tempo::Tempo;
+use ctc_ready::evidence::{
+    Actor, Driver, Event, LookedUp, ObjectRef, OfficerAsked, Purpose, Received, Recorded, Request,
+    RequestFailed, Response, RunOpened, RunResumed, RunState, SoftwareId, Submitted,
+};
+use ctc_ready::ncts::{Direction, MessageType, MovementKind};
+use ctc_ready::project::Environment;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+fn start() -> DateTime<Utc> {
+    "2026-11-21T09:30:00Z".parse().unwrap()
+}
+
+fn body() -> ObjectRef {
+    ObjectRef { sha256: Digest::of(b"x"), bytes: 1, media_type: None, original_sha256: None }
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let catalogue = Catalogue::built_in().unwrap();
+    let mut all = BTreeMap::new();
+    for programme in catalogue.programmes() {
+        for scenario in catalogue.scenarios(&programme.id) {
+            all.insert(scenario.id.clone(), scenario.clone());
+        }
+    }
+    all.into_values().collect()
+}
+
+fn scenario(id: &str) -> Scenario {
+    scenarios().into_iter().find(|scenario| scenario.id == id).unwrap()
+}
+
+/// A journal under way, with its state folded as it grows.
+struct Run {
+    scenario: Scenario,
+    events: Vec<Recorded>,
+    state: State,
+    now: DateTime<Utc>,
+    exchange: u32,
+    messages: u32,
+    looked: bool,
+}
+
+impl Run {
+    fn new(scenario: Scenario) -> Self {
+        let mut run = Self {
+            scenario,
+            events: vec![],
+            state: State::default(),
+            now: start(),
+            exchange: 0,
+            messages: 0,
+            looked: true,
+        };
+        run.log(Event::RunOpened(RunOpened {
+            run: Uuid::nil(),
+            programme: "p".into(),
+            scenario: run.scenario.id.clone(),
+            attempt: 1,
+            environment: Environment::TraderTest,
+            simulated: false,
+            driver: Driver::Direct,
+            software: SoftwareId { name: "S".into(), version: "1".into(), build: None },
+            tool: "t".into(),
+            operator: None,
+            base_url: "https://h".into(),
+            api_version: "2.1".into(),
+            time_scale: 1.0,
+            session: Uuid::nil(),
+        }));
+        run
+    }
+
+    fn log(&mut self, event: Event) {
+        let seq = self.events.len() as u64;
+        let recorded = Recorded { seq, at: self.now, mono_ns: seq, event };
+        self.state.apply(&recorded);
+        self.events.push(recorded);
+    }
+
+    fn next(&self) -> Action {
+        let looked = self.looked.then_some(self.now);
+        decide::next(&self.scenario, &self.state, Tempo::REAL, self.now, looked)
+    }
+
+    fn request(&mut self, purpose: Purpose, step: Option<u32>, message: Option<MessageType>) {
+        self.exchange += 1;
+        self.log(Event::Request(Request {
+            exchange: self.exchange,
+            sent_at: None,
+            purpose,
+            step,
+            message,
+            lrn: step.map(|_| "LRN1".into()),
+            message_identification: None,
+            payload_origin: None,
+            method: "POST".into(),
+            url: "https://h".into(),
+            headers: vec![],
+            body: Some(body()),
+        }));
+    }
+
+    fn respond(&mut self, exchange: u32, status: u16) {
+        self.log(Event::Response(Response {
+            exchange,
+            status,
+            headers: vec![],
+            body: None,
+            server_date: None,
+            elapsed_ns: 0,
+        }));
+    }
+
+    fn fail(&mut self, exchange: u32, may_have_arrived: bool) {
+        self.log(Event::RequestFailed(RequestFailed {
+            exchange,
+            failure: "timeout".into(),
+            detail: String::new(),
+            may_have_arrived,
+        }));
+    }
+
+    fn resume(&mut self) {
+        let resumed = RunResumed { session: Uuid::nil(), tool: "t".into(), cut_bytes: 0 };
+        self.log(Event::RunResumed(resumed));
+    }
+
+    fn id(&mut self) -> String {
+        self.messages += 1;
+        format!("{:016x}", self.messages)
+    }
+
+    fn submitted(&mut self, step: u32, message: MessageType) {
+        let message_id = self.id();
+        self.log(Event::Submitted(Submitted {
+            step,
+            message,
+            lrn: None,
+            mrn: None,
+            movement: message.movement(),
+            movement_id: match message.movement() {
+                MovementKind::Departure => "d".repeat(16),
+                MovementKind::Arrival => "a".repeat(16),
+            },
+            message_id,
+            exchange: self.exchange,
+            received: None,
+            body: body(),
+        }));
+    }
+
+    /// Sends what the core wants sent, and has it taken.
+    fn send(&mut self) {
+        let Action::Send { step, message, .. } = self.next() else {
+            panic!("not sending: {:?}", self.next());
+        };
+        self.request(Purpose::Submit, Some(step), Some(message));
+        self.respond(self.exchange, 202);
+        self.submitted(step, message);
+    }
+
+    fn receive(&mut self, message: MessageType) {
+        let message_id = self.id();
+        self.log(Event::Received(Received {
+            message,
+            movement: message.movement(),
+            movement_id: "d".repeat(16),
+            message_id,
+            exchange: self.exchange,
+            received: None,
+            mrn: Some("26GB000246AL65TIJ5".into()),
+            lrn: None,
+            errors: vec![],
+            body: body(),
+        }));
+    }
+
+    fn ask(&mut self, step: u32) {
+        self.log(Event::OfficerAsked(OfficerAsked {
+            step,
+            to: "o".into(),
+            subject: "s".into(),
+            body: body(),
+            delivered: false,
+        }));
+    }
+
+    fn count(&self, message: MessageType) -> usize {
+        self.state.received.iter().filter(|(_, received)| received.message == message).count()
+    }
+
+    /// One more thing happens, as `dice` says.
+    fn happen(&mut self, dice: (u8, u8)) {
+        self.now += Duration::seconds(i64::from(dice.1));
+        self.looked = !dice.1.is_multiple_of(5);
+        match self.next() {
+            Action::Send { step, message, .. } => {
+                self.request(Purpose::Submit, Some(step), Some(message));
+                let statuses = [302, 400, 401, 408, 409, 429, 500, 503];
+                match dice.0 % 16 {
+                    0..6 => {
+                        self.respond(self.exchange, 202);
+                        self.submitted(step, message);
+                    }
+                    6 => self.respond(self.exchange, 202),
+                    7 => self.fail(self.exchange, true),
+                    8 => self.fail(self.exchange, false),
+                    // Killed before the answer.
+                    9 => self.resume(),
+                    other => self.respond(self.exchange, statuses[other as usize - 9]),
+                }
+            }
+            Action::LookUp { step, message } => {
+                self.request(Purpose::LookUp, None, None);
+                match dice.0 % 4 {
+                    0 => self.resume(),
+                    1 => self.respond(self.exchange, 503),
+                    found => {
+                        self.respond(self.exchange, 200);
+                        let found = found == 2;
+                        let exchange = self.exchange;
+                        self.log(Event::LookedUp(LookedUp { exchange, step, found }));
+                        if found && !dice.1.is_multiple_of(3) {
+                            self.submitted(step, message);
+                        }
+                    }
+                }
+            }
+            Action::AskOfficer { step } => match dice.0 % 4 {
+                0 => self.resume(),
+                _ => self.ask(step),
+            },
+            Action::Await { .. } => {
+                let received: Vec<MessageType> = MessageType::ALL
+                    .iter()
+                    .copied()
+                    .filter(|message| message.direction() == Direction::Received)
+                    .collect();
+                let expected: Vec<MessageType> =
+                    self.scenario.step.iter().flat_map(|s| &s.expect).map(|e| e.message).collect();
+                match dice.0 % 8 {
+                    0 => self.resume(),
+                    1 => self.now += Duration::hours(i64::from(dice.1)),
+                    2 => self.receive(received[dice.1 as usize % received.len()]),
+                    _ => self.receive(expected[dice.1 as usize % expected.len()]),
+                }
+            }
+            Action::Finish(closed) => self.log(Event::RunClosed(closed)),
+            Action::Over => {}
+        }
+    }
+
+    fn check(&self) {
+        let action = self.next();
+        let fate = self.state.pending.as_ref().map(|pending| pending.fate.clone());
+        let in_doubt = matches!(fate, Some(Fate::Unknown | Fate::Conflict));
+        if in_doubt {
+            // A rejection may end the run first; nothing else may happen.
+            assert!(
+                matches!(action, Action::LookUp { .. } | Action::Finish(_) | Action::Over),
+                "{action:?}"
+            );
+        }
+        if let Action::Send { step, .. } = action {
+            assert!(!self.state.sent.contains_key(&step), "step {step} is sent twice");
+        }
+        let mut submitted = BTreeMap::<u32, u32>::new();
+        for event in &self.events {
+            if let Event::Submitted(event) = &event.event {
+                *submitted.entry(event.step).or_default() += 1;
+            }
+        }
+        assert!(submitted.values().all(|times| *times == 1), "{submitted:?}");
+        let expected: Vec<_> = self.scenario.step.iter().flat_map(|step| &step.expect).collect();
+        let refused = self.state.received.iter().any(|(_, received)| received.message.is_refusal());
+        if refused && !expected.iter().any(|expectation| expectation.message.is_refusal()) {
+            let over = match &action {
+                Action::Finish(closed) => closed.state == RunState::Failed,
+                Action::Over => self.state.closed.as_ref().unwrap().1.state == RunState::Failed,
+                _ => false,
+            };
+            assert!(over, "{action:?}");
+        }
+        let passes = match (&action, &self.state.closed) {
+            (Action::Finish(closed), _) | (Action::Over, Some((_, closed))) => {
+                closed.state == RunState::Passed
+            }
+            _ => false,
+        };
+        if passes {
+            for expectation in &expected {
+                let wanted = expected.iter().filter(|e| e.message == expectation.message).count();
+                assert!(self.count(expectation.message) >= wanted, "{}", expectation.message);
+            }
+            for (index, step) in self.scenario.step.iter().enumerate() {
+                let number = index as u32 + 1;
+                assert!(step.send.is_none() || self.state.sent.contains_key(&number));
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Whatever happens to a run, and whenever it is cut off.
+    #[test]
+    fn what_comes_next_is_always_safe(
+        which in 0usize..14,
+        dice in prop::collection::vec(any::<(u8, u8)>(), 1..80),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut run = Run::new(scenarios().swap_remove(which));
+        for dice in dice {
+            run.happen(dice);
+            run.check();
+        }
+        // A resumed run is the same run.
+        let cut = cut.index(run.events.len() + 1);
+        let mut again = State::fold(&run.events[..cut]);
+        run.events[cut..].iter().for_each(|event| again.apply(event));
+        prop_assert_eq!(format!("{again:?}"), format!("{:?}", run.state));
+    }
+
+    /// Lines that no run of ours would write, in any order.
+    #[test]
+    fn no_order_of_events_is_too_much(
+        which in 0usize..14,
+        dice in prop::collection::vec(any::<(u8, u8, u8)>(), 0..60),
+    ) {
+        let mut run = Run::new(scenarios().swap_remove(which));
+        for (what, a, b) in dice {
+            let message = MessageType::ALL[a as usize % MessageType::ALL.len()];
+            run.now += Duration::seconds(i64::from(b) * 40 - 1_000);
+            match what % 9 {
+                0 => run.request(Purpose::Submit, Some(u32::from(b)), Some(message)),
+                1 => run.request(Purpose::Submit, None, None),
+                2 => run.respond(u32::from(a), u16::from(b) * 4),
+                3 => run.fail(u32::from(a), b % 2 == 0),
+                4 => run.submitted(u32::from(b % 4), message),
+                5 => run.receive(message),
+                6 => run.ask(u32::from(b)),
+                7 => run.resume(),
+                _ => run.log(Event::LookedUp(LookedUp {
+                    exchange: u32::from(a),
+                    step: u32::from(b),
+                    found: b % 2 == 0,
+                })),
+            }
+            run.looked = b % 3 == 0;
+            let _ = run.next();
+            let _ = decide::position(&run.scenario, &run.state);
+            let _ = decide::waiting_for(&run.scenario, &run.events, run.now);
+        }
+    }
+
+    /// NCTS promises no order among what one step brings.
+    #[test]
+    fn messages_of_a_step_may_come_in_any_order(which in 0usize..14, seed in any::<u64>()) {
+        let mut run = Run::new(scenarios().swap_remove(which));
+        let mut seed = seed;
+        for step in run.scenario.step.clone() {
+            if step.send.is_some() {
+                run.send();
+            }
+            if let Action::AskOfficer { step } = run.next() {
+                run.ask(step);
+            }
+            let mut coming: Vec<MessageType> = step.expect.iter().map(|e| e.message).collect();
+            while !coming.is_empty() {
+                let waits = matches!(run.next(), Action::Await { .. });
+                prop_assert!(waits, "{:?}", run.next());
+                run.receive(coming.swap_remove((seed % coming.len() as u64) as usize));
+                seed = seed.rotate_right(7);
+            }
+        }
+        let passed = matches!(run.next(), Action::Finish(closed) if closed.state == RunState::Passed);
+        prop_assert!(passed);
+    }
+}
+
+/// What the core does when everything goes as HMRC's guide says.
+fn ideal(scenario: Scenario) -> Vec<String> {
+    let mut run = Run::new(scenario);
+    let mut trace = Vec::new();
+    loop {
+        match run.next() {
+            Action::Send { step, message, attempts } => {
+                assert_eq!(attempts, 0);
+                trace.push(format!("send {message} for step {step}"));
+                run.send();
+            }
+            Action::AskOfficer { step } => {
+                trace.push(format!("ask for step {step}"));
+                run.ask(step);
+            }
+            Action::Await { waiting_for, look_at } => {
+                let (_, missing) = decide::position(&run.scenario, &run.state);
+                let who = match waiting_for.actor {
+                    Actor::Officer => "officer",
+                    Actor::Timer => "NCTS",
+                    other => panic!("{other:?}"),
+                };
+                let minutes = (look_at - run.now).num_minutes();
+                trace.push(format!("{who} brings {} in {minutes}", missing[0]));
+                run.now = look_at;
+                run.receive(missing[0]);
+            }
+            Action::Finish(closed) => {
+                trace.push(format!("{:?}", closed.state));
+                return trace;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_ideal_course_of_every_scenario() {
+    let simplified = [
+        "send IE015 for step 1",
+        "NCTS brings IE928 in 0",
+        "NCTS brings IE028 in 0",
+        "NCTS brings IE029 in 45",
+    ];
+    let tables: [(&[&str], &[&str], &[&str]); 6] = [
+        (&["DSGB1", "DSXI1", "P6-DSGB-01", "P6-DSXI-01"], &simplified, &[]),
+        (
+            &["DNGB1", "DNXI1"],
+            &["send IE015 for step 1", "NCTS brings IE928 in 0"],
+            &["ask for step 2", "officer brings IE028 in 0", "officer brings IE029 in 0"],
+        ),
+        (
+            &["PSGB1", "PSXI1"],
+            &["send IE015 for step 1", "NCTS brings IE928 in 0"],
+            &["send IE170 for step 2", "NCTS brings IE028 in 0", "NCTS brings IE029 in 0"],
+        ),
+        (
+            &["PNGB1", "PNXI1"],
+            &["send IE015 for step 1", "NCTS brings IE928 in 0"],
+            &[
+                "send IE170 for step 2",
+                "NCTS brings IE028 in 0",
+                "ask for step 3",
+                "officer brings IE029 in 0",
+            ],
+        ),
+        (
+            &["ASGB1", "ASXI1"],
+            &simplified,
+            &[
+                "send IE007 for step 2",
+                "NCTS brings IE043 in 0",
+                "send IE044 for step 3",
+                "NCTS brings IE025 in 0",
+                "NCTS brings IE045 in 0",
+            ],
+        ),
+        (
+            &["ANGB1", "ANXI1"],
+            &simplified,
+            &[
+                "send IE007 for step 2",
+                "ask for step 2",
+                "officer brings IE025 in 0",
+                "officer brings IE045 in 0",
+            ],
+        ),
+    ];
+    let mut seen = 0;
+    for (ids, first, then) in tables {
+        for id in ids {
+            let expected = [first, then, &["Passed"]].concat();
+            assert_eq!(ideal(scenario(id)), expected, "{id}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, scenarios().len(), "a scenario without its table");
+}
+
+#[test]
+fn what_officers_did_already_is_not_asked_for() {
+    let mut run = Run::new(scenario("DNGB1"));
+    run.send();
+    for message in [MessageType::Ie928, MessageType::Ie028, MessageType::Ie029] {
+        run.receive(message);
+    }
+    assert!(matches!(run.next(), Action::Finish(closed) if closed.state == RunState::Passed));
+}
+
+#[test]
+fn a_message_of_a_later_step_counts_when_that_step_comes() {
+    let mut run = Run::new(scenario("PSGB1"));
+    run.send();
+    run.receive(MessageType::Ie028);
+    run.receive(MessageType::Ie928);
+    run.send();
+    assert_eq!(decide::position(&run.scenario, &run.state), (2, vec![MessageType::Ie029]));
+}
+
+#[test]
+fn a_refusal_that_no_step_expects_now_ends_the_run() {
+    for refusal in [MessageType::Ie051, MessageType::Ie055, MessageType::Ie056, MessageType::Ie057]
+    {
+        let mut run = Run::new(scenario("DSGB1"));
+        run.send();
+        run.receive(refusal);
+        let Action::Finish(closed) = run.next() else { panic!("{:?}", run.next()) };
+        let failure = closed.failure.unwrap();
+        assert_eq!((failure.reason.as_str(), failure.step), ("rejected", 1));
+    }
+    // A step that expects one expects it as an answer to its own message.
+    let mut scenario = scenario("PSGB1");
+    scenario.step[1].expect = vec![serde_json::from_str(r#"{"message": "IE056"}"#).unwrap()];
+    let mut run = Run::new(scenario.clone());
+    run.send();
+    run.receive(MessageType::Ie928);
+    run.receive(MessageType::Ie056);
+    assert!(matches!(run.next(), Action::Finish(closed) if closed.state == RunState::Failed));
+    let mut run = Run::new(scenario);
+    run.send();
+    run.receive(MessageType::Ie928);
+    run.send();
+    run.receive(MessageType::Ie056);
+    assert!(matches!(run.next(), Action::Finish(closed) if closed.state == RunState::Passed));
+}
+
+#[test]
+fn the_presentation_is_due_45_minutes_after_the_declaration_left() {
+    let mut run = Run::new(scenario("PSGB1"));
+    run.request(Purpose::Submit, Some(1), Some(MessageType::Ie015));
+    // The answer was lost and found again two minutes later.
+    run.fail(1, true);
+    run.now += Duration::minutes(2);
+    run.request(Purpose::LookUp, None, None);
+    run.respond(2, 200);
+    run.log(Event::LookedUp(LookedUp { exchange: 2, step: 1, found: true }));
+    run.submitted(1, MessageType::Ie015);
+    run.receive(MessageType::Ie928);
+    run.now = start() + Duration::minutes(45) - Duration::milliseconds(1);
+    assert!(matches!(run.next(), Action::Send { step: 2, .. }));
+    run.now = start() + Duration::minutes(45);
+    let Action::Finish(closed) = run.next() else { panic!("{:?}", run.next()) };
+    assert_eq!(closed.failure.unwrap().reason, "deadline-missed");
+}
+
+#[test]
+fn nothing_is_overdue_before_someone_looked() {
+    let mut run = Run::new(scenario("DSGB1"));
+    run.send();
+    run.receive(MessageType::Ie928);
+    run.receive(MessageType::Ie028);
+    let due = start() + Duration::minutes(45);
+    let give_up = due + Duration::days(7);
+    let next =
+        |run: &Run, now, looked| decide::next(&run.scenario, &run.state, Tempo::REAL, now, looked);
+    let look_at = |action| match action {
+        Action::Await { look_at, .. } => look_at,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(look_at(next(&run, start(), Some(start()))), due);
+    assert_eq!(look_at(next(&run, give_up, None)), give_up);
+    assert_eq!(look_at(next(&run, give_up, Some(due))), give_up);
+    assert!(matches!(next(&run, give_up, Some(give_up)), Action::Finish(_)));
+    // Taken up again, a run first looks at what it missed.
+    run.resume();
+    assert_eq!(look_at(next(&run, start(), None)), start());
+    assert_eq!(look_at(next(&run, start(), Some(start()))), due);
+}
+
+#[test]
+fn officers_have_14_days() {
+    let mut run = Run::new(scenario("DNGB1"));
+    run.send();
+    run.receive(MessageType::Ie928);
+    run.ask(2);
+    run.now = start() + Duration::days(14) - Duration::milliseconds(1);
+    let Action::Await { waiting_for, .. } = run.next() else { panic!("{:?}", run.next()) };
+    assert_eq!(waiting_for.actor, Actor::Officer);
+    run.now = start() + Duration::days(14);
+    assert!(matches!(run.next(), Action::Finish(_)));
+}
