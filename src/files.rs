@@ -1,95 +1,439 @@
-//! The only place that opens files for writing. What a crash can still lose
-//! stands beside each helper.
+//! Opening files for writing: the only module that does, so that what a crash
+//! can cost is decided in one place. Each function says what can still be lost.
+//!
+//! "Crash" means both a process that dies (what was written stays) and a
+//! machine that loses power (what was not synced may go, or stay in part).
+//! Folders are synced on Unix alone; elsewhere the file system is trusted to
+//! keep names. Floor 1: any module may call it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// An I/O error with the path and what was being done to it.
+/// A file that could not be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {doing} `{}`: {source}", path.display())]
+#[error("cannot {doing} `{}`: {source}", .path.display())]
 pub struct FileError {
     /// The file or folder.
     pub path: PathBuf,
-    /// `read`, `write`, `create`, …
+    /// What was being done, as in "cannot …".
     pub doing: &'static str,
     /// What the operating system said.
-    pub source: std::io::Error,
+    pub source: io::Error,
 }
 
-/// A result about a file.
-pub type Result<T> = std::result::Result<T, FileError>;
-
-/// Adds path and action to an I/O error.
-pub fn context(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> FileError {
-    let path = path.to_owned();
-    move |source| FileError { path, doing, source }
-}
-
-/// Replaces `path` by `bytes` in one step: a reader, and a crash at any
-/// instant, sees the old content or the new, whole. After return the new
-/// content survives a loss of power.
-///
-/// # Errors
-/// When the folder cannot be written to or the disk is full; the old content
-/// stands then.
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = parent(path);
-    let mut temporary = tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        .tempfile_in(folder)
-        .map_err(context(path, "write"))?;
-    temporary.write_all(bytes).map_err(context(path, "write"))?;
-    temporary.as_file().sync_all().map_err(context(path, "write"))?;
-    temporary.persist(path).map_err(|error| context(path, "write")(error.error))?;
-    sync_folder(folder)
-}
-
-/// How the temporary files of [`write_atomic`] begin; a crash may leave one.
-pub const TEMPORARY_PREFIX: &str = ".tmp-";
-
-/// Creates a folder and those above it, so that they survive a loss of power.
-///
-/// # Errors
-/// When a folder cannot be created.
-pub fn create_dir_all_durable(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        return Ok(());
+impl FileError {
+    /// Whether the file is simply not there.
+    pub fn is_not_found(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
     }
-    fs::create_dir_all(path).map_err(context(path, "create"))?;
-    sync_folder(path)?;
-    sync_folder(parent(path))
 }
 
-/// Creates a folder that only its owner may enter, where the system knows
-/// owners.
+/// Names the path in an I/O error.
+trait Named<T> {
+    fn named(self, doing: &'static str, path: &Path) -> Result<T, FileError>;
+}
+
+impl<T> Named<T> for io::Result<T> {
+    fn named(self, doing: &'static str, path: &Path) -> Result<T, FileError> {
+        self.map_err(|source| FileError { path: path.to_owned(), doing, source })
+    }
+}
+
+/// Who may read a new file (Unix modes; elsewhere the folder's rules hold).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// As the user's umask says.
+    Shared,
+    /// The user alone: 0600 for files, 0700 for folders.
+    Private,
+}
+
+/// Replaces the file at `path`. After a crash the file is the old one or the
+/// new one, whole; once this has returned it is the new one. A file whose name
+/// starts with `.tmp-` may be left beside it. An existing file keeps its mode.
 ///
 /// # Errors
-/// As [`create_dir_all_durable`].
-pub fn create_private_dir(path: &Path) -> Result<()> {
-    create_dir_all_durable(path)?;
+/// When the folder is missing, full or not writable; the old file then stays.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    replace_through(parent(path), path, bytes, Access::Shared)
+}
+
+/// As [`write_atomic`], for the user's eyes only (mode 0600).
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn write_atomic_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    replace_through(parent(path), path, bytes, Access::Private)
+}
+
+/// As [`write_atomic`], with the temporary file in `folder`, which must be on
+/// the same file system: so that leftovers of a crash gather in one place.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub fn replace_through(
+    folder: &Path,
+    path: &Path,
+    bytes: &[u8],
+    access: Access,
+) -> Result<(), FileError> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".tmp-");
+    #[cfg(test)]
+    builder.disable_cleanup(fault::armed());
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700))
-            .map_err(context(path, "protect"))?;
+        let kept = match access {
+            Access::Private => None,
+            Access::Shared => fs::metadata(path).ok().map(|data| data.permissions()),
+        };
+        let mode = if access == Access::Private { 0o600 } else { 0o666 };
+        builder.permissions(kept.unwrap_or_else(|| fs::Permissions::from_mode(mode)));
+    }
+    #[cfg(not(unix))]
+    let _ = access;
+    step().named("write", path)?;
+    let mut temporary =
+        builder.tempfile_in(folder).map_err(without_temporary).named("write", path)?;
+    write_steps(temporary.as_file_mut(), bytes).named("write", path)?;
+    sync_file(temporary.as_file()).named("sync", path)?;
+    step().named("replace", path)?;
+    temporary.persist(path).map_err(|failed| failed.error).named("replace", path)?;
+    sync_folder(parent(path))
+}
+
+/// What the system said, without the name of a temporary file, which tells
+/// nobody anything.
+fn without_temporary(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path ") {
+        Some((cause, _)) => io::Error::new(error.kind(), cause.to_owned()),
+        None => error,
+    }
+}
+
+/// Writes a file that must not exist yet. Once this has returned, the file
+/// survives a crash; after a crash before, it may be there in part.
+///
+/// # Errors
+/// When it exists, or cannot be written.
+pub fn create_new(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError> {
+    step().named("create", path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    restrict(&mut options, access);
+    let mut file = options.open(path).named("create", path)?;
+    write_steps(&mut file, bytes).named("write", path)?;
+    sync_file(&file).named("sync", path)?;
+    sync_folder(parent(path))
+}
+
+/// A file that only grows.
+#[derive(Debug)]
+pub struct AppendFile {
+    file: File,
+    path: PathBuf,
+    len: u64,
+    broken: bool,
+}
+
+impl AppendFile {
+    /// Opens an existing regular file; symbolic links are not followed.
+    ///
+    /// # Errors
+    /// When it is missing or anything else than a regular file.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        require_regular(path, "open")?;
+        step().named("open", path)?;
+        let file = OpenOptions::new().append(true).open(path).named("open", path)?;
+        let len = file.metadata().named("read the size of", path)?.len();
+        Ok(Self { file, path: path.to_owned(), len, broken: false })
+    }
+
+    /// Hands `bytes` to the operating system. They survive the end of this
+    /// process; before [`AppendFile::sync`] a loss of power may take them, or
+    /// leave the first part of them. Later bytes never survive without
+    /// earlier ones as far as the file system keeps the order of appends.
+    ///
+    /// # Errors
+    /// When the disk is full, say. What was written in part is taken back if
+    /// possible, and the handle refuses any further use: only opening the file
+    /// again tells what it holds.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        self.usable("append to")?;
+        if let Err(source) = write_steps(&mut self.file, bytes) {
+            self.broken = true;
+            if step().and_then(|()| self.file.set_len(self.len)).is_err() {
+                tracing::warn!(path = %self.path.display(), "a half-written line stays");
+            }
+            return Err(FileError { path: self.path.clone(), doing: "append to", source });
+        }
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Returns once everything appended so far survives a loss of power.
+    ///
+    /// # Errors
+    /// When the disk refuses. The handle then refuses any further use, since
+    /// a second sync could succeed without having written anything.
+    pub fn sync(&mut self) -> Result<(), FileError> {
+        self.usable("sync")?;
+        sync_file(&self.file).inspect_err(|_| self.broken = true).named("sync", &self.path)
+    }
+
+    /// Bytes in the file.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether the file holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn usable(&self, doing: &'static str) -> Result<(), FileError> {
+        if self.broken {
+            let source = io::Error::other("an earlier write failed; open the file again");
+            return Err(FileError { path: self.path.clone(), doing, source });
+        }
+        Ok(())
+    }
+}
+
+/// Cuts a file to `len` bytes and syncs it. After a crash it has its old or
+/// its new length.
+///
+/// # Errors
+/// When it is missing, anything else than a regular file, or not writable.
+pub fn truncate(path: &Path, len: u64) -> Result<(), FileError> {
+    require_regular(path, "truncate")?;
+    step().named("truncate", path)?;
+    let file = OpenOptions::new().write(true).open(path).named("truncate", path)?;
+    file.set_len(len).named("truncate", path)?;
+    sync_file(&file).named("sync", path)
+}
+
+/// Creates a folder and those above it that are missing. Once this has
+/// returned, they survive a crash; before, any of them may be missing.
+///
+/// # Errors
+/// When something else than a folder stands in the way, or cannot be written.
+pub fn create_dir_all_durable(path: &Path, access: Access) -> Result<(), FileError> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    create_dir_all_durable(parent(path), access)?;
+    step().named("create the folder", path)?;
+    #[allow(unused_mut, reason = "only Unix has modes")]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    if access == Access::Private {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    match builder.create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        created => created.named("create the folder", path)?,
+    }
+    sync_folder(parent(path))
+}
+
+/// Lets the user alone into an existing folder (mode 0700 on Unix; nothing
+/// elsewhere).
+///
+/// # Errors
+/// When the folder belongs to someone else.
+pub fn make_private(folder: &Path) -> Result<(), FileError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        step().named("protect", folder)?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).named("protect", folder)?;
+    }
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
+/// Renames a file or folder inside a file system. After a crash it has its old
+/// or its new name; once this has returned, its new one.
+///
+/// # Errors
+/// When the new name is taken by a folder that is not empty, say.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    step().named("rename", from)?;
+    fs::rename(from, to).named("rename", from)?;
+    sync_folder(parent(to))?;
+    sync_folder(parent(from))
+}
+
+/// Removes a file or a symbolic link (not what it points at). After a loss of
+/// power it may be back.
+///
+/// # Errors
+/// When it is missing or a folder.
+pub fn remove_file(path: &Path) -> Result<(), FileError> {
+    step().named("remove", path)?;
+    fs::remove_file(path).named("remove", path)
+}
+
+/// Removes an empty folder. After a loss of power it may be back.
+///
+/// # Errors
+/// When it is missing or not empty.
+pub fn remove_empty_folder(path: &Path) -> Result<(), FileError> {
+    step().named("remove", path)?;
+    fs::remove_dir(path).named("remove", path)
+}
+
+/// Removes everything inside a folder; symbolic links are removed, not
+/// followed. After a crash some of it may be left.
+///
+/// # Errors
+/// The first entry that cannot be removed.
+pub fn empty_folder(folder: &Path) -> Result<(), FileError> {
+    for entry in fs::read_dir(folder).named("list", folder)? {
+        let entry = entry.named("list", folder)?;
+        let path = entry.path();
+        step().named("remove", &path)?;
+        if entry.file_type().named("remove", &path)?.is_dir() {
+            fs::remove_dir_all(&path).named("remove", &path)?;
+        } else {
+            fs::remove_file(&path).named("remove", &path)?;
+        }
     }
     Ok(())
 }
 
-/// Makes the entries of a folder survive a loss of power.
+/// Opens a regular file for reading; symbolic links, folders, pipes and
+/// devices are refused.
 ///
 /// # Errors
-/// When the folder cannot be opened.
-pub fn sync_folder(path: &Path) -> Result<()> {
-    // Windows has no such call and orders the metadata itself.
-    #[cfg(unix)]
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(context(path, "sync"))?;
-    let _ = path;
-    Ok(())
+/// When it is missing or not a regular file.
+pub fn open_regular(path: &Path) -> Result<File, FileError> {
+    require_regular(path, "read")?;
+    File::open(path).named("read", path)
 }
 
-/// The folder a file lies in.
+/// Reads a whole regular file of at most `max` bytes.
+///
+/// # Errors
+/// As [`open_regular`], and when the file is larger.
+pub fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::new();
+    let mut file = open_regular(path)?.take(max.saturating_add(1));
+    file.read_to_end(&mut bytes).named("read", path)?;
+    if bytes.len() as u64 > max {
+        let source = io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is larger than the {max} bytes allowed"),
+        );
+        return Err(FileError { path: path.to_owned(), doing: "read", source });
+    }
+    Ok(bytes)
+}
+
+/// A folder's entries, sorted by name. Symbolic links are listed as such.
+///
+/// # Errors
+/// When it is missing or not a folder.
+pub fn list(folder: &Path) -> Result<Vec<fs::DirEntry>, FileError> {
+    let mut entries = fs::read_dir(folder)
+        .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+        .named("list", folder)?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    Ok(entries)
+}
+
+/// An exclusive lock on a file. It lasts until the value is dropped or the
+/// process ends, however it ends; the file stays.
+#[derive(Debug)]
+pub struct LockFile {
+    file: File,
+    path: PathBuf,
+    before: Vec<u8>,
+}
+
+/// What came of trying to take a lock.
+#[derive(Debug)]
+pub enum Lock {
+    /// It is ours.
+    Taken(LockFile),
+    /// Another process has it; what it wrote into the file, as far as that can
+    /// be read.
+    Held(Vec<u8>),
+}
+
+/// Most bytes read from a lock file.
+const LOCK_MAX: u64 = 4096;
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // Closing would unlock too, but not while a process forked a moment
+        // ago still shares the open file. Nothing is lost if it fails.
+        let _ = self.file.unlock();
+    }
+}
+
+impl LockFile {
+    /// Tries to take the lock at `path`, creating the file if missing; never
+    /// waits.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or the file system knows no locks.
+    pub fn try_take(path: &Path) -> Result<Lock, FileError> {
+        if fs::symlink_metadata(path).is_ok() {
+            require_regular(path, "lock")?;
+        }
+        step().named("lock", path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        restrict(&mut options, Access::Private);
+        let file = options.open(path).named("lock", path)?;
+        let held = match file.try_lock() {
+            Ok(()) => false,
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Error(source)) => return Err(source).named("lock", path),
+        };
+        let mut before = Vec::new();
+        let read = (&file).take(LOCK_MAX).read_to_end(&mut before);
+        if held {
+            // Where locks are mandatory the holder's note cannot be read.
+            return Ok(Lock::Held(if read.is_ok() { before } else { Vec::new() }));
+        }
+        read.named("read", path)?;
+        Ok(Lock::Taken(Self { file, path: path.to_owned(), before }))
+    }
+
+    /// What the file held when the lock was taken.
+    pub fn before(&self) -> &[u8] {
+        &self.before
+    }
+
+    /// Replaces what the file says, and syncs it. After a crash it may hold a
+    /// mixture of old and new; it is empty only if `bytes` is, or it was.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        use std::io::Seek;
+        step().named("write", &self.path)?;
+        self.file.rewind().named("write", &self.path)?;
+        if !bytes.is_empty() {
+            write_steps(&mut self.file, bytes).named("write", &self.path)?;
+        }
+        self.file.set_len(bytes.len() as u64).named("write", &self.path)?;
+        sync_file(&self.file).named("sync", &self.path)
+    }
+}
+
 fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -97,183 +441,66 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Reads a file of at most `max` bytes.
-///
-/// # Errors
-/// When it cannot be read, or is larger.
-pub fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(context(path, "read"))?;
-    file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(context(path, "read"))?;
-    if bytes.len() as u64 > max {
-        let source = std::io::Error::other(format!("it is larger than {max} bytes"));
-        return Err(FileError { path: path.to_owned(), doing: "read", source });
+fn require_regular(path: &Path, doing: &'static str) -> Result<(), FileError> {
+    let kind = fs::symlink_metadata(path).named(doing, path)?.file_type();
+    if kind.is_file() {
+        return Ok(());
     }
-    Ok(bytes)
+    let what = if kind.is_symlink() { "a symbolic link" } else { "not a regular file" };
+    Err(io::Error::other(format!("it is {what}"))).named(doing, path)
 }
 
-/// Moves a file out of the way, to a name not taken yet.
-///
-/// # Errors
-/// When it cannot be renamed.
-pub fn rename(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).map_err(context(from, "rename"))
-}
-
-/// A file that only grows.
-#[derive(Debug)]
-pub struct AppendFile {
-    path: PathBuf,
-    file: File,
-}
-
-impl AppendFile {
-    /// Opens a file to append to, creating it when `create` says so.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub fn open(path: &Path, create: bool) -> Result<Self> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(create)
-            .open(path)
-            .map_err(context(path, "open"))?;
-        Ok(Self { path: path.to_owned(), file })
+fn restrict(options: &mut OpenOptions, access: Access) {
+    #[cfg(unix)]
+    if access == Access::Private {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
     }
-
-    /// Appends. The bytes survive the death of this process, not yet a loss of
-    /// power; an error may leave a part of them at the end.
-    ///
-    /// # Errors
-    /// When the disk is full or gone.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(context(&self.path, "append to"))
-    }
-
-    /// Makes everything appended so far survive a loss of power.
-    ///
-    /// # Errors
-    /// When the disk is full or gone.
-    pub fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(context(&self.path, "sync"))
-    }
+    #[cfg(not(unix))]
+    let _ = (options, access);
 }
 
-/// Cuts a file to `length` bytes, durably.
-///
-/// # Errors
-/// When it cannot be written to.
-pub fn truncate(path: &Path, length: u64) -> Result<()> {
-    let file = OpenOptions::new().write(true).open(path).map_err(context(path, "cut"))?;
-    file.set_len(length).map_err(context(path, "cut"))?;
-    file.sync_all().map_err(context(path, "cut"))
-}
-
-/// Removes a file.
-///
-/// # Errors
-/// When it cannot be removed.
-pub fn remove(path: &Path) -> Result<()> {
-    fs::remove_file(path).map_err(context(path, "remove"))
-}
-
-/// Removes an empty folder.
-///
-/// # Errors
-/// When it is not empty or cannot be removed.
-pub fn remove_folder(path: &Path) -> Result<()> {
-    fs::remove_dir(path).map_err(context(path, "remove"))
-}
-
-/// A lock that one process holds, and in which it says who it is.
-#[derive(Debug)]
-pub struct LockFile {
-    path: PathBuf,
-    file: File,
-}
-
-impl LockFile {
-    /// Takes the lock; none when another process has it.
-    ///
-    /// # Errors
-    /// When the file cannot be made.
-    pub fn try_take(path: &Path) -> Result<Option<Self>> {
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(context(path, "lock"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self { path: path.to_owned(), file })),
-            Err(fs::TryLockError::WouldBlock) => Ok(None),
-            Err(fs::TryLockError::Error(error)) => Err(context(path, "lock")(error)),
-        }
+fn sync_file(file: &File) -> io::Result<()> {
+    step()?;
+    #[cfg(test)]
+    if fault::armed() {
+        return Ok(()); // a simulated crash keeps what was written
     }
+    file.sync_all()
+}
 
-    /// What the last holder wrote.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn text(&mut self) -> Result<String> {
-        use std::io::{Seek, SeekFrom};
-        let mut text = String::new();
-        self.file.seek(SeekFrom::Start(0)).map_err(context(&self.path, "read"))?;
-        (&self.file).take(4_096).read_to_string(&mut text).map_err(context(&self.path, "read"))?;
-        Ok(text)
+fn sync_folder(folder: &Path) -> Result<(), FileError> {
+    step().named("sync", folder)?;
+    #[cfg(test)]
+    if fault::armed() {
+        return Ok(());
     }
+    #[cfg(unix)]
+    match File::open(folder).and_then(|opened| opened.sync_all()) {
+        // Some network file systems cannot sync folders at all.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+        synced => synced.named("sync", folder)?,
+    }
+    Ok(())
+}
 
-    /// Says who holds it.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn write(&mut self, text: &str) -> Result<()> {
-        use std::io::{Seek, SeekFrom};
-        self.file.set_len(0).map_err(context(&self.path, "write"))?;
-        self.file.seek(SeekFrom::Start(0)).map_err(context(&self.path, "write"))?;
-        self.file.write_all(text.as_bytes()).map_err(context(&self.path, "write"))
+/// Passes, except in tests that simulate a crash before the next operation.
+fn step() -> io::Result<()> {
+    #[cfg(test)]
+    fault::step()?;
+    Ok(())
+}
+
+fn write_steps(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    #[cfg(test)]
+    if let Err(error) = fault::step() {
+        file.write_all(&bytes[..fault::torn(bytes.len())])?;
+        return Err(error);
     }
+    file.write_all(bytes)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_name_the_path() {
-        let folder = tempfile::tempdir().unwrap();
-        let missing = folder.path().join("no/such/file");
-        for error in [
-            write_atomic(&missing, b"x").unwrap_err(),
-            read_bounded(&missing, 10).unwrap_err(),
-            AppendFile::open(&missing, true).unwrap_err(),
-        ] {
-            assert!(error.to_string().contains("no/such/file"), "{error}");
-        }
-        let file = folder.path().join("f");
-        write_atomic(&file, b"12345").unwrap();
-        assert_eq!(read_bounded(&file, 5).unwrap(), b"12345");
-        assert!(read_bounded(&file, 4).unwrap_err().to_string().contains("larger than 4"));
-    }
-
-    #[test]
-    fn a_failed_replacement_leaves_the_old_content_and_no_litter() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("taken");
-        fs::create_dir(&target).unwrap();
-        assert!(write_atomic(&target, b"x").is_err());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_lock_has_one_holder() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        let mut first = LockFile::try_take(&path).unwrap().unwrap();
-        first.write("me").unwrap();
-        assert!(LockFile::try_take(&path).unwrap().is_none());
-        drop(first);
-        assert_eq!(LockFile::try_take(&path).unwrap().unwrap().text().unwrap(), "me");
-    }
-}
+pub(crate) mod fault;
+#[cfg(test)]
+mod tests;

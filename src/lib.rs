@@ -8,11 +8,13 @@
 //! | floor | modules |
 //! |---|---|
 //! | 1 | [`clock`], [`files`], [`digest`], [`calendar`], [`ncts`] |
-//! | 2 | [`catalogue`], [`project`] |
-//! | 3 | [`evidence`], [`hmrc`], [`payload`] |
-//! | 4 | [`engine`], [`simulator`] |
-//! | 5 | [`verdict`], [`document`] |
-//! | 6 | [`cli`] |
+//! | 2 | [`catalogue`] |
+//! | 3 | [`project`] |
+//! | 4 | [`evidence`], [`hmrc`], [`payload`] |
+//! | 5 | [`engine`], [`simulator`] |
+//! | 6 | [`verdict`] |
+//! | 7 | [`document`] |
+//! | 8 | [`cli`] |
 
 pub mod calendar;
 pub mod catalogue;

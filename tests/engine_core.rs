@@ -206,7 +206,7 @@ impl Run {
     /// One more thing happens, as `dice` says.
     fn happen(&mut self, dice: (u8, u8)) {
         self.now += Duration::seconds(i64::from(dice.1));
-        self.looked = dice.1 % 5 != 0;
+        self.looked = !dice.1.is_multiple_of(5);
         match self.next() {
             Action::Send { step, message, .. } => {
                 self.request(Purpose::Submit, Some(step), Some(message));
@@ -234,7 +234,7 @@ impl Run {
                         let found = found == 2;
                         let exchange = self.exchange;
                         self.log(Event::LookedUp(LookedUp { exchange, step, found }));
-                        if found && dice.1 % 3 > 0 {
+                        if found && !dice.1.is_multiple_of(3) {
                             self.submitted(step, message);
                         }
                     }

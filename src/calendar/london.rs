@@ -42,14 +42,22 @@ pub enum LondonError {
     NotATime(String),
 }
 
+/// An instant on London's clocks. A journal may claim any instant; those at
+/// the very ends of the calendar have no local time, and are moved inwards.
+fn local(instant: DateTime<Utc>) -> DateTime<chrono_tz::Tz> {
+    let margin = TimeDelta::days(2);
+    let ends = (DateTime::<Utc>::MIN_UTC + margin, DateTime::<Utc>::MAX_UTC - margin);
+    instant.clamp(ends.0, ends.1).with_timezone(&London)
+}
+
 /// The London calendar day on which `instant` lies.
 pub fn day_of(instant: DateTime<Utc>) -> NaiveDate {
-    instant.with_timezone(&London).date_naive()
+    local(instant).date_naive()
 }
 
 /// The London time of day at `instant`.
 pub fn time_of(instant: DateTime<Utc>) -> NaiveTime {
-    instant.with_timezone(&London).time()
+    local(instant).time()
 }
 
 /// The first instant of a London day.
@@ -103,7 +111,7 @@ pub fn at_or_after(date: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
 /// which London's offset has changed. Changes fall on whole minutes.
 fn gap_end(before: DateTime<Utc>) -> DateTime<Utc> {
     use chrono::{Offset as _, Timelike as _};
-    let offset = |at: DateTime<Utc>| at.with_timezone(&London).offset().fix().local_minus_utc();
+    let offset = |at: DateTime<Utc>| local(at).offset().fix().local_minus_utc();
     let start = before.with_nanosecond(0).and_then(|at| at.with_second(0)).unwrap_or(before);
     (0..=120)
         .map(|minutes| start + TimeDelta::minutes(minutes))
@@ -125,7 +133,8 @@ pub fn sub_days(day: NaiveDate, days: u64) -> NaiveDate {
 /// it: its last millisecond. It is the strictest one for freshness, and
 /// nothing that was done on the day lies in its future.
 pub fn judging_instant(day: NaiveDate) -> DateTime<Utc> {
-    end_of_day(day) - TimeDelta::milliseconds(1)
+    let end = end_of_day(day);
+    end.checked_sub_signed(TimeDelta::milliseconds(1)).unwrap_or(end)
 }
 
 /// Reads `--at`: an RFC 3339 instant, or a London date, which stands for the
@@ -163,5 +172,5 @@ fn in_range(year: i32) -> Result<(), LondonError> {
 
 /// `2026-12-04 16:30 (London)`, for messages to people.
 pub fn for_people(instant: DateTime<Utc>) -> String {
-    instant.with_timezone(&London).format("%Y-%m-%d %H:%M (London)").to_string()
+    local(instant).format("%Y-%m-%d %H:%M (London)").to_string()
 }

@@ -14,10 +14,12 @@
 //!
 //! - [`model`]: the types, which mirror the files.
 //! - [`load`]: reading and checking them; every problem is reported at once.
+//! - [`overlay`]: a house's own files laid over the built-in ones.
 //! - [`problem`]: what is wrong with them, with its place.
 //! - [`requirements`]: the decision matrix: which scenarios a house must run.
 //!
-//! Floor 2: it uses [`crate::ncts`] and [`crate::calendar`]. Floors 3 and up
+//! Floor 2: it uses [`crate::ncts`], [`crate::calendar`] and
+//! [`crate::files`]. Floors 3 and up
 //! may call it.
 
 mod check;
@@ -25,10 +27,12 @@ mod check_scenarios;
 mod data;
 pub mod load;
 pub mod model;
+pub mod overlay;
 pub mod problem;
 pub mod requirements;
 
 pub use load::Catalogue;
 pub use model::*;
+pub use overlay::OverlayError;
 pub use problem::{CatalogueError, Problem};
 pub use requirements::{Applicable, Capabilities, RequirementError, applicable};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::calendar::london;
 use crate::catalogue::{Combination, Flow, Procedure, Side};
 use crate::project::Environment;
 
@@ -173,7 +174,7 @@ pub struct Init {
 #[derive(Debug, Args)]
 pub struct Plan {
     /// Day of submission to plan for (London date)
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = london_date)]
     pub submit_on: Option<NaiveDate>,
     /// Another programme than the project's first
     #[arg(long, value_name = "ID")]
@@ -206,7 +207,7 @@ pub struct Run {
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
     /// How many times faster the simulator's timers run
-    #[arg(long, value_name = "S", value_parser = time_scale)]
+    #[arg(long, value_name = "S", value_parser = time_scale, allow_negative_numbers = true)]
     pub time_scale: Option<f64>,
     /// Stay until everything is over, however long it takes
     #[arg(long)]
@@ -217,6 +218,9 @@ pub struct Run {
     /// New attempts at scenarios that failed
     #[arg(long)]
     pub failed: bool,
+    /// Give up attempts under way, and start new ones
+    #[arg(long)]
+    pub abandon: bool,
     /// Requests a second, all runs together [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub max_requests_per_second: Option<u32>,
@@ -243,7 +247,7 @@ pub struct Gate {
     #[arg(long)]
     pub rehearsal: bool,
     /// Judge for submission on this London date
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = london_date)]
     pub submit_on: Option<NaiveDate>,
 }
 
@@ -304,7 +308,13 @@ pub struct Simulate {
     #[arg(long, default_value_t = 8989)]
     pub port: u16,
     /// How many times faster timers run; 2700: 45 minutes pass in a second
-    #[arg(long, value_name = "S", default_value = "1", value_parser = time_scale)]
+    #[arg(
+        long,
+        value_name = "S",
+        default_value = "1",
+        value_parser = time_scale,
+        allow_negative_numbers = true
+    )]
     pub time_scale: f64,
 }
 
@@ -314,7 +324,13 @@ pub struct Simulate {
     A second demo adds attempts; it destroys nothing.")]
 pub struct Demo {
     /// How many times faster the simulator's timers run
-    #[arg(long, value_name = "S", default_value = "2700", value_parser = time_scale)]
+    #[arg(
+        long,
+        value_name = "S",
+        default_value = "2700",
+        value_parser = time_scale,
+        allow_negative_numbers = true
+    )]
     pub time_scale: f64,
 }
 
@@ -349,6 +365,11 @@ pub enum SchemaName {
 pub struct Completions {
     /// Your shell
     pub shell: clap_complete::Shell,
+}
+
+fn london_date(text: &str) -> Result<NaiveDate, String> {
+    london::parse_date(text)
+        .map_err(|_| "it must be a date from 2000 to 2099, such as 2026-12-04".to_owned())
 }
 
 fn time_scale(text: &str) -> Result<f64, String> {

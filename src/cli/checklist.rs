@@ -125,9 +125,25 @@ pub(super) fn write(
 }
 
 /// A document that stands there may have been signed: it is never overwritten.
+/// What is no document at all stays where it is.
 fn keep_previous(output: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    if !output.exists() || files::read_bounded(output, MAX_FORM).is_ok_and(|old| old == bytes) {
+    if !output.exists() {
         return Ok(());
+    }
+    let old = match output.is_file() {
+        true => files::read_bounded(output, MAX_FORM)?,
+        false => Vec::new(),
+    };
+    if old == bytes {
+        return Ok(());
+    }
+    // A .docx is a zip.
+    if !old.starts_with(b"PK") {
+        return Err(Failure::input(format!(
+            "`{}` exists and is no Word document: it is left as it is",
+            output.display()
+        ))
+        .hint("name another file with `--output FILE`"));
     }
     for number in 1..1_000 {
         let kept = output.with_extension(format!("previous-{number}.docx"));

@@ -4,19 +4,22 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::args::Global;
-use super::failure::Failure;
+use super::failure::{Failure, Kind};
 use super::printer::Printer;
 use crate::calendar::london;
 use crate::catalogue::requirements::{Applicable, Capabilities, applicable};
 use crate::catalogue::{Catalogue, Programme, Scenario};
 use crate::clock::{Clock, SystemClock};
 use crate::engine;
-use crate::evidence::{EvidenceError, RunId, RunRecord, RunState, Store, VerifyReport, WaitingFor};
+use crate::evidence::{
+    self, EvidenceError, RunId, RunRecord, RunState, Store, VerifyReport, WaitingFor,
+};
 use crate::project::Project;
 use crate::verdict::{Case, Need};
 
@@ -75,12 +78,23 @@ impl Context {
     }
 
     /// The bearer token, if one is set.
-    pub fn token(&self) -> Option<SecretString> {
-        std::env::var(TOKEN_VARIABLE)
-            .ok()
-            .map(|token| token.trim().to_owned())
-            .filter(|token| !token.is_empty())
-            .map(SecretString::from)
+    ///
+    /// # Errors
+    /// When it cannot be a token: it is never repeated.
+    pub fn token(&self) -> Result<Option<SecretString>, Failure> {
+        let Some(token) = std::env::var_os(TOKEN_VARIABLE) else { return Ok(None) };
+        let token = token.to_string_lossy();
+        let token = token.trim();
+        // Tokens are visible ASCII (RFC 6750, section 2.1); what is not UTF-8
+        // has become something else here.
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Failure::new(
+                Kind::Environment,
+                format!("{TOKEN_VARIABLE} holds no bearer token: it has characters that none has"),
+            )
+            .hint("is there a space, a quotation mark or a line break too many in it?"));
+        }
+        Ok(Some(token).filter(|token| !token.is_empty()).map(|token| token.to_owned().into()))
     }
 }
 
@@ -100,6 +114,12 @@ impl Desk {
     pub fn open(context: &Context) -> Result<Self, Failure> {
         let catalogue = Catalogue::built_in()?;
         let project = context.project(&catalogue)?;
+        let Some(overlay) = &project.settings.catalogue.path else {
+            return Ok(Self { project, catalogue });
+        };
+        let catalogue = Catalogue::with_overlay(overlay)?;
+        let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
+        project.check_programmes(&known)?;
         Ok(Self { project, catalogue })
     }
 
@@ -177,15 +197,28 @@ impl Desk {
         let dir = self.project.evidence_dir();
         match Store::open(&dir) {
             Ok(store) => {
-                let (runs, problems) = store.runs_tolerant()?;
+                let (runs, problems) = store.readable_runs();
                 for problem in &problems {
                     tracing::warn!(place = problem.place, "{}", problem.message);
                 }
-                let report = crate::evidence::verify(&dir)?;
+                let report = verified(&dir)?;
+                if !report.intact {
+                    tracing::warn!(
+                        "the evidence was changed or damaged: `ctc-ready verify` tells more"
+                    );
+                }
                 let waiting = self.waiting(&store, &runs, now)?;
                 Ok(Evidence { runs, waiting, report: Some(report) })
             }
-            Err(EvidenceError::NoStore { .. }) => {
+            // Evidence robbed of `store.json` is not the same as none.
+            Err(EvidenceError::NoStore(_)) if evidence::verify(&dir).is_ok() => {
+                Err(Failure::input(format!(
+                    "`{}` holds evidence and its `store.json` is missing",
+                    dir.display()
+                ))
+                .hint("put the file back from a copy; `ctc-ready verify` tells more"))
+            }
+            Err(EvidenceError::NoStore(_)) => {
                 Ok(Evidence { runs: Vec::new(), waiting: BTreeMap::new(), report: None })
             }
             Err(error) => Err(error.into()),
@@ -211,6 +244,31 @@ impl Desk {
         Ok(waiting)
     }
 }
+
+/// Verifies a store. While another process writes to it, a reader may see a
+/// body whose line is not written yet, or an end that the index does not know
+/// yet: problems that are gone a moment later are none.
+///
+/// # Errors
+/// When there is no store, or it cannot be read.
+pub fn verified(dir: &Path) -> Result<VerifyReport, EvidenceError> {
+    let mut looks = 0;
+    loop {
+        // Asked first: a writer may end while we look.
+        let in_use = evidence::in_use(dir);
+        let report = evidence::verify(dir)?;
+        looks += 1;
+        if report.intact || !in_use || looks >= LOOKS {
+            return Ok(report);
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+}
+
+/// Looks at a store in use, and the time between two: together longer than
+/// the writes that belong together take.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 
 /// The evidence of a project.
 pub struct Evidence {

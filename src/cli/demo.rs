@@ -1,6 +1,7 @@
 //! `demo`: the whole story on the built-in simulator.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::args::{Demo, Run};
 use super::checklist::{self, Order};
@@ -9,12 +10,12 @@ use super::exit;
 use super::failure::Failure;
 use super::printer::{BOLD, DIM, paint};
 use super::{gate, plan, run, status, verify};
-use crate::catalogue::{Combination, Flow, Procedure, RequirementKind, Scenario, Side};
+use crate::catalogue::{Catalogue, Combination, Flow, Procedure, RequirementKind, Scenario, Side};
 use crate::evidence::{self, RunState};
 use crate::files;
 use crate::project::locate::FILE_NAME;
 use crate::project::write::{InitAnswers, render};
-use crate::project::{AnswerValue, Application, Business, Environment};
+use crate::project::{AnswerValue, Application, Business, Environment, Project};
 use crate::verdict;
 
 /// Where the demo's project goes.
@@ -30,13 +31,14 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
     let folder = shown(&root, &context.cwd);
     heading(context, 1, "A project for an invented software house");
     if file.exists() {
+        refuse_real_projects(context, &root)?;
         context.printer.line(format!("  {folder} is there already: new attempts are added"));
     } else {
         if root.exists() && std::fs::read_dir(&root).is_ok_and(|mut dir| dir.next().is_some()) {
             return Err(Failure::input(format!("`{folder}` exists and is no demo project"))
                 .hint("name another folder with `--project DIR`"));
         }
-        files::create_dir_all_durable(&root)?;
+        files::create_dir_all_durable(&root, files::Access::Shared)?;
         files::write_atomic(&file, render(&invented_house()).as_bytes())?;
         context.printer.line(format!("  wrote {}", shown(&file, &context.cwd)));
     }
@@ -90,6 +92,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         wait: true,
         again: true,
         failed: true,
+        abandon: false,
         max_requests_per_second: None,
     };
     let (report, _) = run::execute(context, &desk, &selected, &run_args)?;
@@ -142,9 +145,9 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
             rehearsal: true,
         };
         let report = checklist::write(&desk, &evidence, &order, as_of, &context.cwd)?;
+        context.printer.line(format!("  wrote {}", report.output));
         context.printer.line(format!(
-            "  wrote {} ({} fields filled, {} left for a person)",
-            report.output,
+            "    {} fields filled, {} left for a person",
             report.filled.len(),
             report.left_for_you.len()
         ));
@@ -160,6 +163,19 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         "checklists": written,
     }));
     Ok(if passed && verified.intact { exit::DONE } else { exit::WANTING })
+}
+
+/// Simulated attempts have no business in a project that someone means.
+fn refuse_real_projects(context: &Context, root: &Path) -> Result<(), Failure> {
+    let catalogue = Catalogue::built_in()?;
+    let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
+    let project = Project::locate(Some(root), &context.cwd, &known)?;
+    if project.settings.business.name == invented_house().business.name {
+        return Ok(());
+    }
+    Err(Failure::input(format!("`{}` is a project of your own", project.file.display()))
+        .hint("`ctc-ready run --environment simulator` rehearses in it")
+        .hint("for the demo name another folder with `--project DIR`"))
 }
 
 fn heading(context: &mut Context, number: u32, text: &str) {
@@ -229,7 +245,6 @@ fn invented_house() -> InitAnswers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::Catalogue;
     use crate::project::Settings;
 
     #[test]

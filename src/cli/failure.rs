@@ -5,7 +5,7 @@ use std::fmt::Display;
 use serde::Serialize;
 
 use super::exit;
-use crate::catalogue::CatalogueError;
+use crate::catalogue::{CatalogueError, OverlayError};
 use crate::engine::BatchError;
 use crate::evidence::EvidenceError;
 use crate::project::ProjectError;
@@ -102,9 +102,21 @@ impl From<CatalogueError> for Failure {
     }
 }
 
+impl From<OverlayError> for Failure {
+    fn from(error: OverlayError) -> Self {
+        Self::input(chain(&error)).hint("see `[catalogue] path` in ctc-ready.toml")
+    }
+}
+
 impl From<EvidenceError> for Failure {
     fn from(error: EvidenceError) -> Self {
-        Self::input(chain(&error))
+        let text = chain(&error);
+        match error {
+            EvidenceError::InUse { .. } => Self::new(Kind::Environment, text)
+                .hint("wait until it has ended, then call this again")
+                .hint("`ctc-ready status` and `gate` can be called meanwhile"),
+            _ => Self::input(text),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::args::Gate;
 use super::context::{Context, Desk, case};
 use super::exit;
 use super::failure::Failure;
-use super::printer::{BAD, BOLD, CARE, DIM, GOOD, Printer, paint};
+use super::printer::{BAD, BOLD, CARE, DIM, GOOD, Printer, WIDTH, paint, wrap};
 use crate::calendar::london;
 use crate::verdict::{self, Severity, Verdict};
 
@@ -53,7 +53,9 @@ pub(super) fn print(printer: &mut Printer, verdict: &Verdict) {
         if let Some(source) =
             finding.source.as_deref().filter(|_| finding.severity != Severity::Info)
         {
-            printer.line(format!("    {}", paint(DIM, format!("source: {source}"))));
+            for line in wrap(&format!("source: {source}"), WIDTH - 4) {
+                printer.line(format!("    {}", paint(DIM, line)));
+            }
         }
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn run(context: &mut Context, args: &Init) -> Result<u8, Failure> {
     let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
     Settings::parse(&text, &file, &known)
         .map_err(|error| Failure::usage(format!("these answers make no sound project\n{error}")))?;
-    files::create_dir_all_durable(&root)?;
+    files::create_dir_all_durable(&root, files::Access::Shared)?;
     files::write_atomic(&file, text.as_bytes())?;
     context.printer.document(&serde_json::json!({
         "schema_version": 1,

@@ -25,9 +25,11 @@ mod run;
 mod scenario;
 mod schema;
 mod simulate;
+mod standing;
 mod status;
 mod verify;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -37,25 +39,75 @@ use context::Context;
 use failure::Failure;
 use printer::{BAD, BOLD, Printer, paint};
 
+/// Longest line of an error shown, in characters: what a user or a server
+/// gave may be of any length.
+const LONGEST: usize = 2_000;
+
 /// Runs the program and tells its exit code.
 pub fn main() -> ExitCode {
-    // clap prints its own messages and exits: 0 for help, 2 for usage.
-    let cli = Cli::parse();
-    log_to_stderr(&cli.global);
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(not_understood(&error)),
+    };
     let (format, color) = (cli.global.format, cli.global.color);
-    match dispatch(cli) {
+    let mut printer = Printer::new(format, color);
+    log_to_stderr(&cli.global, printer.colours_notes());
+    match guarded(|| dispatch(cli)) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            report(&failure, &mut Printer::new(format, color));
+            report(&failure, &mut printer);
             ExitCode::from(failure.kind.code())
         }
     }
 }
 
+/// Help, version, or a command line that makes no sense; clap has the words.
+fn not_understood(error: &clap::Error) -> u8 {
+    // A reader that went away (a closed pipe) is no error of ours.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return exit::DONE;
+    }
+    if wants_json(std::env::args_os()) {
+        let failure = usage_failure(&error.render().to_string());
+        Printer::new(args::Format::Json, args::Color::Never).document(&as_document(&failure));
+    }
+    exit::USAGE
+}
+
+/// Whether JSON was asked for, on a command line that is not understood.
+fn wants_json(args: impl IntoIterator<Item = OsString>) -> bool {
+    let args: Vec<OsString> = args.into_iter().take_while(|arg| arg != "--").collect();
+    args.iter().any(|arg| arg == "--format=json")
+        || args.windows(2).any(|pair| matches!(pair, [a, b] if a == "--format" && b == "json"))
+}
+
+/// clap's words as an error of ours: its first paragraph, its tips as hints.
+fn usage_failure(text: &str) -> Failure {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let message: Vec<&str> =
+        text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+    let failure = Failure::usage(shorten(&message.join(" ")));
+    text.lines()
+        .filter_map(|line| line.trim().strip_prefix("tip: "))
+        .fold(failure, |failure, tip| failure.hint(shorten(tip)))
+        .hint("`ctc-ready help` tells what there is")
+}
+
+/// Runs a command; a panic becomes an error with the exit code of a bug.
+fn guarded(command: impl FnOnce() -> Result<u8, Failure>) -> Result<u8, Failure> {
+    // Nothing that the command left half-done is looked at afterwards.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(command)).unwrap_or_else(|_| {
+        Err(Failure::new(failure::Kind::Bug, "ctc-ready has a fault, and broke off")
+            .hint("please report it with the lines above")
+            .hint("evidence written so far is kept; `ctc-ready verify` checks it"))
+    })
+}
+
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let mut context = Context::new(cli.global)?;
     let context = &mut context;
-    match cli.command {
+    let code = match cli.command {
         Command::Init(args) => init::run(context, &args),
         Command::Plan(args) => plan::run(context, &args),
         Command::Run(args) => run::run(context, &args),
@@ -73,13 +125,15 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
             context.printer.raw(&script);
             Ok(exit::DONE)
         }
-    }
+    }?;
+    context.printer.close()?;
+    Ok(code)
 }
 
 /// Tells an error: to people on standard error, to programs as one JSON
 /// document on standard output too.
 fn report(failure: &Failure, printer: &mut Printer) {
-    let mut lines = failure.message.lines();
+    let mut lines = failure.message.lines().map(shorten);
     let first = lines.next().unwrap_or_default();
     printer.note(format!("{}: {first}", paint(BAD, "error")));
     lines.for_each(|line| printer.note(line));
@@ -89,10 +143,22 @@ fn report(failure: &Failure, printer: &mut Printer) {
     for hint in &failure.hints {
         printer.note(format!("{}: {hint}", paint(BOLD, "hint")));
     }
-    printer.document(&serde_json::json!({"schema_version": 1, "error": failure}));
+    printer.document(&as_document(failure));
 }
 
-fn log_to_stderr(global: &Global) {
+fn as_document(failure: &Failure) -> serde_json::Value {
+    serde_json::json!({"schema_version": 1, "error": failure})
+}
+
+fn shorten(line: &str) -> String {
+    let mut short: String = line.chars().take(LONGEST).collect();
+    if short.len() < line.len() {
+        short.push('…');
+    }
+    short
+}
+
+fn log_to_stderr(global: &Global, colours: bool) {
     let level = match global.verbose {
         0 => "warn",
         1 => "ctc_ready=info",
@@ -103,6 +169,9 @@ fn log_to_stderr(global: &Global) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        // Should standard error be gone, nobody is left to tell.
+        .log_internal_errors(false)
         .without_time()
         .with_target(false)
         .finish();
@@ -125,5 +194,22 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_panic_is_a_bug_with_its_own_exit_code() {
+        let failure = guarded(|| panic!("on purpose")).unwrap_err();
+        assert_eq!(failure.kind.code(), exit::BUG);
+        assert_eq!(guarded(|| Ok(5)).unwrap(), 5);
+    }
+
+    #[test]
+    fn json_is_answered_to_those_who_asked_for_it() {
+        let asked =
+            |line: &str| wants_json(line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert!(asked("ctc-ready --format json bogus"));
+        assert!(asked("ctc-ready gate --format=json --nonsense"));
+        assert!(!asked("ctc-ready run -- --format json"));
+        assert!(!asked("ctc-ready gate --format human json"));
     }
 }

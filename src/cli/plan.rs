@@ -36,6 +36,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
         print(&mut context.printer, &programme.title, &plan);
     }
     if !context.printer.json() {
+        context.printer.line("");
         context
             .printer
             .line("next: `ctc-ready run --environment simulator` rehearses; `ctc-ready run` is");
@@ -108,7 +109,8 @@ fn schedule(plan: &Plan) -> Vec<String> {
     // Without a day of submission there is no latest start.
     let with_latest = plan.submit_on.is_some();
     let time = |time: Option<chrono::DateTime<chrono::Utc>>| match time {
-        Some(time) => (PLAIN, london::for_people(time)),
+        // The heading says that it is London's.
+        Some(time) => (PLAIN, london::for_people(time).trim_end_matches(" (London)").to_owned()),
         None => (CARE, "too late".to_owned()),
     };
     let rows: Vec<_> = plan

@@ -1,5 +1,6 @@
 //! The only place that writes to standard output and standard error.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use anstream::AutoStream;
@@ -8,6 +9,7 @@ use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::args::{Color, Format};
+use super::failure::{Failure, Kind};
 
 /// Text as it is.
 pub const PLAIN: Style = Style::new();
@@ -30,6 +32,8 @@ pub struct Printer {
     out: AutoStream<std::io::Stdout>,
     err: AutoStream<std::io::Stderr>,
     format: Format,
+    /// The first thing that went wrong on standard output.
+    lost: Option<std::io::Error>,
 }
 
 impl Printer {
@@ -45,6 +49,36 @@ impl Printer {
             out: AutoStream::new(std::io::stdout(), choice),
             err: AutoStream::new(std::io::stderr(), choice),
             format,
+            lost: None,
+        }
+    }
+
+    /// Whether standard error shows colour.
+    pub fn colours_notes(&self) -> bool {
+        self.err.current_choice() != anstream::ColorChoice::Never
+    }
+
+    /// Makes sure that everything printed has left.
+    ///
+    /// # Errors
+    /// When it has not: the disk behind standard output is full, say. A reader
+    /// that went away (a closed pipe) has read all it wanted.
+    pub fn close(&mut self) -> Result<(), Failure> {
+        let flushed = self.out.flush();
+        self.keep(flushed);
+        match self.lost.take() {
+            Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
+                Kind::Environment,
+                format!("standard output cannot be written: {error}"),
+            )
+            .hint("the command was carried out; only its output is lost")),
+            _ => Ok(()),
+        }
+    }
+
+    fn keep(&mut self, written: std::io::Result<()>) {
+        if let Err(error) = written {
+            self.lost.get_or_insert(error);
         }
     }
 
@@ -56,8 +90,8 @@ impl Printer {
     /// A line for people on standard output; nothing in JSON.
     pub fn line(&mut self, text: impl AsRef<str>) {
         if !self.json() {
-            // A reader that went away (a closed pipe) is no error of ours.
-            let _ = writeln!(self.out, "{}", text.as_ref());
+            let written = writeln!(self.out, "{}", tame(text.as_ref()));
+            self.keep(written);
         }
     }
 
@@ -77,20 +111,53 @@ impl Printer {
 
     /// JSON whatever the format.
     pub fn raw_json<T: Serialize>(&mut self, document: &T) {
-        if let Ok(text) = serde_json::to_string_pretty(document) {
-            let _ = writeln!(self.out, "{text}");
-        }
+        let written = match serde_json::to_string_pretty(document) {
+            Ok(text) => writeln!(self.out, "{text}"),
+            Err(error) => Err(error.into()),
+        };
+        self.keep(written);
     }
 
     /// Bytes as they are (a completion script).
     pub fn raw(&mut self, bytes: &[u8]) {
-        let _ = self.out.write_all(bytes);
+        let written = self.out.write_all(bytes);
+        self.keep(written);
     }
 
     /// A line on standard error.
     pub fn note(&mut self, text: impl AsRef<str>) {
-        let _ = writeln!(self.err, "{}", text.as_ref());
+        // Should standard error be gone, nobody is left to tell.
+        let _ = writeln!(self.err, "{}", tame(text.as_ref()));
     }
+}
+
+/// `text` without the control characters by which a server or a file could
+/// rewrite the screen; line breaks, tabs and colours stay.
+pub fn tame(text: &str) -> Cow<'_, str> {
+    let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    if text.chars().all(harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut tamed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let coloured = colour(rest);
+        let (this, after) = rest.split_at(coloured.unwrap_or(c.len_utf8()));
+        match coloured.is_some() || harmless(c) {
+            true => tamed.push_str(this),
+            false => tamed.push(char::REPLACEMENT_CHARACTER),
+        }
+        rest = after;
+    }
+    Cow::Owned(tamed)
+}
+
+/// The length of the colour sequence (`ESC [ numbers m`) that `text` begins
+/// with.
+fn colour(text: &str) -> Option<usize> {
+    let inner = text.strip_prefix("\u{1b}[")?;
+    let end = inner.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    inner.get(end..)?.starts_with('m').then_some(end + 3)
 }
 
 /// `text` in a style, with the style ended after it.
@@ -156,6 +223,15 @@ mod tests {
         assert!(lines[1].starts_with("fresh    DNGB1       word word"), "{}", lines[1]);
         assert!(lines.iter().all(|line| line.chars().count() <= WIDTH));
         assert_eq!(lines.last().unwrap(), "missing  P6-DSGB-01  x");
+    }
+
+    #[test]
+    fn nobody_else_moves_the_cursor() {
+        let painted = paint(BAD, "error");
+        assert_eq!(tame(&painted), painted);
+        assert_eq!(tame("a\tb\nc é 株"), "a\tb\nc é 株");
+        assert_eq!(tame("a\u{1b}[2Jb\rc\u{7}\u{9b}1m"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}\u{fffd}1m");
+        assert_eq!(tame("\u{1b}["), "\u{fffd}[");
     }
 
     #[test]

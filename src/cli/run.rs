@@ -1,9 +1,9 @@
 //! `run`: what is missing is started, what is under way goes on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use url::Url;
 
 use super::args::Run;
 use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL};
@@ -12,14 +12,15 @@ use super::failure::{Failure, Kind};
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, columns, paint};
 use super::progress::{Progress, mail_lines};
 use super::runtime;
-use crate::catalogue::{Programme, RequirementKind, Scenario};
+use super::standing::{Selected, Standing, abandon, standing_of};
+use crate::catalogue::RequirementKind;
 use crate::engine::batch::{Job, Options};
 use crate::engine::mail::Mail;
 use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::tempo::Tempo;
 use crate::engine::{Batch, Outcome};
 use crate::evidence::{
-    Actor, Event, EvidenceError, RunClosed, RunRecord, RunState, SoftwareId, Store, StoreWriter,
+    Actor, Event, EvidenceError, RunRecord, RunState, SoftwareId, Store, StoreWriter,
 };
 use crate::hmrc::{hosts, pacer};
 use crate::payload::{Payloads, Sources};
@@ -29,9 +30,6 @@ use crate::simulator::{self, SimulatorOptions};
 /// How much faster the embedded simulator's timers run: 45 minutes a second.
 pub(super) const EMBEDDED_SCALE: f64 = 2_700.0;
 
-/// The scenario selected, with its programme.
-type Selected = (Programme, Scenario);
-
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Run) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
@@ -39,7 +37,34 @@ pub(super) fn run(context: &mut Context, args: &Run) -> Result<u8, Failure> {
     let (report, stalled) = execute(context, &desk, &selected, args)?;
     context.printer.document(&report);
     print_runs(context, &report);
-    Ok(exit_code(&report, stalled))
+    tell_stalled(context, &stalled);
+    Ok(exit_code(&report, !stalled.is_empty()))
+}
+
+/// A run that could not go on, and why.
+pub(super) type Stalled = (String, String);
+
+/// Says once for each reason which runs could not go on, and what to do.
+fn tell_stalled(context: &mut Context, stalled: &[Stalled]) {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (scenario, why) in stalled {
+        by_reason.entry(why).or_default().push(scenario);
+    }
+    let printer = &mut context.printer;
+    for (why, scenarios) in &by_reason {
+        let scenarios = scenarios.join(", ");
+        printer.note(format!("{}: {scenarios} could not go on: {why}", paint(BAD, "error")));
+    }
+    if !by_reason.is_empty() {
+        let hint = paint(BOLD, "hint");
+        printer.note("");
+        printer.note(format!(
+            "{hint}: nothing is lost: once that is mended, the same command goes on where it stopped"
+        ));
+        printer.note(format!(
+            "{hint}: where it cannot go on, `ctc-ready run --abandon` gives it up and starts anew"
+        ));
+    }
 }
 
 /// 1 if any run failed, else 4 if any could not go on, else 5 if any waits.
@@ -83,35 +108,36 @@ fn select(desk: &Desk, args: &Run) -> Result<Vec<Selected>, Failure> {
             false => Ok(selected),
         };
     }
-    args.scenarios
-        .iter()
-        .map(|id| {
-            // The project's own programmes first, then any that has it.
-            let known = programmes
-                .iter()
-                .copied()
-                .chain(desk.catalogue.programmes().iter().filter(|_| args.programme.is_none()));
-            known
-                .filter_map(|programme| {
-                    Some((programme.clone(), desk.catalogue.scenario(&programme.id, id)?.clone()))
-                })
-                .next()
-                .ok_or_else(|| {
-                    Failure::usage(format!("there is no scenario `{id}`"))
-                        .hint("`ctc-ready scenario list --all-programmes` lists them")
-                })
-        })
-        .collect()
+    let mut selected: Vec<Selected> = Vec::new();
+    for id in &args.scenarios {
+        // The project's own programmes first, then any that has it.
+        let known = programmes
+            .iter()
+            .copied()
+            .chain(desk.catalogue.programmes().iter().filter(|_| args.programme.is_none()));
+        let (programme, scenario) = known
+            .filter_map(|programme| Some((programme, desk.catalogue.scenario(&programme.id, id)?)))
+            .next()
+            .ok_or_else(|| {
+                Failure::usage(format!("there is no scenario `{id}`"))
+                    .hint("`ctc-ready scenario list --all-programmes` lists them")
+            })?;
+        // Named twice, it is still one scenario.
+        if !selected.iter().any(|(p, s)| p.id == programme.id && s.id == scenario.id) {
+            selected.push((programme.clone(), scenario.clone()));
+        }
+    }
+    Ok(selected)
 }
 
 /// Runs what is to be run; tells the attempt that now stands for each, and
-/// whether any could not go on.
+/// those that could not go on.
 pub(super) fn execute(
     context: &mut Context,
     desk: &Desk,
     selected: &[Selected],
     args: &Run,
-) -> Result<(RunReport, bool), Failure> {
+) -> Result<(RunReport, Vec<Stalled>), Failure> {
     let settings = &desk.project.settings;
     let environment = args.environment.unwrap_or(settings.run.environment);
     let given = args.base_url.clone().or_else(|| {
@@ -120,7 +146,13 @@ pub(super) fn execute(
     });
     let base_url = hosts::base_url(environment, given.as_deref())?;
     let embedded = base_url.is_none();
-    let token = match (context.token(), environment) {
+    if args.time_scale.is_some() && environment != Environment::Simulator {
+        return Err(Failure::usage(format!(
+            "`--time-scale` is for the simulator: the timers of `{}` are HMRC's",
+            environment.as_str()
+        )));
+    }
+    let token = match (context.token()?, environment) {
         (Some(token), _) => token,
         (None, Environment::Simulator) => SecretString::from("rehearsal".to_owned()),
         (None, _) => {
@@ -134,43 +166,18 @@ pub(super) fn execute(
     };
 
     let dir = desk.project.evidence_dir();
-    let standing = match Store::open(&dir) {
-        Ok(store) => store.runs_tolerant()?.0,
-        Err(EvidenceError::NoStore { .. }) => Vec::new(),
+    let plan_from = |runs: &[RunRecord]| -> Vec<(Selected, Standing)> {
+        let standing = |pair| standing_of(runs, pair, environment, base_url.as_ref(), args);
+        selected.iter().map(|pair| (pair.clone(), standing(pair))).collect()
+    };
+    let mut plan = match Store::open(&dir) {
+        Ok(store) => plan_from(&store.readable_runs().0),
+        Err(EvidenceError::NoStore(_)) => plan_from(&[]),
         Err(error) => return Err(error.into()),
     };
-    let mut plan: Vec<(Selected, Standing)> = Vec::new();
-    for pair in selected {
-        // Named twice, or asked for by two requirements: run once.
-        let known = |((programme, scenario), _): &(Selected, Standing)| {
-            programme.id == pair.0.id && scenario.id == pair.1.id
-        };
-        if !plan.iter().any(known) {
-            let standing = standing_of(&standing, pair, environment, base_url.as_ref(), args);
-            plan.push((pair.clone(), standing));
-        }
-    }
-    let jobs: Vec<Job> = plan
-        .iter()
-        .filter_map(|((programme, scenario), standing)| {
-            let resume = match standing {
-                Standing::Stays(_) => return None,
-                Standing::GoesOn(run) => Some(run.run),
-                Standing::Starts | Standing::Replaces(_) => None,
-            };
-            Some(Job { programme: programme.clone(), scenario: scenario.clone(), resume })
-        })
-        .collect();
-
-    let mut entries: Vec<RunEntry> = plan
-        .iter()
-        .filter_map(|(_, standing)| match standing {
-            Standing::Stays(record) => Some(RunEntry::new(record, None)),
-            _ => None,
-        })
-        .collect();
+    let mut entries = Vec::new();
     let mut stalled = Vec::new();
-    if !jobs.is_empty() {
+    if plan.iter().any(|(_, standing)| !matches!(standing, Standing::Stays(_))) {
         let sources = Sources {
             folder: settings.payloads.folder.clone(),
             packs: settings.payloads.pack.paths().to_vec(),
@@ -189,6 +196,10 @@ pub(super) fn execute(
         let contact = settings.business.contact_email.clone();
         let clock = Arc::clone(&context.clock);
         let mut store = StoreWriter::open(&dir, Arc::clone(&clock), TOOL)?;
+        // Another process may have gone on with them since: only now is
+        // nobody else at it.
+        plan = plan_from(&store.read()?.readable_runs().0);
+        let jobs = jobs(&plan);
         abandon(&mut store, &plan)?;
         let mut progress = Progress::new(&mut context.printer);
         let outcome: Result<Outcome, Failure> = runtime()?.block_on(async {
@@ -200,8 +211,8 @@ pub(super) fn execute(
                     Some(simulator::start(options, Arc::clone(&clock), any_port).await?)
                 }
             };
-            let base_url = match (&base_url, &simulator) {
-                (Some(url), _) => url.clone(),
+            let base_url = match (base_url.clone(), &simulator) {
+                (Some(url), _) => url,
                 (None, Some(running)) => running.base_url.parse().map_err(|error| {
                     Failure::new(Kind::Bug, format!("the simulator's address is wrong: {error}"))
                 })?,
@@ -231,7 +242,11 @@ pub(super) fn execute(
                     Kind::Environment,
                     "interrupted; every run is kept and can go on",
                 )
-                .hint("`ctc-ready run` goes on where it stopped")),
+                .hint(match embedded {
+                    true => "the built-in simulator ended with it: `ctc-ready run` starts new \
+                             attempts at what was under way",
+                    false => "`ctc-ready run` goes on where it stopped",
+                })),
             };
             if let Some(running) = simulator {
                 running.stop().await?;
@@ -242,12 +257,16 @@ pub(super) fn execute(
         let outcome = outcome?;
         for run in outcome.runs.iter().filter(|run| !shown.contains(&run.run)) {
             if run.waiting_for.as_ref().is_some_and(|waiting| waiting.actor == Actor::Officer) {
-                remind(context, &store.read(), run)?;
+                remind(context, &store.read()?, run)?;
             }
         }
         entries.extend(outcome.runs);
         stalled = outcome.stalled;
     }
+    entries.extend(plan.iter().filter_map(|(_, standing)| match standing {
+        Standing::Stays(record) => Some(RunEntry::new(record, None)),
+        _ => None,
+    }));
     // In the order in which they were selected.
     let place = |entry: &RunEntry| {
         selected.iter().position(|(programme, scenario)| {
@@ -255,7 +274,21 @@ pub(super) fn execute(
         })
     };
     entries.sort_by_key(place);
-    Ok((RunReport { schema_version: 1, runs: entries }, !stalled.is_empty()))
+    Ok((RunReport { schema_version: 1, runs: entries }, stalled))
+}
+
+/// What the batch is to do.
+fn jobs(plan: &[(Selected, Standing)]) -> Vec<Job> {
+    plan.iter()
+        .filter_map(|((programme, scenario), standing)| {
+            let resume = match standing {
+                Standing::Stays(_) => return None,
+                Standing::GoesOn(run) => Some(run.run),
+                Standing::Starts | Standing::Replaces(..) => None,
+            };
+            Some(Job { programme: programme.clone(), scenario: scenario.clone(), resume })
+        })
+        .collect()
 }
 
 /// A simulator whose timers and request limit run `scale` times faster.
@@ -268,74 +301,6 @@ pub(super) fn simulator_options(scale: f64, requests_per_second: f64) -> Simulat
         // A float beyond the type becomes its largest value.
         requests_per_second: Some(limit as u32),
         ..SimulatorOptions::default()
-    }
-}
-
-/// What is to be done about a selected scenario.
-enum Standing {
-    Stays(Box<RunRecord>),
-    GoesOn(Box<RunRecord>),
-    Replaces(Box<RunRecord>),
-    Starts,
-}
-
-/// Ends runs that cannot go on, so that they do not stand open for ever.
-fn abandon(store: &mut StoreWriter, plan: &[(Selected, Standing)]) -> Result<(), Failure> {
-    for (_, standing) in plan {
-        let Standing::Replaces(old) = standing else { continue };
-        let (writer, _) = store.resume_run(old.run)?;
-        store.close_run(
-            writer,
-            RunClosed {
-                state: RunState::Abandoned,
-                failure: Some(crate::evidence::Failure {
-                    reason: "simulator-gone".into(),
-                    step: 0,
-                    message: format!(
-                        "the simulator at {} is not the one asked now, and has its movements; a \
-                         new attempt takes its place",
-                        old.base_url
-                    ),
-                    errors: Vec::new(),
-                }),
-            },
-        )?;
-    }
-    Ok(())
-}
-
-fn standing_of(
-    runs: &[RunRecord],
-    (programme, scenario): &Selected,
-    environment: Environment,
-    base_url: Option<&Url>,
-    args: &Run,
-) -> Standing {
-    let latest = runs
-        .iter()
-        .filter(|run| {
-            run.programme == programme.id
-                && run.scenario == scenario.id
-                && run.environment == environment
-        })
-        .max_by_key(|run| (run.attempt, run.run));
-    let Some(latest) = latest else { return Standing::Starts };
-    match latest.state {
-        // An embedded simulator is gone with its process, and its movements
-        // with it: what was under way there cannot go on, nor elsewhere.
-        RunState::Waiting
-            if environment == Environment::Simulator
-                && base_url
-                    .is_none_or(|url| url.as_str().trim_end_matches('/') != latest.base_url) =>
-        {
-            Standing::Replaces(Box::new(latest.clone()))
-        }
-        RunState::Waiting => Standing::GoesOn(Box::new(latest.clone())),
-        RunState::Passed if !args.again => Standing::Stays(Box::new(latest.clone())),
-        RunState::Failed if !(args.failed || args.again) => {
-            Standing::Stays(Box::new(latest.clone()))
-        }
-        _ => Standing::Starts,
     }
 }
 

@@ -7,12 +7,12 @@ use super::args::ScenarioCommand;
 use super::context::{Context, programme};
 use super::exit;
 use super::failure::Failure;
-use super::printer::{BOLD, DIM, PLAIN, Printer, columns, paint};
+use super::printer::{BOLD, DIM, PLAIN, Printer, WIDTH, columns, paint, wrap};
 use crate::catalogue::{
     Catalogue, Expectation, Flow, Procedure, Programme, RequirementKind, Scenario, Side,
 };
 use crate::ncts::MessageType;
-use crate::project::Project;
+use crate::project::{Project, ProjectError};
 
 /// `scenario list --format json`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -101,9 +101,11 @@ fn chosen<'a>(
         return programme(catalogue, id);
     }
     // A catalogue can be looked at without a project.
-    let id = match context.project(catalogue) {
+    let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
+    let id = match Project::locate(context.global.project.as_deref(), &context.cwd, &known) {
         Ok(Project { settings, .. }) => settings.programmes.into_iter().next(),
-        Err(_) => None,
+        Err(ProjectError::NotFound(_)) => None,
+        Err(error) => return Err(error.into()),
     };
     programme(catalogue, id.as_deref().unwrap_or("ncts5-final"))
 }
@@ -204,12 +206,12 @@ fn print_one(printer: &mut Printer, programme: &Programme, scenario: &Scenario, 
         Standing::Other => "not on the checklist",
     };
     printer.line(format!(
-        "  {}, {}, {}; {} ({standing})",
+        "  {}, {}, {}",
         scenario.flow.as_str(),
         scenario.side.as_str(),
         scenario.procedure.as_str(),
-        programme.id,
     ));
+    printer.line(format!("  {}: {standing}", programme.id));
     for (step, number) in scenario.step.iter().zip(1..) {
         printer.line("");
         printer.line(paint(BOLD, format!("Step {number}")));
@@ -251,5 +253,7 @@ fn print_one(printer: &mut Printer, programme: &Programme, scenario: &Scenario, 
         printer.prose(2, &format!("corrected: {errata}"));
     }
     printer.line("");
-    printer.line(paint(DIM, format!("source: {}", scenario.source)));
+    for line in wrap(&format!("source: {}", scenario.source), WIDTH) {
+        printer.line(paint(DIM, line));
+    }
 }

@@ -17,6 +17,9 @@ pub(super) fn run(context: &mut Context, args: &Simulate) -> Result<u8, Failure>
     let clock = Arc::clone(&context.clock);
     runtime()?.block_on(async {
         let running = simulator::start(options, clock, ([127, 0, 0, 1], args.port).into()).await?;
+        // Listened for before anyone is told that we are there.
+        let stopped = tokio::spawn(tokio::signal::ctrl_c());
+        tokio::task::yield_now().await;
         let ready = serde_json::json!({
             "schema_version": 1,
             "base_url": running.base_url,
@@ -27,11 +30,12 @@ pub(super) fn run(context: &mut Context, args: &Simulate) -> Result<u8, Failure>
         printer.line(format!("simulator listening on {}", running.base_url));
         printer.line(format!("  timers run {} times faster than HMRC's", args.time_scale));
         printer.line(format!(
-            "  try: ctc-ready run --environment simulator --base-url {} --time-scale {}",
-            running.base_url, args.time_scale
+            "  try: ctc-ready run --environment simulator --time-scale {} \\",
+            args.time_scale
         ));
+        printer.line(format!("         --base-url {}", running.base_url));
         printer.line("  officers read mail posted to /simulator/mailbox; Ctrl-C stops");
-        let _ = tokio::signal::ctrl_c().await;
+        let _ = stopped.await;
         running.stop().await?;
         Ok(exit::DONE)
     })

@@ -1,12 +1,12 @@
 //! `verify`: was any evidence changed?
 
 use super::args::Verify;
-use super::context::{Context, shown};
+use super::context::{Context, shown, verified};
 use super::exit;
 use super::failure::Failure;
 use super::printer::{BAD, BOLD, GOOD, Printer, paint};
 use crate::catalogue::Catalogue;
-use crate::evidence::{self, VerifyReport};
+use crate::evidence::VerifyReport;
 
 /// Most problems shown to people; JSON has them all.
 const SHOWN: usize = 40;
@@ -17,7 +17,7 @@ pub(super) fn run(context: &mut Context, args: &Verify) -> Result<u8, Failure> {
         Some(dir) => context.cwd.join(dir),
         None => context.project(&Catalogue::built_in()?)?.evidence_dir(),
     };
-    let report = evidence::verify(&dir).map_err(|error| {
+    let report = verified(&dir).map_err(|error| {
         let failure = Failure::from(error);
         failure.hint("name a store's folder, such as `ctc-ready verify my-project/evidence`")
     })?;

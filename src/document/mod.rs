@@ -18,8 +18,8 @@
 //! for byte. Nothing here signs, dates a signature, or ticks a statement that
 //! the settings do not make.
 //!
-//! Floor 6: it uses floors 1 to 5, and no file, clock or network: bytes and
-//! values in, bytes out. The command line calls it.
+//! Floor 7: it uses floors 1 to 6, and no file, clock or network: bytes and
+//! values in, bytes out. The command line may call it.
 
 pub mod answers;
 mod body;

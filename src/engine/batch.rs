@@ -12,7 +12,6 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use tokio::task::JoinSet;
 use url::Url;
-use uuid::Uuid;
 
 use super::exchange::Answered;
 use super::looks::{Group, Look};
@@ -177,7 +176,7 @@ impl<'a> Batch<'a> {
         watcher: &'a mut dyn Watcher,
         options: Options,
     ) -> Self {
-        let redactor = store.redactor([options.token.clone()]);
+        let redactor = Redactor::new(store.salt(), [options.token.clone()]);
         // Simulated minutes pass faster, and the budget with them.
         let rate = options.requests_per_second * options.tempo.scale().max(1.0);
         Self {
@@ -292,9 +291,10 @@ impl<'a> Batch<'a> {
                 Slot::new(job.programme, job.scenario, attempt, writer, &events)
             }
             None => {
-                let attempt = self.store.next_attempt(&job.programme.id, &job.scenario.id)?;
-                let (writer, opened) = self.store.open_run(RunOpened {
-                    run: Uuid::now_v7(),
+                let attempt = self.store.next_attempt(&job.programme.id, &job.scenario.id);
+                let run = self.store.new_run_id();
+                let writer = self.store.open_run(RunOpened {
+                    run,
                     programme: job.programme.id.clone(),
                     scenario: job.scenario.id.clone(),
                     attempt,
@@ -309,7 +309,8 @@ impl<'a> Batch<'a> {
                     time_scale: self.options.tempo.scale(),
                     session: self.store.session(),
                 })?;
-                Slot::new(job.programme, job.scenario, attempt, writer, &[opened])
+                let opened = self.store.read()?.events(run)?;
+                Slot::new(job.programme, job.scenario, attempt, writer, &opened)
             }
         };
         self.watcher.moved(&slot.view("opened"));
@@ -473,7 +474,7 @@ impl<'a> Batch<'a> {
     }
 
     fn outcome(self) -> Result<Outcome, BatchError> {
-        let store = self.store.read();
+        let store = self.store.read()?;
         let mut outcome =
             Outcome { runs: Vec::new(), stalled: Vec::new(), requests: self.requests };
         for slot in self.slots {

@@ -13,7 +13,7 @@
 //! - [`exchange`]: one call with its record.
 //! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
 //!
-//! Floor 4: it uses floors 1 to 3. The command line calls it; the simulator
+//! Floor 5: it uses floors 1 to 4. The command line may call it; the simulator
 //! never does.
 
 mod act;

@@ -10,25 +10,45 @@
 //!   objects/ab/cdef…             bodies, named by the SHA-256 of what is stored
 //! ```
 //!
+//! `docs/evidence-format.md` has it exactly, for who writes a checker.
+//!
 //! - [`event`]: what a journal line says (the stored types).
 //! - [`record`]: what a run amounts to (the read model, folded from events).
+//! - [`mod@format`]: file names, limits, the other stored types.
 //! - [`chain`]: lines: canonical JSON, `seq`, `prev`, `hash`.
-//! - [`redact`]: secrets become salted digests, once, at capture.
-//! - [`store`]: opening, locking, appending, reading.
-//! - [`verify`]: finding any change, with its place.
+//! - [`index`]: which runs there are.
+//! - [`redact`]: secrets become salted digests, once, at capture; found by
+//!   `fields` (by name) and `secrets` (by content).
+//! - [`store`]: reading. [`writer`]: locking, appending. `repair`: making a
+//!   store, mending what a crash left.
+//! - [`mod@verify`]: finding any change, with its place.
+//! - [`error`]: what can go wrong.
 //!
-//! Floor 3: it uses [`crate::clock`], [`crate::files`], [`crate::digest`],
-//! [`crate::ncts`] and the vocabulary of floor 2. Floors 4 and up may call it.
+//! Floor 4: it uses [`crate::clock`], [`crate::files`], [`crate::digest`],
+//! [`crate::ncts`] and the vocabulary of floors 2 and 3. Floors 5 and up
+//! may call it; the simulator never does.
 
 pub mod chain;
+pub mod error;
 pub mod event;
+mod fields;
+pub mod format;
+pub mod index;
 pub mod record;
 pub mod redact;
+mod repair;
+mod secrets;
 pub mod store;
 pub mod verify;
+pub mod writer;
 
+#[cfg(test)]
+mod crash_tests;
+
+pub use error::EvidenceError;
 pub use event::*;
 pub use record::*;
 pub use redact::Redactor;
-pub use store::{Durability, EvidenceError, RunWriter, Store, StoreWriter};
+pub use store::{Store, in_use};
 pub use verify::{Problem, SealReport, VerifyReport, verify};
+pub use writer::{Durability, RunWriter, StoreWriter};

@@ -1,12 +1,13 @@
 //! What a run amounts to: the read model that judging, forms and reports use.
 //! Folded from a journal's events by [`RunRecord::fold`].
 
-use chrono::{DateTime, Utc};
-
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::event::{
-    Driver, Event, Failure, FunctionalError, ObjectRef, Purpose, RunId, RunState, SoftwareId,
+    Driver, Event, Failure, FunctionalError, ObjectRef, Purpose, Received, Request, Response,
+    RunId, RunOpened, RunState, SoftwareId, Submitted,
 };
 use crate::ncts::{Direction, MessageType, MovementKind};
 use crate::project::Environment;
@@ -110,15 +111,48 @@ pub struct MessageRecord {
     pub body: ObjectRef,
 }
 
-/// Why events make no run.
+/// Events that make no run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FoldError {
-    /// The first event does not open a run.
-    #[error("the first line does not open a run")]
-    NotOpened,
-    /// A message names an exchange that is not recorded.
-    #[error("line {line} names exchange {exchange}, which is not recorded")]
-    UnknownExchange {
+    /// No event at all.
+    #[error("its journal has no event")]
+    Empty,
+    /// The first event, and no other, is `run-opened`.
+    #[error("line {0}: `run-opened` must be the first event, and no other")]
+    Opened(u64),
+    /// Something after `run-closed`.
+    #[error("line {0}: an event follows `run-closed`")]
+    AfterClosed(u64),
+    /// A run that waits is not closed.
+    #[error("line {0}: `run-closed` says `waiting`")]
+    ClosedWaiting(u64),
+    /// A second request of this number.
+    #[error("line {line}: there was a request {exchange} before")]
+    SecondRequest {
+        /// Line number, from 1.
+        line: u64,
+        /// The exchange.
+        exchange: u32,
+    },
+    /// An answer, or a message, without the request it came from.
+    #[error("line {line}: there is no request {exchange}")]
+    NoRequest {
+        /// Line number, from 1.
+        line: u64,
+        /// The exchange.
+        exchange: u32,
+    },
+    /// A second answer or failure for one request.
+    #[error("line {line}: request {exchange} had its outcome before")]
+    SecondOutcome {
+        /// Line number, from 1.
+        line: u64,
+        /// The exchange.
+        exchange: u32,
+    },
+    /// A message from an exchange without an answer.
+    #[error("line {line}: request {exchange} got no answer")]
+    NoResponse {
         /// Line number, from 1.
         line: u64,
         /// The exchange.
@@ -126,40 +160,111 @@ pub enum FoldError {
     },
 }
 
-/// What is known of an exchange while folding.
-struct Exchange {
-    asked_at: DateTime<Utc>,
-    status: u16,
-    server_time: Option<DateTime<Utc>>,
+/// `Date` has whole seconds: a smaller difference is none.
+const SKEW_RESOLUTION_MS: i64 = 1000;
+
+/// An exchange, while folding.
+struct Exchange<'a> {
+    at: DateTime<Utc>,
+    request: &'a Request,
+    outcome: Option<Outcome<'a>>,
 }
 
-/// `Date` headers have whole seconds: smaller differences say nothing.
-const DATE_RESOLUTION_MS: i64 = 1_000;
+enum Outcome<'a> {
+    Answered(&'a Response),
+    Failed { may_have_arrived: bool },
+}
+
+impl Exchange<'_> {
+    /// Whether the server may have acted on it.
+    fn may_have_counted(&self) -> bool {
+        match self.outcome {
+            None => true,
+            Some(Outcome::Answered(response)) => response.status < 400 || response.status >= 500,
+            Some(Outcome::Failed { may_have_arrived }) => may_have_arrived,
+        }
+    }
+}
 
 impl RunRecord {
-    /// What a journal's events amount to.
+    /// Folds a journal's events, in order, into what the run amounts to.
     ///
     /// # Errors
-    /// When they make no run.
+    /// The first event that cannot stand where it stands.
     pub fn fold(events: &[Recorded]) -> Result<Self, FoldError> {
-        let (first, rest) = events.split_first().ok_or(FoldError::NotOpened)?;
-        let Event::RunOpened(opened) = &first.event else { return Err(FoldError::NotOpened) };
-        let mut record = Self {
+        let first = events.first().ok_or(FoldError::Empty)?;
+        let Event::RunOpened(opened) = &first.event else { return Err(FoldError::Opened(1)) };
+        let mut record = Self::opened(opened, first.at);
+        let mut exchanges: BTreeMap<u32, Exchange<'_>> = BTreeMap::new();
+        for recorded in events.iter().skip(1) {
+            let line = recorded.seq + 1;
+            if record.closed.is_some() {
+                return Err(FoldError::AfterClosed(line));
+            }
+            record.last_event = recorded.at;
+            match &recorded.event {
+                Event::RunOpened(_) => return Err(FoldError::Opened(line)),
+                Event::RunResumed(_) | Event::LookedUp(_) | Event::OfficerAsked(_) => {}
+                Event::Request(request) => {
+                    let at = request.sent_at.unwrap_or(recorded.at);
+                    let exchange = Exchange { at, request, outcome: None };
+                    if exchanges.insert(request.exchange, exchange).is_some() {
+                        let exchange = request.exchange;
+                        return Err(FoldError::SecondRequest { line, exchange });
+                    }
+                    record.requests += 1;
+                }
+                Event::Response(response) => {
+                    let outcome = Outcome::Answered(response);
+                    settle(&mut exchanges, response.exchange, line, outcome)?;
+                    record.see_skew(recorded.at, response.server_date);
+                }
+                Event::RequestFailed(failed) => {
+                    let outcome = Outcome::Failed { may_have_arrived: failed.may_have_arrived };
+                    settle(&mut exchanges, failed.exchange, line, outcome)?;
+                }
+                Event::Submitted(submitted) => {
+                    let sent = sent(submitted, &exchanges, line)?;
+                    if sent.movement == MovementKind::Departure && record.lrn.is_none() {
+                        record.lrn.clone_from(&sent.lrn);
+                    }
+                    record.keep(sent);
+                }
+                Event::Received(message) => {
+                    let message = received(message, &exchanges, line)?;
+                    record.keep(message);
+                }
+                Event::RunClosed(closed) => {
+                    if closed.state == RunState::Waiting {
+                        return Err(FoldError::ClosedWaiting(line));
+                    }
+                    record.state = closed.state;
+                    record.failure.clone_from(&closed.failure);
+                    record.closed = Some(recorded.at);
+                }
+            }
+        }
+        Ok(record)
+    }
+
+    fn opened(opened: &RunOpened, at: DateTime<Utc>) -> Self {
+        let opened = opened.clone();
+        Self {
             run: opened.run,
-            programme: opened.programme.clone(),
-            scenario: opened.scenario.clone(),
+            programme: opened.programme,
+            scenario: opened.scenario,
             attempt: opened.attempt,
             environment: opened.environment,
             simulated: opened.simulated,
             driver: opened.driver,
-            software: opened.software.clone(),
-            tool: opened.tool.clone(),
-            operator: opened.operator.clone(),
-            base_url: opened.base_url.clone(),
-            api_version: opened.api_version.clone(),
+            software: opened.software,
+            tool: opened.tool,
+            operator: opened.operator,
+            base_url: opened.base_url,
+            api_version: opened.api_version,
             state: RunState::Waiting,
-            opened: first.at,
-            last_event: first.at,
+            opened: at,
+            last_event: at,
             closed: None,
             requests: 0,
             lrn: None,
@@ -167,105 +272,22 @@ impl RunRecord {
             messages: Vec::new(),
             failure: None,
             max_skew_ms: None,
-        };
-        let mut exchanges = BTreeMap::new();
-        // The POST of each step: a look-up may find its message later.
-        let mut posts: BTreeMap<u32, DateTime<Utc>> = BTreeMap::new();
-        for line in rest {
-            record.last_event = line.at;
-            record.apply(line, &mut exchanges, &mut posts)?;
         }
-        Ok(record)
     }
 
-    fn apply(
-        &mut self,
-        line: &Recorded,
-        exchanges: &mut BTreeMap<u32, Exchange>,
-        posts: &mut BTreeMap<u32, DateTime<Utc>>,
-    ) -> Result<(), FoldError> {
-        match &line.event {
-            Event::Request(request) => {
-                self.requests += 1;
-                let asked_at = request.sent_at.unwrap_or(line.at);
-                if let (Purpose::Submit, Some(step)) = (request.purpose, request.step) {
-                    posts.insert(step, asked_at);
-                    self.lrn = self.lrn.take().or_else(|| request.lrn.clone());
-                }
-                exchanges
-                    .insert(request.exchange, Exchange { asked_at, status: 0, server_time: None });
-            }
-            Event::Response(response) => {
-                if let Some(exchange) = exchanges.get_mut(&response.exchange) {
-                    exchange.status = response.status;
-                    exchange.server_time = response.server_date;
-                }
-                if let Some(date) = response.server_date {
-                    self.note_skew((line.at - date).num_milliseconds());
-                }
-            }
-            Event::Submitted(submitted) => {
-                let known = known(exchanges, submitted.exchange, line)?;
-                self.messages.push(MessageRecord {
-                    message: submitted.message,
-                    direction: Direction::Sent,
-                    step: Some(submitted.step),
-                    at: posts.get(&submitted.step).copied().unwrap_or(known.asked_at),
-                    server_time: known.server_time,
-                    received: submitted.received,
-                    status: known.status,
-                    exchange: submitted.exchange,
-                    movement: submitted.movement,
-                    movement_id: submitted.movement_id.clone(),
-                    message_id: submitted.message_id.clone(),
-                    mrn: submitted.mrn.clone(),
-                    lrn: submitted.lrn.clone(),
-                    errors: Vec::new(),
-                    body: submitted.body.clone(),
-                });
-            }
-            Event::Received(received) => {
-                let known = known(exchanges, received.exchange, line)?;
-                if self.mrn.is_none() {
-                    self.mrn = received.mrn.clone();
-                }
-                self.messages.push(MessageRecord {
-                    message: received.message,
-                    direction: Direction::Received,
-                    step: None,
-                    at: known.asked_at,
-                    server_time: known.server_time,
-                    received: received.received,
-                    status: known.status,
-                    exchange: received.exchange,
-                    movement: received.movement,
-                    movement_id: received.movement_id.clone(),
-                    message_id: received.message_id.clone(),
-                    mrn: received.mrn.clone(),
-                    lrn: received.lrn.clone(),
-                    errors: received.errors.clone(),
-                    body: received.body.clone(),
-                });
-            }
-            Event::RunClosed(closed) => {
-                self.state = closed.state;
-                self.failure = closed.failure.clone();
-                self.closed = Some(line.at);
-            }
-            Event::RunOpened(_)
-            | Event::RunResumed(_)
-            | Event::RequestFailed(_)
-            | Event::LookedUp(_)
-            | Event::OfficerAsked(_) => {}
+    fn keep(&mut self, message: MessageRecord) {
+        if self.mrn.is_none() {
+            self.mrn.clone_from(&message.mrn);
         }
-        Ok(())
+        self.messages.push(message);
     }
 
-    fn note_skew(&mut self, ms: i64) {
-        // The answer was dated before it reached us: a second more or less.
-        let ms = if ms.abs() <= DATE_RESOLUTION_MS { 0 } else { ms };
-        if self.max_skew_ms.is_none_or(|largest| ms.abs() > largest.abs()) {
-            self.max_skew_ms = Some(ms);
+    fn see_skew(&mut self, at: DateTime<Utc>, server: Option<DateTime<Utc>>) {
+        let Some(server) = server else { return };
+        let skew = (at - server).num_milliseconds();
+        let skew = if skew.abs() < SKEW_RESOLUTION_MS { 0 } else { skew };
+        if self.max_skew_ms.is_none_or(|max| skew.abs() > max.abs()) {
+            self.max_skew_ms = Some(skew);
         }
     }
 
@@ -282,16 +304,104 @@ impl RunRecord {
             .min()
     }
 
-    /// The first message of this type, in this direction of time.
+    /// The first message of this type in this direction of time.
     pub fn message(&self, message: MessageType) -> Option<&MessageRecord> {
         self.messages.iter().find(|record| record.message == message)
     }
 }
 
-fn known<'a>(
-    exchanges: &'a BTreeMap<u32, Exchange>,
+fn settle<'a>(
+    exchanges: &mut BTreeMap<u32, Exchange<'a>>,
     exchange: u32,
-    line: &Recorded,
-) -> Result<&'a Exchange, FoldError> {
-    exchanges.get(&exchange).ok_or(FoldError::UnknownExchange { line: line.seq + 1, exchange })
+    line: u64,
+    outcome: Outcome<'a>,
+) -> Result<(), FoldError> {
+    let known = exchanges.get_mut(&exchange).ok_or(FoldError::NoRequest { line, exchange })?;
+    if known.outcome.is_some() {
+        return Err(FoldError::SecondOutcome { line, exchange });
+    }
+    known.outcome = Some(outcome);
+    Ok(())
+}
+
+/// The request and the answer of an exchange from which a message came.
+fn answered<'a, 'e>(
+    exchanges: &'a BTreeMap<u32, Exchange<'e>>,
+    exchange: u32,
+    line: u64,
+) -> Result<(&'a Exchange<'e>, &'e Response), FoldError> {
+    let known = exchanges.get(&exchange).ok_or(FoldError::NoRequest { line, exchange })?;
+    match known.outcome {
+        Some(Outcome::Answered(response)) => Ok((known, response)),
+        _ => Err(FoldError::NoResponse { line, exchange }),
+    }
+}
+
+fn sent(
+    submitted: &Submitted,
+    exchanges: &BTreeMap<u32, Exchange<'_>>,
+    line: u64,
+) -> Result<MessageRecord, FoldError> {
+    let (exchange, response) = answered(exchanges, submitted.exchange, line)?;
+    let at = if exchange.request.purpose == Purpose::Submit {
+        exchange.at
+    } else {
+        // Found by look-up: it left with the oldest POST of this message that
+        // may have arrived. Without one (a movement made elsewhere), the
+        // look-up is all we know.
+        exchanges
+            .values()
+            .filter(|other| {
+                let request = other.request;
+                request.purpose == Purpose::Submit
+                    && (request.step, request.message)
+                        == (Some(submitted.step), Some(submitted.message))
+                    && other.may_have_counted()
+            })
+            .map(|other| other.at)
+            .min()
+            .unwrap_or(exchange.at)
+    };
+    Ok(MessageRecord {
+        message: submitted.message,
+        direction: Direction::Sent,
+        step: Some(submitted.step),
+        at,
+        server_time: response.server_date,
+        received: submitted.received,
+        status: response.status,
+        exchange: submitted.exchange,
+        movement: submitted.movement,
+        movement_id: submitted.movement_id.clone(),
+        message_id: submitted.message_id.clone(),
+        mrn: submitted.mrn.clone(),
+        lrn: submitted.lrn.clone(),
+        errors: Vec::new(),
+        body: submitted.body.clone(),
+    })
+}
+
+fn received(
+    message: &Received,
+    exchanges: &BTreeMap<u32, Exchange<'_>>,
+    line: u64,
+) -> Result<MessageRecord, FoldError> {
+    let (exchange, response) = answered(exchanges, message.exchange, line)?;
+    Ok(MessageRecord {
+        message: message.message,
+        direction: Direction::Received,
+        step: None,
+        at: exchange.at,
+        server_time: response.server_date,
+        received: message.received,
+        status: response.status,
+        exchange: message.exchange,
+        movement: message.movement,
+        movement_id: message.movement_id.clone(),
+        message_id: message.message_id.clone(),
+        mrn: message.mrn.clone(),
+        lrn: message.lrn.clone(),
+        errors: message.errors.clone(),
+        body: message.body.clone(),
+    })
 }

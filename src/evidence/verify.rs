@@ -1,22 +1,26 @@
 //! Finding any change in a store, with its place. Needs no settings, no
-//! network and no clock.
+//! network and no clock; changes nothing; follows no symbolic link; its memory
+//! grows with the number of runs and objects, not with their size.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read};
+use std::collections::BTreeMap;
+use std::fs::DirEntry;
+use std::io::BufReader;
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 
-use super::chain::{self, Head, Line, LineError, MAX_LINE};
+use super::chain::{Head, Line, LineError, Raw, RawLines};
+use super::error::EvidenceError;
 use super::event::{Event, RunId, RunState};
-use super::store::{
-    self, EvidenceError, INDEX_FILE, IndexEntry, JOURNAL_FILE, LOCK_FILE, OBJECTS, RUNS, STORE_FILE,
+use super::format::{
+    INDEX, IndexEvent, JOURNAL, LOCK, Layout, OBJECTS, RUNS, STORE_JSON, TMP, journal_name,
+    object_refs, run_of_folder,
 };
+use super::index::{Index, IndexedRun};
+use super::store::read_description;
 use crate::digest::Digest;
-use crate::files;
+use crate::files::{self, FileError};
 
 /// `verify --format json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -55,7 +59,7 @@ pub struct SealReport {
 /// Something wrong in a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Problem {
-    /// Stable kebab-case name.
+    /// Stable kebab-case name: one of [`RULES`].
     pub rule: &'static str,
     /// File, and line where there is one: `runs/<id>/journal.jsonl:12`.
     #[serde(rename = "where")]
@@ -64,362 +68,452 @@ pub struct Problem {
     pub message: String,
 }
 
-/// Checks a whole store: every byte of `store.json`, the index, the journals
-/// and the objects; nothing missing, nothing added, nothing reordered.
-///
-/// What cannot be found without a signature: whoever may write to the store
-/// can remove the newest lines of index and journals together, or write the
-/// whole store anew.
+/// Every rule with what it means.
+pub const RULES: &[(&str, &str)] = &[
+    ("missing-file", "a file that every store or run has is not there"),
+    ("unreadable-file", "a file or folder cannot be read"),
+    ("unexpected-file", "a file, folder or link that no store has"),
+    ("store-changed", "`store.json` is not the file that the index's first line names"),
+    ("broken-line", "a line was changed: its form or its hash is wrong"),
+    (
+        "broken-chain",
+        "a line was removed, added, repeated or moved: it does not follow the one before",
+    ),
+    ("torn-line", "the last line is half-written, as a crash leaves it; `run` repairs it"),
+    ("misplaced-line", "a line stands where it cannot"),
+    ("unknown-event", "a line's event is of a kind or shape that this version does not know"),
+    ("missing-journal", "the index names a run that is not there"),
+    ("unreadable-journal", "a journal cannot be read as a run"),
+    ("unindexed-run", "a run is there that the index does not name"),
+    ("index-mismatch", "the index and a journal say different things of a run"),
+    (
+        "index-behind",
+        "a journal was closed, the index does not say so; a crash leaves that, and `run` repairs it",
+    ),
+    ("missing-object", "a line refers to an object that is not there"),
+    ("object-changed", "an object is not what its name says"),
+    ("object-size", "an object has another size than a line says"),
+    ("unreferenced-object", "an object that no line refers to"),
+    ("too-many-problems", "there are more problems than are listed"),
+];
+
+/// Most problems listed.
+const MAX_PROBLEMS: usize = 1000;
+
+/// Checks the store in a folder. A process that writes to it meanwhile may
+/// cause problems that are none.
 ///
 /// # Errors
-/// When there is no store, or the operating system refuses to read it. What is
-/// wrong inside is a problem in the report, not an error.
+/// [`EvidenceError::NoStore`] when there is nothing like a store,
+/// [`EvidenceError::NewerFormat`] when a later version wrote it. Whatever else
+/// is wrong is in the report.
 pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
-    if !is_plain_dir(dir) || !dir.join(STORE_FILE).exists() && !dir.join(INDEX_FILE).exists() {
-        return Err(EvidenceError::NoStore { dir: dir.to_owned() });
-    }
-    let mut check = Check { dir, problems: Vec::new(), exchanges: 0, bytes: 0 };
-    let manifest = check.manifest()?;
-    let index = check.index(manifest)?;
-    let mut named: BTreeMap<Digest, (u64, String)> = BTreeMap::new();
-    for (run, said) in &index {
-        check.run(*run, said, &mut named)?;
-    }
-    check.strangers(&index)?;
-    let objects = check.objects(&named)?;
-    Ok(VerifyReport {
-        schema_version: 1,
-        intact: check.problems.is_empty(),
-        runs: index.len() as u64,
-        exchanges: check.exchanges,
-        objects,
-        bytes: check.bytes,
-        seals: Vec::new(),
-        problems: check.problems,
-    })
+    let layout = Layout::new(dir);
+    let mut check = Check {
+        report: VerifyReport {
+            schema_version: 1,
+            intact: true,
+            runs: 0,
+            exchanges: 0,
+            objects: 0,
+            bytes: 0,
+            seals: Vec::new(),
+            problems: Vec::new(),
+        },
+        references: BTreeMap::new(),
+        layout,
+    };
+    check.root()?;
+    let index = check.index();
+    check.description(&index)?;
+    check.report.runs = index.runs.len() as u64;
+    check.runs(&index);
+    check.objects();
+    check.report.intact = check.report.problems.is_empty();
+    Ok(check.report)
 }
 
-/// What the index says of a run.
-struct Indexed {
-    opened: IndexEntry,
-    closed: Option<(RunState, u64, Digest)>,
+struct Check {
+    layout: Layout,
+    report: VerifyReport,
+    /// Objects that lines refer to, with the size they say and the first place
+    /// that says so.
+    references: BTreeMap<Digest, Reference>,
 }
 
-struct Check<'a> {
-    dir: &'a Path,
-    problems: Vec<Problem>,
-    exchanges: u64,
+struct Reference {
     bytes: u64,
+    place: String,
 }
 
-impl Check<'_> {
-    fn problem(
-        &mut self,
-        rule: &'static str,
-        place: impl Into<String>,
-        message: impl Into<String>,
-    ) {
-        self.problems.push(Problem { rule, place: place.into(), message: message.into() });
-    }
+/// A chain, as far as it can be told.
+struct Chain {
+    head: Head,
+    first: Option<Digest>,
+}
 
-    /// The digest of `store.json`, if it is there and readable.
-    fn manifest(&mut self) -> Result<Option<Digest>, EvidenceError> {
-        let path = self.dir.join(STORE_FILE);
-        if !is_plain_file(&path) {
-            self.problem("store-missing", STORE_FILE, "the store's description is missing");
-            return Ok(None);
-        }
-        let bytes = files::read_bounded(&path, 64 << 10)?;
-        self.bytes += bytes.len() as u64;
-        match store::read_manifest(&bytes) {
-            Ok(manifest) if manifest.format > store::FORMAT => {
-                return Err(EvidenceError::Newer {
-                    dir: self.dir.to_owned(),
-                    found: manifest.format,
-                });
-            }
-            Ok(_) => {}
-            Err(why) => self.problem("store-unreadable", STORE_FILE, why),
-        }
-        Ok(Some(Digest::of(&bytes)))
-    }
-
-    fn index(
-        &mut self,
-        manifest: Option<Digest>,
-    ) -> Result<BTreeMap<RunId, Indexed>, EvidenceError> {
-        let mut runs: BTreeMap<RunId, Indexed> = BTreeMap::new();
-        let mut problems = Vec::new();
-        let mut first = true;
-        let count = self.chain::<IndexEntry>(INDEX_FILE, |line| {
-            let place = format!("{INDEX_FILE}:{}", line.seq + 1);
-            let mut wrong = |rule, message: String| {
-                problems.push(Problem { rule, place: place.clone(), message });
-            };
-            let is_first = std::mem::replace(&mut first, false);
-            match &line.content {
-                IndexEntry::StoreCreated { manifest: said, .. } => {
-                    if !is_first {
-                        wrong("index-unreadable", "a store is created once".into());
-                    } else if manifest.is_some_and(|found| found != *said) {
-                        wrong("store-changed", format!("`{STORE_FILE}` was changed"));
-                    }
-                }
-                _ if is_first => wrong("index-unreadable", "the first line is missing".into()),
-                opened @ IndexEntry::RunOpened { run, .. } => {
-                    let entry = Indexed { opened: opened.clone(), closed: None };
-                    if runs.insert(*run, entry).is_some() {
-                        wrong("index-unreadable", format!("run {run} opens twice"));
-                    }
-                }
-                IndexEntry::RunClosed { run, state, lines, head } => match runs.get_mut(run) {
-                    Some(entry) if entry.closed.is_none() => {
-                        entry.closed = Some((*state, *lines, *head));
-                    }
-                    _ => wrong("index-unreadable", format!("run {run} closes and is not open")),
-                },
-                IndexEntry::Repaired { .. } => {}
-            }
-        })?;
-        self.problems.append(&mut problems);
-        if count == Some(0) {
-            self.problem("index-unreadable", INDEX_FILE, "it is empty");
-        }
-        Ok(runs)
-    }
-
-    fn run(
-        &mut self,
-        run: RunId,
-        said: &Indexed,
-        named: &mut BTreeMap<Digest, (u64, String)>,
-    ) -> Result<(), EvidenceError> {
-        let place = format!("{RUNS}/{run}/{JOURNAL_FILE}");
-        let mut problems = Vec::new();
-        let (mut exchanges, mut head, mut over, mut lines) = (0, Digest::ZERO, None, 0);
-        let count = self.chain::<Event>(&place, |line| {
-            let at = format!("{place}:{}", line.seq + 1);
-            let mut wrong = |rule, message: &str| {
-                problems.push(Problem { rule, place: at.clone(), message: message.to_owned() });
-            };
-            if over.is_some() {
-                wrong("line-after-end", "the run was over before this line");
-            }
-            match &line.content {
-                Event::RunOpened(opened) => {
-                    let same = matches!(
-                        &said.opened,
-                        IndexEntry::RunOpened { run, programme, scenario, environment, attempt }
-                            if (run, programme, scenario, environment, attempt)
-                                == (
-                                    &opened.run,
-                                    &opened.programme,
-                                    &opened.scenario,
-                                    &opened.environment,
-                                    &opened.attempt,
-                                )
-                    );
-                    if !same || line.seq != 0 {
-                        wrong("run-mixed-up", "the journal and the index tell of different runs");
-                    }
-                }
-                _ if line.seq == 0 => wrong("run-mixed-up", "the journal does not open a run"),
-                Event::Request(_) => exchanges += 1,
-                Event::RunClosed(closed) => over = Some(closed.state),
-                _ => {}
-            }
-            store::objects_of(&line.json, &mut |object| {
-                named.entry(object.sha256).or_insert((object.bytes, at.clone()));
-            });
-            lines = line.seq + 1;
-            if let Some(hash) = line.json.get("hash").and_then(|hash| hash.as_str()) {
-                head = hash.parse().unwrap_or(Digest::ZERO);
-            }
-        })?;
-        self.problems.append(&mut problems);
-        self.exchanges += exchanges;
-        match (&said.closed, over) {
-            // A journal that cannot be read was reported already.
-            _ if count.is_none() => {}
-            (Some((state, said_lines, said_head)), _)
-                if over != Some(*state) || lines != *said_lines || head != *said_head =>
-            {
-                self.problem(
-                    "run-changed-after-end",
-                    place,
-                    "the journal does not end as the index says it ended",
-                );
-            }
-            (None, Some(_)) => self.problem(
-                "end-not-indexed",
-                place,
-                "the run is over, but the index does not say so (`run` mends this after a crash)",
-            ),
-            _ if lines == 0 => self.problem("run-mixed-up", place, "the journal is empty"),
+impl Check {
+    fn problem(&mut self, rule: &'static str, place: impl Into<String>, message: impl ToString) {
+        debug_assert!(RULES.iter().any(|(known, _)| *known == rule), "{rule}");
+        let problems = &mut self.report.problems;
+        let (place, message) = (place.into(), message.to_string());
+        match problems.len() {
+            0..MAX_PROBLEMS => problems.push(Problem { rule, place, message }),
+            MAX_PROBLEMS => problems.push(Problem {
+                rule: "too-many-problems",
+                place: ".".into(),
+                message: format!("only the first {MAX_PROBLEMS} problems are listed"),
+            }),
             _ => {}
         }
+    }
+
+    /// A folder's entries with their names; none when it is missing, as empty
+    /// folders are in a copy made by tools that drop them.
+    fn entries(&mut self, folder: &Path, place: &str) -> Vec<(String, DirEntry)> {
+        let kind = folder.symlink_metadata().map(|data| data.file_type());
+        if kind.as_ref().is_ok_and(|kind| !kind.is_dir()) {
+            return Vec::new(); // reported where it was listed
+        }
+        match files::list(folder) {
+            Ok(entries) => entries
+                .into_iter()
+                .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry))
+                .collect(),
+            Err(error) if error.is_not_found() => Vec::new(),
+            Err(error) => {
+                self.problem("unreadable-file", place, error);
+                Vec::new()
+            }
+        }
+    }
+
+    fn root(&mut self) -> Result<(), EvidenceError> {
+        let root = self.layout.root().to_owned();
+        let entries = self.entries(&root, ".");
+        let has = |wanted: &str| entries.iter().any(|(name, _)| name == wanted);
+        if !has(STORE_JSON) && !has(INDEX) && !has(RUNS) && !has(OBJECTS) {
+            return Err(EvidenceError::NoStore(root));
+        }
+        for (name, entry) in &entries {
+            match name.as_str() {
+                STORE_JSON | INDEX | LOCK => {
+                    self.expect_file(entry, name);
+                }
+                RUNS | OBJECTS | TMP => {
+                    self.expect_folder(entry, name);
+                }
+                _ => self.unexpected(name),
+            }
+        }
         Ok(())
     }
 
-    /// Folders of runs that the index does not know, and files that do not
-    /// belong.
-    fn strangers(&mut self, index: &BTreeMap<RunId, Indexed>) -> Result<(), EvidenceError> {
-        let dir = self.dir;
-        let name_of = |path: &Path| {
-            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-        };
-        for path in store::entries(dir)? {
-            let name = name_of(&path);
-            let known = match name.as_str() {
-                STORE_FILE | INDEX_FILE | LOCK_FILE => is_plain_file(&path),
-                RUNS | OBJECTS => is_plain_dir(&path),
-                _ => false,
-            };
-            if !known {
-                self.problem("unexpected-file", name, "it does not belong into a store");
-            }
+    fn unexpected(&mut self, place: &str) {
+        self.problem("unexpected-file", place, format!("`{place}` does not belong in a store"));
+    }
+
+    fn expect_file(&mut self, entry: &DirEntry, place: &str) -> bool {
+        let is = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if !is {
+            self.problem("unexpected-file", place, format!("`{place}` is not a regular file"));
         }
-        for path in store::entries(&dir.join(RUNS))? {
-            let name = name_of(&path);
-            let place = format!("{RUNS}/{name}");
-            let Some(run) = store::run_of_name(&name).filter(|_| is_plain_dir(&path)) else {
-                self.problem("unexpected-file", place, "it does not belong among the runs");
-                continue;
+        is
+    }
+
+    fn expect_folder(&mut self, entry: &DirEntry, place: &str) -> bool {
+        let is = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if !is {
+            self.problem("unexpected-file", place, format!("`{place}` is not a folder"));
+        }
+        is
+    }
+
+    fn cannot_read(&mut self, missing: &'static str, place: &str, error: &FileError) {
+        let rule = if error.is_not_found() { missing } else { "unreadable-file" };
+        self.problem(rule, place, error);
+    }
+
+    fn description(&mut self, index: &Index) -> Result<(), EvidenceError> {
+        let file = files::read_bounded(&self.layout.description(), super::format::MAX_DESCRIPTION);
+        let digest = match file {
+            Ok(bytes) => Digest::of(&bytes),
+            Err(error) => {
+                self.cannot_read("missing-file", STORE_JSON, &error);
+                return Ok(());
+            }
+        };
+        if index.store_json != Some(digest) {
+            let message = "it is not the file that the index's first line names";
+            self.problem("store-changed", STORE_JSON, message);
+            return Ok(());
+        }
+        match read_description(&self.layout) {
+            Err(error @ EvidenceError::NewerFormat { .. }) => return Err(error),
+            Err(error) => self.problem("store-changed", STORE_JSON, error),
+            Ok(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Reads a chain and hands every line that is whole to `each`. After a
+    /// line that is wrong, goes on from what the next one says, so that one
+    /// change is one problem.
+    fn chain(
+        &mut self,
+        path: &Path,
+        name: &str,
+        missing: &'static str,
+        mut each: impl FnMut(&mut Self, &Line, &str),
+    ) -> Option<Chain> {
+        let file = match files::open_regular(path) {
+            Ok(file) => file,
+            Err(error) => {
+                self.cannot_read(missing, name, &error);
+                return None;
+            }
+        };
+        let mut lines = RawLines::new(BufReader::new(file));
+        let mut chain = Chain { head: Head::START, first: None };
+        let mut resume = false;
+        for number in 1_u64.. {
+            let place = format!("{name}:{number}");
+            let parsed = match lines.next_raw() {
+                Ok(None) => break,
+                Ok(Some(Raw::Torn(bytes))) => {
+                    let message = format!("the file ends after {bytes} bytes of a line");
+                    self.problem("torn-line", place, message);
+                    break;
+                }
+                Ok(Some(Raw::TooLong)) => Err(LineError::TooLong),
+                Ok(Some(Raw::Line(bytes))) => Line::parse(bytes),
+                Err(error) => {
+                    self.problem("unreadable-file", name, error);
+                    break;
+                }
             };
-            if !index.contains_key(&run) {
-                self.problem("run-not-indexed", place, "the index does not know this run");
+            let line = match parsed {
+                Ok(line) => line,
+                Err(error) => {
+                    self.problem("broken-line", place, error);
+                    resume = true;
+                    continue;
+                }
+            };
+            let followed = if resume { Err(None) } else { chain.head.follow(&line).map_err(Some) };
+            if let Err(error) = followed {
+                if let Some(error) = error {
+                    self.problem("broken-chain", &place, error);
+                }
+                chain.head = Head { lines: line.seq.saturating_add(1), hash: line.hash };
+                resume = false;
+            }
+            if number == 1 {
+                chain.first = Some(line.hash);
+            }
+            each(self, &line, &place);
+        }
+        self.report.bytes += lines.bytes();
+        Some(chain)
+    }
+
+    fn index(&mut self) -> Index {
+        let mut index = Index::default();
+        let path = self.layout.index();
+        let chain = self.chain(&path, INDEX, "missing-file", |check, line, place| {
+            let applied = line.event::<IndexEvent>().and_then(|event| index.apply(line.seq, event));
+            match applied {
+                Ok(()) => {}
+                Err(error @ LineError::Misplaced(_)) => {
+                    check.problem("misplaced-line", place, error);
+                }
+                Err(error) => check.problem("unknown-event", place, error),
+            }
+        });
+        if chain.is_some_and(|chain| chain.head.lines == 0) {
+            self.problem("broken-chain", INDEX, "it has no line");
+        }
+        index
+    }
+
+    fn runs(&mut self, index: &Index) {
+        let runs = self.layout.runs();
+        for (name, entry) in self.entries(&runs, RUNS) {
+            let place = format!("{RUNS}/{name}");
+            if !self.expect_folder(&entry, &place) {
                 continue;
             }
-            for inner in store::entries(&path)? {
-                let name = name_of(&inner);
-                if name != JOURNAL_FILE {
-                    self.problem(
-                        "unexpected-file",
-                        format!("{place}/{name}"),
-                        "it does not belong into a run",
-                    );
+            if !run_of_folder(&name).is_some_and(|run| index.runs.contains_key(&run)) {
+                self.problem("unindexed-run", &place, format!("the index does not name `{place}`"));
+                continue;
+            }
+            for (file, entry) in self.entries(&entry.path(), &place) {
+                let place = format!("{place}/{file}");
+                if file == JOURNAL {
+                    self.expect_file(&entry, &place);
+                } else {
+                    self.unexpected(&place);
                 }
             }
         }
-        Ok(())
+        for (run, indexed) in &index.runs {
+            self.journal(*run, indexed);
+        }
     }
 
-    /// Checks every stored body and tells how many there are.
-    fn objects(&mut self, named: &BTreeMap<Digest, (u64, String)>) -> Result<u64, EvidenceError> {
-        let mut seen = BTreeSet::new();
-        let dir = self.dir;
-        let shown =
-            |path: &Path| path.strip_prefix(dir).unwrap_or(path).to_string_lossy().into_owned();
-        for folder in store::entries(&self.dir.join(OBJECTS))? {
-            if !is_plain_dir(&folder) {
-                let place = shown(&folder);
-                self.problem("unexpected-file", place, "it does not belong among the bodies");
-                continue;
+    fn journal(&mut self, run: RunId, indexed: &IndexedRun) {
+        let name = journal_name(run);
+        let mut closed: Option<(u64, RunState)> = None;
+        let mut number = 0_u64;
+        let path = self.layout.journal(run);
+        let chain = self.chain(&path, &name, "missing-journal", |check, line, place| {
+            number = line.seq.saturating_add(1);
+            check.collect(line, place);
+            if closed.is_some() {
+                check.problem("misplaced-line", place, "an event follows `run-closed`");
             }
-            for path in store::entries(&folder)? {
-                let place = shown(&path);
-                let Some(name) = store::object_of_path(&path).filter(|_| is_plain_file(&path))
-                else {
-                    self.problem("unexpected-file", place, "it does not belong among the bodies");
-                    continue;
-                };
-                let (digest, length) = digest_of_file(&path)?;
-                self.bytes += length;
-                seen.insert(name);
-                if digest != name {
-                    self.problem("object-changed", place, "its bytes do not have its digest");
-                } else {
-                    match named.get(&name) {
-                        None => {
-                            self.problem("object-not-named", place, "no journal names this body");
-                        }
-                        Some((bytes, at)) if *bytes != length => {
-                            let message = format!("{at} gives it another length");
-                            self.problem("object-changed", place, message);
-                        }
-                        Some(_) => {}
+            match line.event::<Event>() {
+                Ok(Event::RunOpened(opened)) => {
+                    let says = IndexedRun {
+                        programme: opened.programme,
+                        scenario: opened.scenario,
+                        environment: opened.environment,
+                        attempt: opened.attempt,
+                        ..indexed.clone()
+                    };
+                    if line.seq > 0 {
+                        let message = "`run-opened` stands only in the first line";
+                        check.problem("misplaced-line", place, message);
+                    } else if opened.run != run || says != *indexed {
+                        let message = "the run it opens is not the one the index says";
+                        check.problem("index-mismatch", place, message);
                     }
                 }
+                Ok(_) if line.seq == 0 => {
+                    check.problem("misplaced-line", place, "the first line must be `run-opened`");
+                }
+                Ok(Event::Request(_)) => check.report.exchanges += 1,
+                Ok(Event::RunClosed(event)) => closed = Some((line.seq, event.state)),
+                Ok(_) => {}
+                Err(error) => check.problem("unknown-event", place, error),
             }
+        });
+        let Some(Chain { head, first }) = chain else { return };
+        // What the lines themselves cannot show: whether lines are missing at
+        // either end.
+        if first.is_some_and(|first| first != indexed.first) || (first.is_none() && number == 0) {
+            let message = "its first line is not the one the index names";
+            self.problem("index-mismatch", format!("{name}:1"), message);
         }
-        for (digest, (_, at)) in named {
-            if !seen.contains(digest) {
-                let message = format!("the body {digest} that this line names is missing");
-                self.problem("object-missing", at.clone(), message);
+        match (indexed.closed, closed) {
+            (None, None) => {}
+            (None, Some(_)) => {
+                let message = "the run was closed, and the index does not say so";
+                self.problem("index-behind", &name, message);
             }
+            (Some(says), _) if (says.lines, says.head) != (head.lines, head.hash) => {
+                let message = format!(
+                    "the index says that the run was closed with line {}, hash `{}`; the journal \
+                     ends with line {}, hash `{}`",
+                    says.lines, says.head, head.lines, head.hash
+                );
+                self.problem("index-mismatch", &name, message);
+            }
+            (Some(says), closed) if closed != Some((head.lines - 1, says.state)) => {
+                let message = "the index says that the run was closed, and its last line does not";
+                self.problem("index-mismatch", &name, message);
+            }
+            (Some(_), _) => {}
         }
-        Ok(seen.len() as u64)
     }
 
-    /// Reads a chain line by line; stops at the first that is no link, for
-    /// what follows hangs on it. Tells the number of lines, or none where
-    /// the chain is broken or missing.
-    fn chain<T: DeserializeOwned>(
-        &mut self,
-        file: &str,
-        mut each: impl FnMut(&Line<T>),
-    ) -> Result<Option<u64>, EvidenceError> {
-        let path = self.dir.join(file);
-        if !is_plain_file(&path) {
-            let rule = if file == INDEX_FILE { "index-missing" } else { "run-missing" };
-            self.problem(rule, file, "it is missing");
-            return Ok(None);
+    /// Notes the objects that a line refers to.
+    fn collect(&mut self, line: &Line, place: &str) {
+        let mut differs = Vec::new();
+        let references = &mut self.references;
+        object_refs(&line.body, &mut |object, bytes| {
+            let known = references
+                .entry(object)
+                .or_insert_with(|| Reference { bytes, place: place.to_owned() });
+            if known.bytes != bytes {
+                differs.push(object);
+            }
+        });
+        for object in differs {
+            let message = format!("another line gives `{object}` another size");
+            self.problem("object-size", place, message);
         }
-        let opened = std::fs::File::open(&path).map_err(files::context(&path, "read"))?;
-        let mut reader = BufReader::new(opened);
-        let mut head = Head::EMPTY;
-        let mut buffer = Vec::new();
-        loop {
-            buffer.clear();
-            let length = reader
-                .by_ref()
-                .take(MAX_LINE as u64 + 2)
-                .read_until(b'\n', &mut buffer)
-                .map_err(files::context(&path, "read"))?;
-            if length == 0 {
-                return Ok(Some(head.next));
+    }
+
+    fn objects(&mut self) {
+        let objects = self.layout.objects();
+        for (folder, entry) in self.entries(&objects, OBJECTS) {
+            let place = format!("{OBJECTS}/{folder}");
+            if !self.expect_folder(&entry, &place) {
+                continue;
             }
-            self.bytes += length as u64;
-            let read = match buffer.strip_suffix(b"\n") {
-                Some(line) => chain::read::<T>(line, head),
-                None if length > MAX_LINE => Err(LineError::TooLong),
-                None => Err(LineError::Torn),
-            };
-            match read {
-                Ok((line, next)) => {
-                    head = next;
-                    each(&line);
-                }
-                Err(error) => {
-                    let place = format!("{file}:{}", head.next + 1);
-                    self.problem(error.rule(), place, error.to_string());
-                    return Ok(None);
+            for (file, entry) in self.entries(&entry.path(), &place) {
+                let place = format!("{place}/{file}");
+                let named =
+                    (folder.len() == 2).then(|| format!("{folder}{file}").parse::<Digest>());
+                match named {
+                    Some(Ok(digest)) => {
+                        if self.expect_file(&entry, &place) {
+                            self.object(digest, &entry.path(), &place);
+                        }
+                    }
+                    _ => self.unexpected(&place),
                 }
             }
+        }
+        for (object, reference) in std::mem::take(&mut self.references) {
+            let message = format!("object `{object}` is not there");
+            self.problem("missing-object", reference.place, message);
+        }
+    }
+
+    /// Checks one object and strikes it off the references.
+    fn object(&mut self, digest: Digest, path: &Path, place: &str) {
+        self.report.objects += 1;
+        let reference = self.references.remove(&digest);
+        let read = files::open_regular(path).and_then(|mut file| {
+            Digest::of_reader(&mut file).map_err(|source| FileError {
+                path: path.to_owned(),
+                doing: "read",
+                source,
+            })
+        });
+        let (found, bytes) = match read {
+            Ok(read) => read,
+            Err(error) => return self.problem("unreadable-file", place, error),
+        };
+        self.report.bytes += bytes;
+        if found != digest {
+            let message = format!("its contents have the digest `{found}`");
+            return self.problem("object-changed", place, message);
+        }
+        match reference {
+            None => self.problem("unreferenced-object", place, "no line refers to it"),
+            Some(reference) if reference.bytes != bytes => {
+                let message =
+                    format!("`{place}` has {bytes} bytes, the line says {}", reference.bytes);
+                self.problem("object-size", reference.place, message);
+            }
+            Some(_) => {}
         }
     }
 }
 
-/// Links are never followed: what they point to is not in the store.
-fn is_plain_file(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|meta| meta.is_file())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn is_plain_dir(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|meta| meta.is_dir())
-}
-
-fn digest_of_file(path: &Path) -> Result<(Digest, u64), EvidenceError> {
-    let mut file = std::fs::File::open(path).map_err(files::context(path, "read"))?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 64 << 10];
-    let mut length = 0;
-    loop {
-        let count = file.read(&mut buffer).map_err(files::context(path, "read"))?;
-        if count == 0 {
-            return Ok((Digest::from_bytes(hasher.finalize().into()), length));
+    #[test]
+    fn rules_are_unique_and_kebab_case() {
+        for (at, (rule, meaning)) in RULES.iter().enumerate() {
+            assert!(rule.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{rule}");
+            assert!(!meaning.is_empty());
+            assert!(RULES[..at].iter().all(|(other, _)| other != rule), "{rule}");
         }
-        length += count as u64;
-        hasher.update(buffer.get(..count).unwrap_or_default());
     }
 }

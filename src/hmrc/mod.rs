@@ -7,7 +7,8 @@
 //! - [`ctc`]: the CTC Traders API: requests and answers as types.
 //! - [`hosts`]: which address belongs to which environment.
 //!
-//! Floor 3: it uses floors 1 and 2. The engine and the command line call it.
+//! Floor 4: it uses floors 1 to 3. The engine and the command line may call it;
+//! the simulator never does.
 
 pub mod backoff;
 pub mod ctc;

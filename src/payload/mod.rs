@@ -7,8 +7,8 @@
 //! - [`built`]: the built-in templates and the catalogue's test data.
 //! - [`error`]: what can go wrong, with the file it is in.
 //!
-//! Floor 3: it uses [`crate::ncts`] and [`crate::catalogue`]. The engine and
-//! the command line call it.
+//! Floor 4: it uses [`crate::ncts`] and [`crate::catalogue`]. The engine and
+//! the command line may call it.
 
 mod built;
 pub mod error;

@@ -66,7 +66,9 @@ impl Check<'_, '_, '_> {
     fn programmes(&mut self, known: &[&str]) {
         let programmes = &self.settings.programmes;
         if programmes.is_empty() {
-            let example = known.first().copied().unwrap_or("ncts5-final");
+            let usual = "ncts5-final";
+            let example = known.iter().find(|id| **id == usual).or(known.first());
+            let example = example.copied().unwrap_or(usual);
             self.problem(
                 "programmes",
                 format!(
@@ -107,7 +109,8 @@ impl Check<'_, '_, '_> {
 
         // A house that asks for guarantee balances alone declares nothing.
         let guarantee = Flow::GuaranteeBalance.as_str();
-        let declares = self.settings.programmes.iter().any(|programme| programme != guarantee);
+        let programmes = &self.settings.programmes;
+        let declares = programmes.is_empty() || programmes.iter().any(|id| id != guarantee);
         if declares && software.flows.is_empty() {
             self.problem(
                 "software.flows",

@@ -9,8 +9,8 @@
 //! - [`locate`]: finding the project's folder and reading its file.
 //! - [`write`]: writing a new, commented `ctc-ready.toml`.
 //!
-//! Floor 2: it uses [`crate::calendar`] and [`crate::catalogue`]'s vocabulary
-//! types alone. Floors 3 and up may call it.
+//! Floor 3: it uses [`crate::calendar`] and [`crate::catalogue`]'s vocabulary
+//! types alone. Floors 4 and up may call it.
 
 mod check;
 pub mod locate;

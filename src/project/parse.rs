@@ -105,7 +105,7 @@ impl Settings {
             SettingsError { file: file.to_owned(), problems }
         };
         let mut table = DeTable::parse(text)
-            .map_err(|error| failed(vec![document.problem_of_toml("", &error)]))?
+            .map_err(|error| failed(vec![document.toml_problem("", &error)]))?
             .into_inner();
 
         let mut problems = Vec::new();
@@ -192,7 +192,7 @@ impl Document<'_> {
                 field: join(prefix, &key),
                 message: "looks like a secret, and this file is made to be shared; take it out \
                           (and replace the secret if the file was ever committed); \
-                          `ctc-ready auth login` keeps secrets elsewhere"
+                          the bearer token belongs into CTC_READY_TOKEN"
                     .to_owned(),
                 excerpt: None,
             });
@@ -221,7 +221,7 @@ impl Document<'_> {
     }
 
     /// A toml error as a problem, with line, column and caret.
-    fn problem_of_toml(&self, field: &str, error: &toml::de::Error) -> SettingsProblem {
+    fn toml_problem(&self, field: &str, error: &toml::de::Error) -> SettingsProblem {
         let span = error.span();
         let position = span.as_ref().map(|span| self.position(span.start));
         SettingsProblem {
@@ -288,7 +288,7 @@ impl Reader<'_, '_, '_> {
         match T::deserialize(ValueDeserializer::from(self.value.clone())) {
             Ok(value) => *into = value,
             Err(error) => {
-                let mut problem = self.document.problem_of_toml(self.field, &error);
+                let mut problem = self.document.toml_problem(self.field, &error);
                 if problem.line.is_none() {
                     let (line, column) = self.document.position(self.value.span().start);
                     (problem.line, problem.column) = (Some(line), Some(column));

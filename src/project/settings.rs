@@ -194,8 +194,6 @@ pub struct PayloadSettings {
     /// HMRC's test-pack zip, or several, looked into in this order.
     #[serde(default)]
     pub pack: OneOrMany,
-    /// Folder with HMRC's XSDs, one subfolder per API version.
-    pub xsd: Option<PathBuf>,
 }
 
 /// A path or a list of paths.
@@ -338,7 +336,6 @@ impl Settings {
             .payloads
             .folder
             .iter_mut()
-            .chain(self.payloads.xsd.iter_mut())
             .chain(self.catalogue.path.iter_mut())
             .chain(self.payloads.pack.paths_mut());
         for path in paths {

@@ -53,8 +53,8 @@ pub fn render(answers: &InitAnswers) -> String {
     ]);
     page.gap();
     page.about(&[
-        "The bodies of HMRC rules you apply under: `ncts5-final`, `ncts6`,",
-        "`guarantee-balance`. Commands that judge one take the first.",
+        "The bodies of HMRC rules you apply under: `ncts5-final`, `ncts6`, or both.",
+        "Commands that judge one take the first.",
     ]);
     page.set("programmes", &list(answers.programmes.iter().map(String::as_str)));
 
@@ -110,7 +110,7 @@ fn software(page: &mut Page, answers: &InitAnswers) {
 fn applications(page: &mut Page, answers: &InitAnswers) {
     page.section(
         "sandbox-application",
-        &["The application in HMRC's sandbox. Its keys never go here: `ctc-ready auth login`."],
+        &["The application in HMRC's sandbox. Its keys and tokens never go here."],
     );
     application(page, &answers.sandbox_application);
     page.section(
@@ -153,8 +153,6 @@ fn payloads_and_gate(page: &mut Page) {
     page.example("folder", "\"payloads\"");
     page.about(&["HMRC's test pack, or a list of packs, as downloaded."]);
     page.example("pack", "\"test-pack.zip\"");
-    page.about(&["HMRC's XSDs, one folder for each API version: messages are then checked first."]);
-    page.example("xsd", "\"xsd\"");
 
     let gate = GateSettings::default();
     page.section("gate", &["The release gate."]);

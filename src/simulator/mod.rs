@@ -2,7 +2,7 @@
 //! on this machine.
 //!
 //! It is an independent judge of what the rest of the crate sends, so it uses
-//! floors 1 and 2 only: never the API client, the engine or the evidence
+//! floors 1 to 3 only: never the API client, the engine or the evidence
 //! store. The command line and tests may call it.
 //!
 //! - [`options`]: what can be set, with HMRC's published timers and data;

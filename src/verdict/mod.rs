@@ -11,7 +11,7 @@
 //! - [`rules`]: the named rules, each with a line of description.
 //! - [`plan`]: what applies, and when it must start.
 //!
-//! Floor 5: it uses floors 1 to 3. The command line calls it, and
+//! Floor 6: it uses floors 1 to 4. The command line may call it, and
 //! [`crate::document`] uses its results.
 
 pub mod case;

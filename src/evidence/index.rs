@@ -1,0 +1,146 @@
+//! The index: which runs there are and how they ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::chain::{self, ChainWriter, LineError};
+use super::error::EvidenceError;
+use super::event::{RunId, RunState};
+use super::format::{IndexEvent, Layout};
+use crate::clock::Clock;
+use crate::digest::Digest;
+use crate::project::Environment;
+
+/// What the index says of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexedRun {
+    /// `ncts5-final`.
+    pub programme: String,
+    /// `DSGB1`.
+    pub scenario: String,
+    /// Where its messages go.
+    pub environment: Environment,
+    /// 1 for the first attempt.
+    pub attempt: u32,
+    /// Hash of its journal's first line.
+    pub first: Digest,
+    /// How it ended.
+    pub closed: Option<ClosedRun>,
+}
+
+/// How the index says a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedRun {
+    /// The end state.
+    pub state: RunState,
+    /// Lines in its journal.
+    pub lines: u64,
+    /// Hash of its journal's last line.
+    pub head: Digest,
+}
+
+/// The index, read.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    /// SHA-256 of `store.json`, from the first line.
+    pub store_json: Option<Digest>,
+    /// Runs by id.
+    pub runs: BTreeMap<RunId, IndexedRun>,
+    /// The last cut of each file: its length after it, and the bytes cut.
+    pub cuts: BTreeMap<String, (u64, u64)>,
+}
+
+impl Index {
+    /// Takes in the event of line `seq`.
+    ///
+    /// # Errors
+    /// When it cannot stand there; nothing is taken in then.
+    pub fn apply(&mut self, seq: u64, event: IndexEvent) -> Result<(), LineError> {
+        self.check(seq, &event)?;
+        match event {
+            IndexEvent::StoreCreated { store_json, .. } => self.store_json = Some(store_json),
+            IndexEvent::RunOpened { run, programme, scenario, environment, attempt, first } => {
+                let opened =
+                    IndexedRun { programme, scenario, environment, attempt, first, closed: None };
+                self.runs.insert(run, opened);
+            }
+            IndexEvent::RunClosed { run, state, lines, head } => {
+                if let Some(opened) = self.runs.get_mut(&run) {
+                    opened.closed = Some(ClosedRun { state, lines, head });
+                }
+            }
+            IndexEvent::Repaired { file, length, cut_bytes } => {
+                self.cuts.insert(file, (length, cut_bytes));
+            }
+            IndexEvent::ObjectsRemoved { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Whether an event can stand in line `seq`.
+    fn check(&self, seq: u64, event: &IndexEvent) -> Result<(), LineError> {
+        let known = |run| self.runs.get(run);
+        let wrong = match event {
+            IndexEvent::StoreCreated { .. } if seq != 0 => "a store is created in the first line",
+            IndexEvent::StoreCreated { .. } => return Ok(()),
+            _ if seq == 0 => "the first line must be `store-created`",
+            IndexEvent::RunOpened { run, .. } if known(run).is_some() => {
+                "it opens a run that was opened before"
+            }
+            IndexEvent::RunClosed { run, .. } if known(run).is_none() => {
+                "it closes a run that was not opened"
+            }
+            IndexEvent::RunClosed { run, .. } if known(run).is_some_and(|r| r.closed.is_some()) => {
+                "it closes a run that was closed before"
+            }
+            _ => return Ok(()),
+        };
+        Err(LineError::Misplaced(wrong))
+    }
+
+    /// Reads the index of a store.
+    ///
+    /// # Errors
+    /// The first line that is wrong; a file that is missing or has no line.
+    pub fn read(layout: &Layout) -> Result<(Self, chain::End), EvidenceError> {
+        let mut index = Index::default();
+        let path = layout.index();
+        let end =
+            chain::read_chain(&path, |line| index.apply(line.seq, line.event::<IndexEvent>()?))?;
+        if end.head.lines == 0 {
+            return Err(EvidenceError::Contents { path, message: "it has no line".into() });
+        }
+        Ok((index, end))
+    }
+}
+
+/// The index of a store that is being written.
+pub(super) struct IndexWriter {
+    /// What it says so far.
+    pub(super) index: Index,
+    chain: ChainWriter,
+    clock: Arc<dyn Clock>,
+}
+
+impl IndexWriter {
+    pub(super) fn new(index: Index, chain: ChainWriter, clock: Arc<dyn Clock>) -> Self {
+        Self { index, chain, clock }
+    }
+
+    /// Appends a line; once this has returned, it survives a crash.
+    pub(super) fn record(
+        &mut self,
+        layout: &Layout,
+        event: IndexEvent,
+    ) -> Result<(), EvidenceError> {
+        let head = self.chain.head();
+        let named =
+            |source| EvidenceError::Line { path: layout.index(), line: head.lines + 1, source };
+        let (text, line) =
+            head.compose(self.clock.now(), self.clock.mono_ns(), &event).map_err(named)?;
+        self.index.check(line.seq, &event).map_err(named)?;
+        self.chain.append(&text, &line)?;
+        self.chain.sync()?;
+        self.index.apply(line.seq, event).map_err(named)
+    }
+}

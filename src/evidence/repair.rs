@@ -1,0 +1,266 @@
+//! Making a store, and mending what a crash left in one.
+//!
+//! Mends only what a crash can leave, given the order of writes in
+//! [`super::writer`]: anything else was done by someone, stays as it is, and
+//! [`mod@super::verify`] reports it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::chain::{self, ChainWriter, Head};
+use super::error::EvidenceError;
+use super::event::{Event, RunClosed, RunId, RunOpened};
+use super::format::{
+    Description, FORMAT, INDEX, IndexEvent, LOCK, Layout, OBJECTS, RUNS, STORE_JSON, TMP,
+    journal_name, object_refs, run_of_folder,
+};
+use super::index::{Index, IndexWriter};
+use super::store::{check_description, read_description};
+use crate::clock::Clock;
+use crate::digest::{Digest, canonical_json};
+use crate::files::{self, Access};
+
+/// Objects named in one `objects-removed` line; well within a line's length.
+const OBJECTS_A_LINE: usize = 1000;
+
+/// Refuses to make a store in a folder that holds something else.
+pub(super) fn refuse_foreign_folder(layout: &Layout) -> Result<(), EvidenceError> {
+    if layout.description().symlink_metadata().is_ok() || !layout.root().exists() {
+        return Ok(());
+    }
+    let ours = [STORE_JSON, INDEX, RUNS, OBJECTS, LOCK, TMP];
+    for entry in files::list(layout.root())? {
+        let entry = entry.file_name().to_string_lossy().into_owned();
+        if !ours.contains(&entry.as_str()) {
+            return Err(EvidenceError::NotAStore { dir: layout.root().to_owned(), entry });
+        }
+    }
+    Ok(())
+}
+
+/// Makes the store if there is none, mends it if need be, and opens its index.
+/// The caller holds the lock.
+pub(super) fn prepare(
+    layout: &Layout,
+    clock: &Arc<dyn Clock>,
+    tool: &str,
+    unclean: bool,
+) -> Result<(Description, IndexWriter), EvidenceError> {
+    for folder in [layout.tmp(), layout.runs(), layout.objects()] {
+        files::create_dir_all_durable(&folder, Access::Private)?;
+    }
+    files::empty_folder(&layout.tmp())?;
+    let (description, digest) = match read_description(layout) {
+        Err(EvidenceError::NoStore(_)) => {
+            create(layout, clock.as_ref(), tool)?;
+            read_description(layout)?
+        }
+        read => read?,
+    };
+    let (index, mut end) = Index::read(layout)?;
+    check_description(layout, digest, &index)?;
+    let torn = end.torn;
+    if torn > 0 {
+        files::truncate(&layout.index(), end.length)?;
+        end.torn = 0;
+    }
+    let chain = ChainWriter::open(&layout.index(), &end)?;
+    let mut index = IndexWriter::new(index, chain, Arc::clone(clock));
+    if torn > 0 {
+        let file = INDEX.to_owned();
+        let event = IndexEvent::Repaired { file, length: end.length, cut_bytes: torn };
+        index.record(layout, event)?;
+    }
+    add_unindexed_runs(layout, &mut index)?;
+    let open: Vec<RunId> = index
+        .index
+        .runs
+        .iter()
+        .filter_map(|(run, indexed)| indexed.closed.is_none().then_some(*run))
+        .collect();
+    for run in open {
+        match mend_open_run(layout, &mut index, run) {
+            // A journal that someone broke must not stop other runs.
+            Err(error @ (EvidenceError::Line { .. } | EvidenceError::Contents { .. })) => {
+                tracing::warn!(%run, %error, "the journal of an open run is broken");
+            }
+            Err(EvidenceError::File(error)) if error.is_not_found() => {
+                tracing::warn!(%run, %error, "the journal of an open run is missing");
+            }
+            mended => mended?,
+        }
+    }
+    if unclean {
+        remove_orphans(layout, &mut index)?;
+    }
+    Ok((description, index))
+}
+
+/// Makes a store. `store.json` comes last: a store without it is none, and
+/// what an interrupted attempt left is made anew.
+fn create(layout: &Layout, clock: &dyn Clock, tool: &str) -> Result<(), EvidenceError> {
+    let missing = || EvidenceError::Description {
+        path: layout.description(),
+        message: "it is missing, and the folder holds evidence".into(),
+    };
+    for folder in [layout.runs(), layout.objects()] {
+        if !files::list(&folder)?.is_empty() {
+            return Err(missing());
+        }
+    }
+    match chain::read_chain(&layout.index(), |_| Ok(())) {
+        Err(EvidenceError::File(error)) if error.is_not_found() => {}
+        Ok(end) if end.head.lines <= 1 => {}
+        Ok(_) | Err(EvidenceError::Line { .. } | EvidenceError::Contents { .. }) => {
+            return Err(missing());
+        }
+        Err(error) => return Err(error),
+    }
+    files::make_private(layout.root())?;
+
+    let mut salt = [0; 32];
+    getrandom::fill(&mut salt).map_err(|error| EvidenceError::Random(error.to_string()))?;
+    let description = Description {
+        format: FORMAT,
+        store: Uuid::new_v4(),
+        created: chain::format_at(clock.now()),
+        tool: tool.to_owned(),
+        salt: Digest::from(salt),
+    };
+    let value = serde_json::to_value(&description).unwrap_or_default();
+    let text = canonical_json(&value) + "\n";
+    let event = IndexEvent::StoreCreated {
+        store: description.store,
+        store_json: Digest::of(text.as_bytes()),
+    };
+    let (line, _) = Head::START
+        .compose(clock.now(), clock.mono_ns(), &event)
+        .map_err(|source| EvidenceError::Line { path: layout.index(), line: 1, source })?;
+    let tmp = layout.tmp();
+    files::replace_through(&tmp, &layout.index(), line.as_bytes(), Access::Private)?;
+    files::replace_through(&tmp, &layout.description(), text.as_bytes(), Access::Private)?;
+    Ok(())
+}
+
+/// Adds the index line of a run whose folder was renamed into place when the
+/// crash came. Such a journal has its first line and nothing else; any other
+/// folder that the index does not know was put there by someone.
+fn add_unindexed_runs(layout: &Layout, index: &mut IndexWriter) -> Result<(), EvidenceError> {
+    for entry in files::list(&layout.runs())? {
+        let name = entry.file_name();
+        let Some(run) = name.to_str().and_then(run_of_folder) else { continue };
+        if index.index.runs.contains_key(&run) {
+            continue;
+        }
+        let mut opened: Option<(RunOpened, Digest)> = None;
+        let read = chain::read_chain(&layout.journal(run), |line| {
+            if let Event::RunOpened(event) = line.event()? {
+                opened = Some((event, line.hash));
+            }
+            Ok(())
+        });
+        let (Ok(end), Some((opened, first))) = (read, opened) else { continue };
+        if end.head.lines != 1 || end.torn > 0 || opened.run != run {
+            continue;
+        }
+        let RunOpened { programme, scenario, environment, attempt, .. } = opened;
+        index.record(
+            layout,
+            IndexEvent::RunOpened { run, programme, scenario, environment, attempt, first },
+        )?;
+    }
+    Ok(())
+}
+
+/// Cuts a half-written last line off an open run's journal, noting it in the
+/// index first; adds the index line of a run that was closed when the crash
+/// came.
+pub(super) fn mend_open_run(
+    layout: &Layout,
+    index: &mut IndexWriter,
+    run: RunId,
+) -> Result<(), EvidenceError> {
+    let path = layout.journal(run);
+    let mut closed: Option<RunClosed> = None;
+    let end = chain::read_chain(&path, |line| {
+        if line.kind() == Some("run-closed")
+            && let Event::RunClosed(event) = line.event()?
+        {
+            closed = Some(event);
+        }
+        Ok(())
+    })?;
+    match closed {
+        None if end.torn == 0 => Ok(()),
+        None => {
+            let event = IndexEvent::Repaired {
+                file: journal_name(run),
+                length: end.length,
+                cut_bytes: end.torn,
+            };
+            index.record(layout, event)?;
+            Ok(files::truncate(&path, end.length)?)
+        }
+        // Nothing is ever written after the closing line.
+        Some(_) if end.torn > 0 => Ok(()),
+        Some(RunClosed { state, .. }) => {
+            let Head { lines, hash: head } = end.head;
+            index.record(layout, IndexEvent::RunClosed { run, state, lines, head })
+        }
+    }
+}
+
+/// Removes objects that no line refers to: the line was still to come when the
+/// crash came. Notes their names first. Does nothing while any journal cannot
+/// be read, since it may refer to them.
+fn remove_orphans(layout: &Layout, index: &mut IndexWriter) -> Result<(), EvidenceError> {
+    let mut known = BTreeSet::new();
+    for entry in files::list(&layout.runs())? {
+        let name = entry.file_name();
+        let read = name.to_str().and_then(run_of_folder).map(|run| {
+            chain::read_chain(&layout.journal(run), |line| {
+                object_refs(&line.body, &mut |object, _| {
+                    known.insert(object);
+                });
+                Ok(())
+            })
+        });
+        if !matches!(read, Some(Ok(_))) {
+            tracing::warn!(run = ?name, "leftovers stay, since a journal cannot be read");
+            return Ok(());
+        }
+    }
+    let mut orphans = Vec::new();
+    let mut folders = Vec::new();
+    for folder in files::list(&layout.objects())? {
+        if !folder.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        folders.push(folder.path());
+        for object in files::list(&folder.path())? {
+            let name = [folder.file_name(), object.file_name()].map(|n| n.into_string());
+            let [Ok(start), Ok(rest)] = name else { continue };
+            if let Ok(digest) = format!("{start}{rest}").parse::<Digest>()
+                && layout.object(digest) == object.path()
+                && object.file_type().is_ok_and(|kind| kind.is_file())
+                && !known.contains(&digest)
+            {
+                orphans.push(digest);
+            }
+        }
+    }
+    for objects in orphans.chunks(OBJECTS_A_LINE) {
+        index.record(layout, IndexEvent::ObjectsRemoved { objects: objects.to_vec() })?;
+    }
+    for object in &orphans {
+        files::remove_file(&layout.object(*object))?;
+    }
+    for folder in folders {
+        if files::list(&folder)?.is_empty() {
+            files::remove_empty_folder(&folder)?;
+        }
+    }
+    Ok(())
+}

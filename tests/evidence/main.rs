@@ -1,0 +1,8 @@
+//! The evidence store from outside: sessions, tampering, secrets, reading.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+
+mod fold;
+mod sessions;
+mod support;
+mod tamper;
