@@ -462,6 +462,11 @@ impl Bench {
         Store::open(&self.evidence()).unwrap()
     }
 
+    /// The only run there is.
+    pub(crate) fn only_run(&self) -> RunId {
+        self.store().indexed().next().unwrap().0
+    }
+
     pub(crate) fn events(&self, run: RunId) -> Vec<Recorded> {
         self.store().events(run).unwrap()
     }

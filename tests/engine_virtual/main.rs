@@ -164,7 +164,7 @@ async fn a_movement_on_the_third_page_is_found() {
     let jobs = vec![bench.job("DNGB1")];
     let stopped = tokio::time::timeout(StdDuration::from_secs(1), bench.run(jobs, false)).await;
     assert!(stopped.is_err());
-    let run = bench.store().run_ids().unwrap()[0];
+    let run = bench.only_run();
     tokio::time::sleep(StdDuration::from_secs(7_200)).await;
     let now = bench.clock.true_now();
     for n in 0..1_200 {
@@ -353,7 +353,7 @@ async fn a_wrong_clock_hides_no_news() {
         let jobs = vec![bench.job("DNGB1")];
         let stopped = tokio::time::timeout(StdDuration::from_secs(1), bench.run(jobs, false)).await;
         assert!(stopped.is_err());
-        let run = bench.store().run_ids().unwrap()[0];
+        let run = bench.only_run();
         tokio::time::sleep(StdDuration::from_secs(7_200)).await;
         let outcome = bench.resume("DNGB1", run, false).await;
         assert_eq!(outcome.stalled, []);
@@ -422,7 +422,7 @@ async fn a_refused_token_lets_the_answers_under_way_come_in() {
     assert!(matches!(error, BatchError::Unauthorised(_)), "{error}");
     assert_intact(&bench);
     let mut submitted = 0;
-    for run in bench.store().run_ids().unwrap() {
+    for (run, _) in bench.store().indexed() {
         let events = bench.events(run);
         let open = events.iter().fold(0, |open, line| match &line.event {
             Event::Request(_) => open + 1,
@@ -444,7 +444,7 @@ async fn a_call_that_breaks_down_is_said_and_leaves_the_run_resumable() {
     });
     let error = bench.run(vec![bench.job("DSGB1")], true).await.unwrap_err();
     assert!(matches!(error, BatchError::Broken(_)), "{error}");
-    let run = bench.store().run_ids().unwrap()[0];
+    let run = bench.only_run();
     // The poisoned lock of the fake is its own matter.
     bench.fake.world.clear_poison();
     bench.clear_hook();
@@ -485,7 +485,7 @@ async fn a_token_that_the_api_quotes_goes_nowhere() {
         told += &bench.watcher.notes.join("\n");
         assert!(told.contains("is no good"), "{told}");
         assert!(!told.contains(TOKEN), "{told}");
-        let run = bench.store().run_ids().unwrap()[0];
+        let run = bench.only_run();
         let journal = bench.evidence().join(format!("runs/{run}/journal.jsonl"));
         assert!(!std::fs::read_to_string(journal).unwrap().contains(TOKEN));
     }
@@ -530,7 +530,7 @@ async fn an_interrupted_post_is_looked_up_when_the_run_goes_on() {
     let jobs = vec![bench.job("DSGB1")];
     let stopped = tokio::time::timeout(StdDuration::from_secs(5), bench.run(jobs, true)).await;
     assert!(stopped.is_err());
-    let run = bench.store().run_ids().unwrap()[0];
+    let run = bench.only_run();
     assert_intact(&bench);
     assert_passed(&bench.resume("DSGB1", run, true).await);
     assert_eq!(bench.posts(), ["IE015"]);
