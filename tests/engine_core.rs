@@ -25,7 +25,7 @@ fn start() -> DateTime<Utc> {
 }
 
 fn body() -> ObjectRef {
-    ObjectRef { sha256: Digest::of(b"x"), bytes: 1, media_type: None, original_sha256: None }
+    ObjectRef { sha256: Digest::of(b"x"), bytes: 1, media_type: None, redacted: false }
 }
 
 fn scenarios() -> Vec<Scenario> {

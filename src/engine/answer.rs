@@ -183,8 +183,6 @@ impl Batch<'_> {
         slot.waiting_for = None;
         let view = slot.view(format!("sent {message}"));
         self.watcher.moved(&view);
-        // A list that came before this answer may have told of the movement.
-        self.fetch_news(index);
         Ok(())
     }
 

@@ -125,9 +125,11 @@ pub struct ObjectRef {
     pub bytes: u64,
     /// `Content-Type` as sent or received, where there was one.
     pub media_type: Option<String>,
-    /// SHA-256 of the bytes on the wire, where redaction changed them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub original_sha256: Option<Digest>,
+    /// Whether redaction changed the bytes on the wire. Their digest is not
+    /// kept: all but the secret is in the object, so that a digest of the whole
+    /// would let a secret be guessed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redacted: bool,
 }
 
 /// A request about to leave; already redacted.

@@ -67,7 +67,7 @@ pub(super) enum Written {
 
 /// The secret part of a header's value; none for headers without secrets.
 pub(super) fn secret_in_header(name: &str, value: &str) -> Option<Range<usize>> {
-    if !HEADERS.iter().any(|header| header.eq_ignore_ascii_case(name)) {
+    if !is_header(name) {
         return None;
     }
     let start = value.len() - value.trim_start().len();
@@ -80,6 +80,10 @@ pub(super) fn secret_in_header(name: &str, value: &str) -> Option<Range<usize>> 
         Some((_, rest)) => Some(end - rest.trim_start().len()..end),
         None => Some(start..end),
     }
+}
+
+fn is_header(name: &str) -> bool {
+    HEADERS.iter().any(|header| header.eq_ignore_ascii_case(name))
 }
 
 /// User information in every address inside `text`: what stands between `://`
@@ -226,8 +230,12 @@ fn nested_end(bytes: &[u8], start: usize) -> usize {
 /// credentials.
 pub(super) fn in_text(text: &str) -> Vec<Edit> {
     let bytes = text.as_bytes();
-    let mut edits = Vec::new();
+    let mut edits: Vec<Edit> = Vec::new();
     for (at, byte) in bytes.iter().enumerate() {
+        // What is inside a secret goes with it.
+        if edits.last().is_some_and(|edit| at < edit.range.end) {
+            continue;
+        }
         match byte {
             b'=' => {
                 let (name, before) = name_before(bytes, at);
@@ -241,11 +249,11 @@ pub(super) fn in_text(text: &str) -> Vec<Edit> {
             }
             b':' => {
                 let (name, _) = name_before(bytes, at);
+                let header = std::str::from_utf8(name).ok().filter(|name| is_header(name));
+                let Some(name) = header else { continue };
                 let end = find(bytes, at, |byte| matches!(byte, b'\r' | b'\n'));
                 let value = text.get(at + 1..end.unwrap_or(text.len())).unwrap_or_default();
-                if let Some(range) =
-                    std::str::from_utf8(name).ok().and_then(|name| secret_in_header(name, value))
-                {
+                if let Some(range) = secret_in_header(name, value) {
                     let range = at + 1 + range.start..at + 1 + range.end;
                     edits.push(Edit { range, written: Written::Plainly });
                 }

@@ -33,6 +33,9 @@ pub const OBJECTS: &str = "objects";
 pub const LOCK: &str = "lock";
 /// Half-made files; no evidence.
 pub const TMP: &str = "tmp";
+/// The secret salt of redaction; no evidence, and never given away with it:
+/// whoever has it can try guesses at what was redacted.
+pub const SALT: &str = "salt";
 
 /// Where everything lies.
 #[derive(Clone, Debug)]
@@ -97,6 +100,11 @@ impl Layout {
     pub fn tmp(&self) -> PathBuf {
         self.root.join(TMP)
     }
+
+    /// `salt`.
+    pub fn salt(&self) -> PathBuf {
+        self.root.join(SALT)
+    }
 }
 
 /// `runs/<run>/journal.jsonl`, as index lines and problems name it.
@@ -120,8 +128,6 @@ pub struct Description {
     pub created: String,
     /// `ctc-ready` and its version, which made it.
     pub tool: String,
-    /// 32 random bytes in hexadecimal: the salt of redaction.
-    pub salt: Digest,
 }
 
 /// A line of the index.
@@ -209,12 +215,12 @@ pub fn object_refs(value: &serde_json::Value, each: &mut impl FnMut(Digest, u64)
     }
 }
 
-/// A reference to `bytes` as stored.
-pub fn object_ref(stored: &[u8], original: Option<&[u8]>, media_type: Option<&str>) -> ObjectRef {
+/// A reference to `stored`, which redaction changed or not.
+pub fn object_ref(stored: &[u8], redacted: bool, media_type: Option<&str>) -> ObjectRef {
     ObjectRef {
         sha256: Digest::of(stored),
         bytes: stored.len() as u64,
         media_type: media_type.map(str::to_owned),
-        original_sha256: original.map(Digest::of),
+        redacted,
     }
 }

@@ -8,6 +8,7 @@
 //!   index.jsonl                  chained: a line when a run opens and when it closes
 //!   runs/<uuidv7>/journal.jsonl  chained events of one run
 //!   objects/ab/cdef…             bodies, named by the SHA-256 of what is stored
+//!   lock, tmp/, salt             not evidence
 //! ```
 //!
 //! `docs/evidence-format.md` has it exactly, for who writes a checker.

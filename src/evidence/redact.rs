@@ -6,6 +6,11 @@
 //! same text, so that a reader can still tell that two requests carried the
 //! same token. Text that is redacted already stays as it is.
 //!
+//! 64 bits tell a house's few secrets apart. They do not hide a secret that can
+//! be guessed, such as a password, from someone who has the salt: therefore the
+//! salt lies in a file of its own, which is no evidence and is not given away
+//! with it. Without the salt (256 random bits) a guess cannot be tried.
+//!
 //! Secrets are found in two ways: by the name beside them
 //! (`fields`: headers, URL parameters, fields of forms and JSON), and,
 //! for secrets known beforehand, wherever their bytes occur

@@ -13,7 +13,7 @@ use super::chain::{self, ChainWriter, Head};
 use super::error::EvidenceError;
 use super::event::{Event, RunClosed, RunId, RunOpened};
 use super::format::{
-    Description, FORMAT, INDEX, IndexEvent, LOCK, Layout, OBJECTS, RUNS, STORE_JSON, TMP,
+    Description, FORMAT, INDEX, IndexEvent, LOCK, Layout, OBJECTS, RUNS, SALT, STORE_JSON, TMP,
     journal_name, object_refs, run_of_folder,
 };
 use super::index::{Index, IndexWriter};
@@ -30,7 +30,7 @@ pub(super) fn refuse_foreign_folder(layout: &Layout) -> Result<(), EvidenceError
     if layout.description().symlink_metadata().is_ok() || !layout.root().exists() {
         return Ok(());
     }
-    let ours = [STORE_JSON, INDEX, RUNS, OBJECTS, LOCK, TMP];
+    let ours = [STORE_JSON, INDEX, RUNS, OBJECTS, LOCK, TMP, SALT];
     for entry in files::list(layout.root())? {
         let entry = entry.file_name().to_string_lossy().into_owned();
         if !ours.contains(&entry.as_str()) {
@@ -47,18 +47,19 @@ pub(super) fn prepare(
     clock: &Arc<dyn Clock>,
     tool: &str,
     unclean: bool,
-) -> Result<(Description, IndexWriter), EvidenceError> {
+) -> Result<(Digest, IndexWriter), EvidenceError> {
     for folder in [layout.tmp(), layout.runs(), layout.objects()] {
         files::create_dir_all_durable(&folder, Access::Private)?;
     }
     files::empty_folder(&layout.tmp())?;
-    let (description, digest) = match read_description(layout) {
+    let (_, digest) = match read_description(layout) {
         Err(EvidenceError::NoStore(_)) => {
             create(layout, clock.as_ref(), tool)?;
             read_description(layout)?
         }
         read => read?,
     };
+    let salt = salt(layout)?;
     let (index, mut end) = Index::read(layout)?;
     check_description(layout, digest, &index)?;
     let torn = end.torn;
@@ -95,7 +96,7 @@ pub(super) fn prepare(
     if unclean {
         remove_orphans(layout, &mut index)?;
     }
-    Ok((description, index))
+    Ok((salt, index))
 }
 
 /// Makes a store. `store.json` comes last: a store without it is none, and
@@ -120,14 +121,11 @@ fn create(layout: &Layout, clock: &dyn Clock, tool: &str) -> Result<(), Evidence
     }
     files::make_private(layout.root())?;
 
-    let mut salt = [0; 32];
-    getrandom::fill(&mut salt).map_err(|error| EvidenceError::Random(error.to_string()))?;
     let description = Description {
         format: FORMAT,
         store: Uuid::new_v4(),
         created: chain::format_at(clock.now()),
         tool: tool.to_owned(),
-        salt: Digest::from(salt),
     };
     let value = serde_json::to_value(&description).unwrap_or_default();
     let text = canonical_json(&value) + "\n";
@@ -142,6 +140,26 @@ fn create(layout: &Layout, clock: &dyn Clock, tool: &str) -> Result<(), Evidence
     files::replace_through(&tmp, &layout.index(), line.as_bytes(), Access::Private)?;
     files::replace_through(&tmp, &layout.description(), text.as_bytes(), Access::Private)?;
     Ok(())
+}
+
+/// The salt of redaction: 32 random bytes, as 64 hexadecimal digits in a file
+/// of their own, so that evidence can be given away without it. Where it is
+/// missing or unreadable, a new one is made: then the same secret gets another
+/// mark than before, and nothing worse.
+fn salt(layout: &Layout) -> Result<Digest, EvidenceError> {
+    let path = layout.salt();
+    let known = files::read_bounded(&path, 80)
+        .ok()
+        .and_then(|bytes| std::str::from_utf8(&bytes).ok()?.trim_end().parse().ok());
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|error| EvidenceError::Random(error.to_string()))?;
+    let salt = Digest::from(random);
+    let text = format!("{salt}\n");
+    files::replace_through(&layout.tmp(), &path, text.as_bytes(), Access::Private)?;
+    Ok(salt)
 }
 
 /// Adds the index line of a run whose folder was renamed into place when the
@@ -214,8 +232,13 @@ pub(super) fn mend_open_run(
 
 /// Removes objects that no line refers to: the line was still to come when the
 /// crash came. Notes their names first. Does nothing while any journal cannot
-/// be read, since it may refer to them.
+/// be read or is away, since it may refer to them.
 fn remove_orphans(layout: &Layout, index: &mut IndexWriter) -> Result<(), EvidenceError> {
+    let away = index.index.runs.keys().find(|run| !layout.journal(**run).is_file());
+    if let Some(run) = away {
+        tracing::warn!(%run, "leftovers stay, since a journal is missing");
+        return Ok(());
+    }
     let mut known = BTreeSet::new();
     for entry in files::list(&layout.runs())? {
         let name = entry.file_name();

@@ -59,11 +59,6 @@ impl Store {
         &self.description
     }
 
-    /// The salt of redaction.
-    pub fn salt(&self) -> &[u8] {
-        self.description.salt.as_bytes()
-    }
-
     /// The runs in the index, by id, oldest first.
     pub fn indexed(&self) -> impl Iterator<Item = (RunId, &IndexedRun)> {
         self.index.runs.iter().map(|(run, indexed)| (*run, indexed))

@@ -14,7 +14,7 @@ use super::chain::{Head, Line, LineError, Raw, RawLines};
 use super::error::EvidenceError;
 use super::event::{Event, RunId, RunState};
 use super::format::{
-    INDEX, IndexEvent, JOURNAL, LOCK, Layout, OBJECTS, RUNS, STORE_JSON, TMP, journal_name,
+    INDEX, IndexEvent, JOURNAL, LOCK, Layout, OBJECTS, RUNS, SALT, STORE_JSON, TMP, journal_name,
     object_refs, run_of_folder,
 };
 use super::index::{Index, IndexedRun};
@@ -108,7 +108,10 @@ const MAX_PROBLEMS: usize = 1000;
 /// [`EvidenceError::NewerFormat`] when a later version wrote it. Whatever else
 /// is wrong is in the report.
 pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
-    let layout = Layout::new(dir);
+    // The folder that the user names may be a link, say to another disk. What
+    // lies in it may not.
+    let named = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let layout = Layout::new(&named);
     let mut check = Check {
         report: VerifyReport {
             schema_version: 1,
@@ -123,7 +126,9 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
         references: BTreeMap::new(),
         layout,
     };
-    check.root()?;
+    if !check.root() {
+        return Err(EvidenceError::NoStore(dir.to_owned()));
+    }
     let index = check.index();
     check.description(&index)?;
     check.report.runs = index.runs.len() as u64;
@@ -188,16 +193,18 @@ impl Check {
         }
     }
 
-    fn root(&mut self) -> Result<(), EvidenceError> {
+    /// Checks what lies in the folder; tells whether it is anything like a
+    /// store.
+    fn root(&mut self) -> bool {
         let root = self.layout.root().to_owned();
         let entries = self.entries(&root, ".");
         let has = |wanted: &str| entries.iter().any(|(name, _)| name == wanted);
         if !has(STORE_JSON) && !has(INDEX) && !has(RUNS) && !has(OBJECTS) {
-            return Err(EvidenceError::NoStore(root));
+            return false;
         }
         for (name, entry) in &entries {
             match name.as_str() {
-                STORE_JSON | INDEX | LOCK => {
+                STORE_JSON | INDEX | LOCK | SALT => {
                     self.expect_file(entry, name);
                 }
                 RUNS | OBJECTS | TMP => {
@@ -206,7 +213,7 @@ impl Check {
                 _ => self.unexpected(name),
             }
         }
-        Ok(())
+        true
     }
 
     fn unexpected(&mut self, place: &str) {

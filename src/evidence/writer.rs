@@ -22,8 +22,7 @@ use super::chain::{ChainWriter, End, Head, Line, LineError};
 use super::error::EvidenceError;
 use super::event::{Event, ObjectRef, RunClosed, RunId, RunOpened, RunResumed, RunState};
 use super::format::{
-    Description, Holder, IndexEvent, JOURNAL, Layout, MAX_OBJECT, journal_name, object_ref,
-    object_refs,
+    Holder, IndexEvent, JOURNAL, Layout, MAX_OBJECT, journal_name, object_ref, object_refs,
 };
 use super::index::IndexWriter;
 use super::record::Recorded;
@@ -56,7 +55,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     tool: String,
     session: Uuid,
-    description: Description,
+    salt: Digest,
     index: Mutex<IndexWriter>,
     /// Runs with a [`RunWriter`].
     busy: Mutex<BTreeSet<RunId>>,
@@ -107,14 +106,14 @@ impl StoreWriter {
         let note = serde_json::to_value(holder).unwrap_or_default();
         lock.write((canonical_json(&note) + "\n").as_bytes())?;
 
-        let (description, index) = repair::prepare(&layout, &clock, tool, unclean)?;
+        let (salt, index) = repair::prepare(&layout, &clock, tool, unclean)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 layout,
                 clock,
                 tool: tool.to_owned(),
                 session: Uuid::new_v4(),
-                description,
+                salt,
                 index: Mutex::new(index),
                 busy: Mutex::default(),
                 pending: Mutex::default(),
@@ -130,9 +129,9 @@ impl StoreWriter {
         self.inner.layout.root()
     }
 
-    /// The salt of redaction.
+    /// The secret salt of redaction.
     pub fn salt(&self) -> &[u8] {
-        self.inner.description.salt.as_bytes()
+        self.inner.salt.as_bytes()
     }
 
     /// The id of this session, for [`RunOpened::session`].
@@ -363,8 +362,7 @@ impl RunWriter {
         redactor: &Redactor,
     ) -> Result<ObjectRef, EvidenceError> {
         let stored = redactor.body(media_type, bytes);
-        let original = (*stored != *bytes).then_some(bytes);
-        let object = object_ref(&stored, original, media_type);
+        let object = object_ref(&stored, *stored != *bytes, media_type);
         if object.bytes > MAX_OBJECT {
             return Err(EvidenceError::ObjectTooLarge { bytes: object.bytes, max: MAX_OBJECT });
         }

@@ -215,7 +215,7 @@ pub fn run(
                     sha256: Digest::of(format!("{scenario} {message}").as_bytes()),
                     bytes: 1234,
                     media_type: Some("application/xml".to_owned()),
-                    original_sha256: None,
+                    redacted: false,
                 },
             }
         })

@@ -10,7 +10,7 @@ use ctc_ready::ncts::{Direction, MessageType, MovementKind};
 use crate::support::*;
 
 fn body() -> ObjectRef {
-    ObjectRef { sha256: Digest::of(b""), bytes: 0, media_type: None, original_sha256: None }
+    ObjectRef { sha256: Digest::of(b""), bytes: 0, media_type: None, redacted: false }
 }
 
 fn at(seconds: f64) -> DateTime<Utc> {

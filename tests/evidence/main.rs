@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 mod fold;
+mod keeping;
 mod sessions;
 mod support;
 mod tamper;

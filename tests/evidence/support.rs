@@ -118,14 +118,14 @@ pub(crate) fn small_store() -> Small {
     Small { _folder: folder, dir, closed, open }
 }
 
-/// Every file of a store except the lock, relative to its folder.
+/// Every file of a store that is evidence, relative to its folder.
 pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
     fn walk(root: &Path, at: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(at).unwrap() {
             let entry = entry.unwrap();
             if entry.file_type().unwrap().is_dir() {
                 walk(root, &entry.path(), found);
-            } else if entry.file_name() != "lock" {
+            } else if entry.file_name() != "lock" && entry.file_name() != "salt" {
                 found.push(entry.path().strip_prefix(root).unwrap().to_owned());
             }
         }

@@ -296,12 +296,7 @@ pub(crate) fn run(n: u128, scenario: &str, first: MessageType) -> RunRecord {
             mrn: None,
             lrn: Some("LRN1".to_owned()),
             errors: Vec::new(),
-            body: ObjectRef {
-                sha256: Digest::ZERO,
-                bytes: 1,
-                media_type: None,
-                original_sha256: None,
-            },
+            body: ObjectRef { sha256: Digest::ZERO, bytes: 1, media_type: None, redacted: false },
         }],
         failure: None,
         max_skew_ms: Some(100),
