@@ -135,13 +135,16 @@ pub(crate) fn xml(kind: &str, lrn: Option<&str>, mrn: &str) -> String {
     )
 }
 
+/// How long a call takes to arrive, and its answer to come back.
+type Latency = dyn Fn(&Call) -> (StdDuration, StdDuration) + Send + Sync;
+
 pub(crate) struct Fake {
     pub(crate) world: Mutex<World>,
     clock: Arc<VirtualClock>,
     /// Before a call has its effect: another answer, or a sabotage.
     hook: Mutex<Hook>,
     /// How long each call takes before it has its effect, and after.
-    latency: Box<dyn Fn(&Call) -> (StdDuration, StdDuration) + Send + Sync>,
+    latency: Box<Latency>,
 }
 
 impl Carrier for Fake {
