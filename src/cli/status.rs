@@ -41,6 +41,9 @@ pub(super) fn print(printer: &mut Printer, title: &str, status: &verdict::Status
     let (mandatory, recommended): (Vec<_>, Vec<_>) =
         status.requirements.iter().partition(|item| item.kind == RequirementKind::Mandatory);
     table(printer, &mandatory);
+    if mandatory.iter().any(|item| item.state == RequirementState::Missing && item.attempts > 0) {
+        printer.line("  tried, but nothing that counts: `ctc-ready gate` says why");
+    }
     let tried: Vec<_> = recommended.iter().copied().filter(|item| item.attempts > 0).collect();
     if !tried.is_empty() {
         printer.line("");
