@@ -98,6 +98,9 @@ pub(crate) type Replies = Vec<(&'static str, Duration)>;
 
 pub(crate) type Hook = Box<dyn FnMut(&Call, &mut World) -> Option<Result<Answer, NoAnswer>> + Send>;
 
+/// How long a call takes before it has its effect, and after.
+type Latency = Box<dyn Fn(&Call) -> (StdDuration, StdDuration) + Send + Sync>;
+
 /// Everything behind the API.
 pub(crate) struct World {
     pub(crate) movements: Vec<Movement>,
@@ -140,8 +143,7 @@ pub(crate) struct Fake {
     clock: Arc<VirtualClock>,
     /// Before a call has its effect: another answer, or a sabotage.
     hook: Mutex<Hook>,
-    /// How long each call takes before it has its effect, and after.
-    latency: Box<dyn Fn(&Call) -> (StdDuration, StdDuration) + Send + Sync>,
+    latency: Latency,
 }
 
 impl Carrier for Fake {
