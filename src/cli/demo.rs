@@ -68,7 +68,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         plan.schedule.clear();
         plan.consequences.clear();
         plan.requirements.retain(|item| item.kind == RequirementKind::Mandatory);
-        plan::print(&mut context.printer, &programme.title, &plan);
+        plan::print(&mut context.printer, programme, &plan);
         for id in
             plan.requirements.iter().filter(|item| item.applies).filter_map(|i| i.chosen.as_deref())
         {

@@ -6,7 +6,7 @@
 //! - [`printer`]: the only place that prints.
 //! - [`failure`]: errors as the user sees them, with exit codes.
 //! - [`exit`]: the exit codes.
-//! - [`progress`]: live progress of a batch.
+//! - `progress`: live progress of a batch.
 //!
 //! Top floor: it may use everything, nothing may use it but the binary.
 

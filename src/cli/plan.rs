@@ -6,7 +6,7 @@ use super::exit;
 use super::failure::Failure;
 use super::printer::{BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint};
 use crate::calendar::london;
-use crate::catalogue::{RequirementKind, Scenario};
+use crate::catalogue::{Programme, RequirementKind, Scenario};
 use crate::verdict::plan::{Plan, PlanCase, plan};
 
 /// Runs the command.
@@ -33,7 +33,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
             recommended: false,
         });
         context.printer.document(&plan);
-        print(&mut context.printer, &programme.title, &plan);
+        print(&mut context.printer, programme, &plan);
     }
     if !context.printer.json() {
         context.printer.line("");
@@ -46,8 +46,8 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
 }
 
 /// One programme's plan.
-pub(super) fn print(printer: &mut Printer, title: &str, plan: &Plan) {
-    printer.line(paint(BOLD, title));
+pub(super) fn print(printer: &mut Printer, programme: &Programme, plan: &Plan) {
+    printer.line(paint(BOLD, &programme.title));
     match &plan.phase {
         Some(phase) => {
             let span = match (phase.opens, phase.closes) {
@@ -77,15 +77,19 @@ pub(super) fn print(printer: &mut Printer, title: &str, plan: &Plan) {
     for line in columns(&["REQUIRED", "RUN", "WHY"], &rows) {
         printer.line(format!("  {line}"));
     }
-    let recommended: Vec<&str> = plan
+    let (later, recommended): (Vec<&str>, Vec<&str>) = plan
         .requirements
         .iter()
         .filter(|item| item.kind == RequirementKind::Recommended && item.applies)
         .filter_map(|item| item.chosen.as_deref())
-        .collect();
-    if !recommended.is_empty() {
+        .partition(|id| programme.pending.iter().any(|pending| pending == id));
+    let told = [
+        ("recommended, at your discretion", recommended),
+        ("recommended by HMRC, but not known to this version of ctc-ready", later),
+    ];
+    for (what, ids) in told.into_iter().filter(|(_, ids)| !ids.is_empty()) {
         printer.line("");
-        printer.prose(2, &format!("recommended, at your discretion: {}", recommended.join(", ")));
+        printer.prose(2, &format!("{what}: {}", ids.join(", ")));
     }
     if !plan.schedule.is_empty() {
         let day =

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::args::Run;
-use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL};
+use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL, unknown_scenario};
 use super::exit;
 use super::failure::{Failure, Kind};
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, columns, paint};
 use super::progress::{Progress, mail_lines};
 use super::runtime;
 use super::standing::{Selected, Standing, abandon, standing_of};
-use crate::catalogue::RequirementKind;
+use crate::catalogue::{Catalogue, RequirementKind};
 use crate::engine::batch::{Job, Options};
 use crate::engine::mail::Mail;
 use crate::engine::report::{RunEntry, RunReport};
@@ -118,10 +118,7 @@ fn select(desk: &Desk, args: &Run) -> Result<Vec<Selected>, Failure> {
         let (programme, scenario) = known
             .filter_map(|programme| Some((programme, desk.catalogue.scenario(&programme.id, id)?)))
             .next()
-            .ok_or_else(|| {
-                Failure::usage(format!("there is no scenario `{id}`"))
-                    .hint("`ctc-ready scenario list --all-programmes` lists them")
-            })?;
+            .ok_or_else(|| unknown_scenario(&desk.catalogue, id))?;
         // Named twice, it is still one scenario.
         if !selected.iter().any(|(p, s)| p.id == programme.id && s.id == scenario.id) {
             selected.push((programme.clone(), scenario.clone()));
@@ -206,7 +203,7 @@ pub(super) fn execute(
             let simulator = match base_url {
                 Some(_) => None,
                 None => {
-                    let options = simulator_options(scale, rate);
+                    let options = simulator_options(&desk.catalogue, scale, rate);
                     let any_port = ([127, 0, 0, 1], 0).into();
                     Some(simulator::start(options, Arc::clone(&clock), any_port).await?)
                 }
@@ -292,15 +289,27 @@ fn jobs(plan: &[(Selected, Standing)]) -> Vec<Job> {
 }
 
 /// A simulator whose timers and request limit run `scale` times faster.
-pub(super) fn simulator_options(scale: f64, requests_per_second: f64) -> SimulatorOptions {
+pub(super) fn simulator_options(
+    catalogue: &Catalogue,
+    scale: f64,
+    requests_per_second: f64,
+) -> SimulatorOptions {
     let limit = (requests_per_second * scale.max(1.0)).ceil();
+    let defaults = SimulatorOptions::default();
+    // A guarantee that the data gains, an overlay's say, exists in NCTS too.
+    let guarantees = catalogue
+        .programmes()
+        .iter()
+        .flat_map(|programme| catalogue.test_values(&programme.id, "GRN"))
+        .map(str::to_owned);
     SimulatorOptions {
+        known_guarantees: defaults.known_guarantees.iter().cloned().chain(guarantees).collect(),
         // Two simulators must not hand out the same MRNs.
         seed: uuid::Uuid::new_v4().as_u64_pair().0,
         time_scale: scale,
         // A float beyond the type becomes its largest value.
         requests_per_second: Some(limit as u32),
-        ..SimulatorOptions::default()
+        ..defaults
     }
 }
 

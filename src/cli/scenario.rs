@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::ScenarioCommand;
-use super::context::{Context, programme};
+use super::context::{Context, programme, unknown_scenario};
 use super::exit;
 use super::failure::Failure;
 use super::printer::{BOLD, DIM, PLAIN, Printer, WIDTH, columns, paint, wrap};
@@ -122,10 +122,7 @@ fn find<'a>(
     programmes
         .filter_map(|programme| Some((programme, catalogue.scenario(&programme.id, id)?)))
         .next()
-        .ok_or_else(|| {
-            Failure::usage(format!("there is no scenario `{id}`"))
-                .hint("`ctc-ready scenario list --all-programmes` lists them")
-        })
+        .ok_or_else(|| unknown_scenario(catalogue, id))
 }
 
 fn standing(programme: &Programme, scenario: &Scenario) -> Standing {

@@ -8,12 +8,14 @@ use super::exit;
 use super::failure::Failure;
 use super::run::simulator_options;
 use super::runtime;
+use crate::catalogue::Catalogue;
 use crate::hmrc::pacer;
 use crate::simulator;
 
 /// Runs the command until it is interrupted.
 pub(super) fn run(context: &mut Context, args: &Simulate) -> Result<u8, Failure> {
-    let options = simulator_options(args.time_scale, pacer::STANDARD_RATE);
+    let catalogue = Catalogue::built_in()?;
+    let options = simulator_options(&catalogue, args.time_scale, pacer::STANDARD_RATE);
     let clock = Arc::clone(&context.clock);
     runtime()?.block_on(async {
         let running = simulator::start(options, clock, ([127, 0, 0, 1], args.port).into()).await?;

@@ -6,11 +6,11 @@
 //! - [`tempo`]: how fast the environment's timers run, and how often to ask.
 //! - [`mail`]: the e-mail that asks HMRC's officers to act.
 //! - [`batch`]: the shell: performs actions of many runs under one request
-//!   budget and appends what happened to the evidence. Its parts: [`act`] (what
-//!   a run does next), [`answer`] (what an answer means for the run that
-//!   asked), [`looks`] (news: one list for every run).
-//! - [`slot`]: one run inside a batch.
-//! - [`exchange`]: one call with its record.
+//!   budget and appends what happened to the evidence. Its parts: `act` (what
+//!   a run does next), `answer` (what an answer means for the run that
+//!   asked), `looks` (news: one list for every run).
+//! - `slot`: one run inside a batch.
+//! - `exchange`: one call with its record.
 //! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
 //!
 //! Floor 5: it uses floors 1 to 4. The command line may call it; the simulator

@@ -2,9 +2,9 @@
 //! or the built-in template; always stamped with the run's own values.
 //!
 //! - [`source`]: the order of precedence, and the stamped result.
-//! - [`house`]: the house's own files.
+//! - `house`: the house's own files.
 //! - [`pack`]: HMRC's test-pack zips, whatever their folders are called.
-//! - [`built`]: the built-in templates and the catalogue's test data.
+//! - `built`: the built-in templates and the catalogue's test data.
 //! - [`error`]: what can go wrong, with the file it is in.
 //!
 //! Floor 4: it uses [`crate::ncts`] and [`crate::catalogue`]. The engine and

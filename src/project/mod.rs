@@ -7,7 +7,7 @@
 //! - `check`: what types cannot say; all problems at once.
 //! - [`questions`]: the form's questions that only the house can answer.
 //! - [`locate`]: finding the project's folder and reading its file.
-//! - [`write`]: writing a new, commented `ctc-ready.toml`.
+//! - [`mod@write`]: writing a new, commented `ctc-ready.toml`.
 //!
 //! Floor 3: it uses [`crate::calendar`] and [`crate::catalogue`]'s vocabulary
 //! types alone. Floors 4 and up may call it.

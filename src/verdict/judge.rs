@@ -29,7 +29,8 @@ pub fn status(case: &Case<'_>) -> Status {
 }
 
 /// The gate's answer. The same case always gives the same verdict, findings
-/// in the same order: by weight, then requirement, then rule.
+/// in the same order: by weight, a broken store first, then requirement, then
+/// rule.
 pub fn judge(case: &Case<'_>) -> Verdict {
     let standings: Vec<Standing<'_>> = case.needs.iter().map(|need| standing(case, need)).collect();
     let mut findings = integrity(case);
@@ -46,6 +47,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         let requirement = finding.requirement.as_deref().and_then(|id| place.get(id).copied());
         (
             finding.severity,
+            // What is found in evidence that was changed says little.
+            finding.rule != rules::JOURNAL_BROKEN.name,
             requirement.unwrap_or(usize::MAX),
             rules::rank(finding.rule),
             finding.run,

@@ -3,13 +3,13 @@
 //!
 //! - [`model`]: what judging yields.
 //! - [`case`]: what is judged.
-//! - [`judge`]: status and verdict.
+//! - [`mod@judge`]: status and verdict.
 //! - `standing`: which run stands for a requirement, and what speaks against
 //!   one.
 //! - `house`: what the form needs and only the house can say.
 //! - `dates`: phases, lead times, dates nobody has published.
 //! - [`rules`]: the named rules, each with a line of description.
-//! - [`plan`]: what applies, and when it must start.
+//! - [`mod@plan`]: what applies, and when it must start.
 //!
 //! Floor 6: it uses floors 1 to 4. The command line may call it, and
 //! [`crate::document`] uses its results.

@@ -98,9 +98,6 @@ pub(crate) type Replies = Vec<(&'static str, Duration)>;
 
 pub(crate) type Hook = Box<dyn FnMut(&Call, &mut World) -> Option<Result<Answer, NoAnswer>> + Send>;
 
-/// How long a call takes before it has its effect, and after.
-type Latency = Box<dyn Fn(&Call) -> (StdDuration, StdDuration) + Send + Sync>;
-
 /// Everything behind the API.
 pub(crate) struct World {
     pub(crate) movements: Vec<Movement>,
@@ -138,12 +135,16 @@ pub(crate) fn xml(kind: &str, lrn: Option<&str>, mrn: &str) -> String {
     )
 }
 
+/// How long a call takes to arrive, and its answer to come back.
+type Latency = dyn Fn(&Call) -> (StdDuration, StdDuration) + Send + Sync;
+
 pub(crate) struct Fake {
     pub(crate) world: Mutex<World>,
     clock: Arc<VirtualClock>,
     /// Before a call has its effect: another answer, or a sabotage.
     hook: Mutex<Hook>,
-    latency: Latency,
+    /// How long each call takes before it has its effect, and after.
+    latency: Box<Latency>,
 }
 
 impl Carrier for Fake {
