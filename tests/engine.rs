@@ -386,3 +386,20 @@ async fn a_rejection_ends_the_run_with_pointer_code_and_value() {
     }
     assert_eq!(verify(&world.evidence()).unwrap().problems, []);
 }
+
+/// A proxy in the environment is for the internet: what runs on this machine
+/// is reached without it, and no token passes through it.
+#[test]
+fn a_proxy_in_the_environment_is_not_asked_for_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let mut command = assert_cmd::Command::cargo_bin("ctc-ready").unwrap();
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"] {
+        command.env(name, &proxy);
+    }
+    command.env_remove("NO_PROXY").env_remove("no_proxy").env_remove("CTC_READY_TOKEN");
+    command.args(["demo", "--project"]).arg(folder.path().join("demo"));
+    command.assert().success();
+}

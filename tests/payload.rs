@@ -402,6 +402,45 @@ fn what_is_no_pack_is_refused_by_name() {
     }
 }
 
+/// A pipe would be waited for without end, a large pack must not be.
+#[test]
+fn odd_files_and_crowded_packs_are_taken_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalogue = catalogue();
+    let wanted = catalogue.programme("ncts5-final").unwrap();
+    let scenario = catalogue.scenario("ncts5-final", "DSGB1").unwrap();
+    let opened = |pack: &Path| {
+        let sources = Sources { folder: None, packs: vec![pack.to_owned()] };
+        Payloads::new(sources, &catalogue)
+    };
+    let pipe = folder.path().join("pipe.zip");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    if made.is_ok_and(|status| status.success()) {
+        let error = opened(&pipe).unwrap_err().to_string();
+        assert!(error.contains("it is not a file"), "{error}");
+    } else {
+        eprintln!("SKIPPED: no mkfifo here");
+    }
+    let crowded = folder.path().join("crowded.zip");
+    let mut names: Vec<(String, String)> =
+        (0..5_000).map(|n| (format!("a/b/other{n}_ie015.xml"), String::new())).collect();
+    names.push(("a/b/dsgb1_ie015.xml".into(), declaration("crowded")));
+    let entries: Vec<(&str, &str)> =
+        names.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    zip(&crowded, &entries);
+    let found = opened(&crowded).unwrap().prepare(wanted, scenario, 1, &values()).unwrap();
+    assert!(found.xml.contains("crowded"));
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("link.zip");
+        std::os::unix::fs::symlink(&crowded, &link).unwrap();
+        opened(&link).unwrap();
+        let nowhere = folder.path().join("nowhere.zip");
+        std::os::unix::fs::symlink(folder.path().join("gone"), &nowhere).unwrap();
+        assert!(opened(&nowhere).unwrap_err().to_string().contains("nowhere.zip"));
+    }
+}
+
 #[test]
 fn steps_that_send_nothing_or_are_not_there_are_said_to_be_so() {
     let house = House::new();

@@ -11,7 +11,7 @@ use crate::evidence::{
 };
 use crate::hmrc::backoff;
 use crate::hmrc::ctc;
-use crate::hmrc::transport::{Answer, NoAnswer};
+use crate::hmrc::transport::Answer;
 use crate::ncts::read::{FunctionalError, Message};
 use crate::ncts::{Direction, MessageType, MovementKind};
 
@@ -95,8 +95,7 @@ impl Batch<'_> {
                 return Ok(());
             }
         }
-        // A server that was never there is a matter of settings, not of time.
-        if matches!(result, Err(NoAnswer { failure: "connect", .. })) && !self.answered {
+        if self.never_there(result) {
             self.stall(index, problem);
             return Ok(());
         }

@@ -27,7 +27,7 @@ use crate::evidence::{
 use crate::hmrc::backoff;
 use crate::hmrc::ctc::{self, Api};
 use crate::hmrc::pacer::Pacer;
-use crate::hmrc::transport::{Call, Carrier, Transport};
+use crate::hmrc::transport::{Call, Carrier, NoAnswer, Transport};
 use crate::ncts::build::Stamp;
 use crate::payload::{PayloadError, Payloads};
 use crate::project::Environment;
@@ -127,7 +127,7 @@ pub struct Batch<'a> {
     pub(super) slots: Vec<Slot>,
     pub(super) looks: BTreeMap<Group, Look>,
     /// Whether anything ever answered.
-    pub(super) answered: bool,
+    answered: bool,
     carrier: Arc<dyn Carrier>,
     pacer: Arc<Mutex<Pacer>>,
     calls: JoinSet<Done>,
@@ -374,6 +374,12 @@ impl<'a> Batch<'a> {
             _ => return false,
         };
         true
+    }
+
+    /// Whether nothing ever answered at this address: a matter of settings, not
+    /// of time.
+    pub(super) fn never_there(&self, result: &Answered) -> bool {
+        matches!(result, Err(NoAnswer { failure: "connect", .. })) && !self.answered
     }
 
     /// What went wrong with a call, without secrets: an API may quote them.

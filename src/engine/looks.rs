@@ -214,6 +214,7 @@ impl Batch<'_> {
         let status = done.result.as_ref().ok().map(|answer| answer.status);
         let fatal = status.is_some_and(|status| self.note_fatal(status, problem));
         let hopeless = status.is_some_and(is_permanent)
+            || self.never_there(&done.result)
             || failures >= backoff::MAX_ATTEMPTS && !self.options.wait;
         // The first of a row of failures tells all that evidence needs.
         if failures == 1 || fatal || hopeless {

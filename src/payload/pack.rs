@@ -108,17 +108,21 @@ impl Pack {
         let too_large =
             |limit, what| PayloadError::PackTooLarge { path: path.to_owned(), limit, what };
 
-        let file = File::open(path).map_err(unreadable)?;
-        let meta = file.metadata().map_err(unreadable)?;
+        // Before it is opened: a pipe would block for ever.
+        let meta = std::fs::metadata(path).map_err(unreadable)?;
         if meta.is_dir() {
             return Err(PayloadError::NotZip {
                 path: path.to_owned(),
                 message: "it is a folder; give HMRC's zip as it was downloaded".into(),
             });
         }
+        if !meta.is_file() {
+            return Err(unreadable(std::io::Error::other("it is not a file")));
+        }
         if meta.len() > PACK_LIMIT {
             return Err(too_large(PACK_LIMIT, "bytes"));
         }
+        let file = File::open(path).map_err(unreadable)?;
         let mut archive = ZipArchive::new(BufReader::new(file)).map_err(not_zip)?;
         if archive.len() as u64 > ENTRIES_LIMIT {
             return Err(too_large(ENTRIES_LIMIT, "files"));

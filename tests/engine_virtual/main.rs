@@ -8,6 +8,7 @@ mod fake;
 use std::time::Duration as StdDuration;
 
 use chrono::Duration;
+use ctc_ready::engine::batch::Job;
 use ctc_ready::engine::{BatchError, Outcome};
 use ctc_ready::evidence::{Event, Purpose, RunState, verify};
 use ctc_ready::hmrc::transport::NoAnswer;
@@ -562,6 +563,7 @@ async fn a_file_that_breaks_on_the_way_stops_its_run_alone() {
     assert_eq!(outcome.runs[1].state, RunState::Passed);
 }
 
+/// With a run to send, and with one that only waits.
 #[tokio::test(start_paused = true)]
 async fn an_api_that_never_answered_is_said_at_once() {
     let refused = || NoAnswer {
@@ -569,7 +571,12 @@ async fn an_api_that_never_answered_is_said_at_once() {
         detail: "no connection: refused".into(),
         may_have_arrived: false,
     };
-    let mut bench = Bench::hooked(move |_, _| Some(Err(refused())));
-    let outcome = bench.run(vec![bench.job("DSGB1")], true).await.unwrap();
-    assert_eq!((outcome.stalled.len(), outcome.requests), (1, 1));
+    let mut bench = Bench::new(normal);
+    let outcome = bench.run(vec![bench.job("DNGB1")], false).await.unwrap();
+    *bench.fake_hook() = Box::new(move |_, _| Some(Err(refused())));
+    let waiting = Job { resume: Some(outcome.runs[0].run), ..bench.job("DNGB1") };
+    for job in [bench.job("DSGB1"), waiting] {
+        let outcome = bench.run(vec![job], true).await.unwrap();
+        assert_eq!((outcome.stalled.len(), outcome.requests), (1, 1));
+    }
 }
