@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod reference;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -9,18 +11,6 @@ use chrono::NaiveDate;
 use ctc_ready::catalogue::{Catalogue, RequirementKind};
 use ctc_ready::ncts::MessageType;
 use serde_json::Value;
-
-fn reference() -> Option<PathBuf> {
-    let path = std::env::var_os("CTC_READY_REFERENCE").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"),
-        PathBuf::from,
-    );
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: no reference folder at {}", path.display());
-    None
-}
 
 fn json(path: PathBuf) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -78,7 +68,7 @@ fn the_default_programme_is_the_last_that_opened() {
 
 #[test]
 fn programme_facts_are_those_published() {
-    let Some(reference) = reference() else { return };
+    let Some(reference) = reference::folder() else { return };
     let facts = json(reference.join("programmes.json"));
     let catalogue = catalogue();
     let published: BTreeSet<NaiveDate> = facts["dates"]
@@ -142,7 +132,7 @@ fn verbs(text: &str) -> BTreeSet<&'static str> {
 
 #[test]
 fn scenarios_are_those_published() {
-    let Some(reference) = reference() else { return };
+    let Some(reference) = reference::folder() else { return };
     let catalogue = catalogue();
     for (file, programmes, source) in
         [("ncts5.json", &NCTS5[..], "TG5"), ("ncts6.json", &["ncts6"][..], "TG6")]
@@ -270,7 +260,7 @@ fn published_cell(programme: &str, group: &str, label: &str, cell: &str) -> Opti
 
 #[test]
 fn test_data_is_that_of_the_spreadsheets() {
-    let Some(reference) = reference() else { return };
+    let Some(reference) = reference::folder() else { return };
     let catalogue = catalogue();
     let mut compared = 0;
     for programme in catalogue.programmes() {

@@ -2,26 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod reference;
+
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ctc_ready::catalogue::{
     Capabilities, Catalogue, Combination, Flow, Procedure, RequirementError, RequirementKind, Side,
     applicable,
 };
 use serde_json::Value;
-
-fn reference() -> Option<PathBuf> {
-    let path = std::env::var_os("CTC_READY_REFERENCE").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"),
-        PathBuf::from,
-    );
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: no reference folder at {}", path.display());
-    None
-}
 
 fn json(path: PathBuf) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -140,7 +130,7 @@ fn the_matrix_is_that_of_the_form() {
 
 #[test]
 fn the_matrix_is_that_of_the_published_facts() {
-    let Some(reference) = reference() else { return };
+    let Some(reference) = reference::folder() else { return };
     let facts = json(reference.join("programmes.json"));
     let rows = &facts["ncts5_decision_matrix"]["rows"];
     check_matrix(|flow, column| strings(&rows[flow.as_str()][column]));

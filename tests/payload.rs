@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod reference;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,18 +28,6 @@ fn values() -> Stamp {
         message_sender: None,
         now: Utc.with_ymd_and_hms(2026, 11, 21, 9, 30, 0).unwrap(),
     }
-}
-
-fn reference() -> Option<PathBuf> {
-    let path = std::env::var_os("CTC_READY_REFERENCE").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"),
-        PathBuf::from,
-    );
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: no reference folder at {}", path.display());
-    None
 }
 
 fn catalogue() -> Catalogue {
@@ -135,7 +125,7 @@ fn every_built_in_message_carries_the_runs_values_and_says_where_it_came_from() 
 
 #[test]
 fn every_built_in_message_is_valid_against_the_schemas_of_its_version() {
-    let Some(reference) = reference() else { return };
+    let Some(reference) = reference::folder() else { return };
     let catalogue = catalogue();
     let payloads = payloads(&catalogue, Sources::default());
     let mut by_version: BTreeMap<&str, Vec<(String, MessageType, String)>> = BTreeMap::new();
@@ -166,7 +156,7 @@ fn every_built_in_message_is_valid_against_the_schemas_of_its_version() {
 
 #[test]
 fn the_schemas_would_notice() {
-    let Some(reference) = reference() else { return };
+    let Some(reference) = reference::folder() else { return };
     let catalogue = catalogue();
     let payloads = payloads(&catalogue, Sources::default());
     let programme = catalogue.programme("ncts5-final").unwrap();
@@ -511,7 +501,7 @@ const INVALID_AS_PUBLISHED: &[(&str, &str)] = &[];
 
 #[test]
 fn every_message_of_hmrcs_packs_is_found_filled_and_valid() {
-    let Some(reference) = reference() else { return };
+    let Some(reference) = reference::folder() else { return };
     let catalogue = catalogue();
     let mut found = 0;
     for (pack, programmes, expected) in [

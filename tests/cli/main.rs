@@ -9,6 +9,8 @@ mod crash;
 mod evidence;
 mod input;
 mod reading;
+#[path = "../reference/mod.rs"]
+mod reference;
 mod refusals;
 mod story;
 mod support;

@@ -1,6 +1,7 @@
 //! What these tests share: calling the binary, projects, a simulator as a
 //! child process, a small HTTP client.
 
+use crate::reference;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -351,15 +352,8 @@ impl Drop for Guard {
 
 /// HMRC's form of this name, or none after saying so loudly.
 pub fn form(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("CTC_READY_REFERENCE").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"),
-        PathBuf::from,
-    );
-    let path = root.join("forms").join(name);
-    if !path.is_file() {
-        eprintln!("SKIPPED: {} is not there (CTC_READY_REFERENCE)", path.display());
-        return None;
-    }
+    let path = reference::folder()?.join("forms").join(name);
+    assert!(path.is_file(), "{} is missing", path.display());
     Some(path)
 }
 

@@ -3,6 +3,9 @@
 //! under test.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
+#[path = "../reference/mod.rs"]
+mod reference;
+
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _, Write as _};
 use std::path::PathBuf;
@@ -20,18 +23,8 @@ use ctc_ready::verdict::{RequirementState, RequirementStatus};
 
 /// HMRC's file of this name, or none after saying so loudly.
 pub fn reference(name: &str) -> Option<Vec<u8>> {
-    let root = std::env::var_os("CTC_READY_REFERENCE").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"),
-        PathBuf::from,
-    );
-    let path = root.join("forms").join(name);
-    match std::fs::read(&path) {
-        Ok(bytes) => Some(bytes),
-        Err(_) => {
-            eprintln!("SKIPPED: {} is not there (CTC_READY_REFERENCE)", path.display());
-            None
-        }
-    }
+    let path = reference::folder()?.join("forms").join(name);
+    Some(std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
 pub const NCTS5_FORM: &str = "ctc-traders-v2.0-checklist-v1.1-january-2024.docx";
