@@ -383,7 +383,7 @@ fn tool(name: &str, args: &[&std::ffi::OsStr], home: &std::path::Path) -> Option
     match std::process::Command::new(name).args(args).env("HOME", home).output() {
         Ok(output) => Some(output.status.success()),
         Err(_) => {
-            eprintln!("SKIPPED: `{name}` is not installed");
+            document_support::reference::skipped(format!("`{name}` is not installed"));
             None
         }
     }

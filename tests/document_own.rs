@@ -179,6 +179,6 @@ fn libreoffice_opens_it() {
         .output();
     match converted {
         Ok(output) => assert!(output.status.success() && folder.join("own.pdf").exists()),
-        Err(_) => eprintln!("SKIPPED: `soffice` is not installed"),
+        Err(_) => document_support::reference::skipped("`soffice` is not installed"),
     }
 }

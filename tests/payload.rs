@@ -81,7 +81,7 @@ fn xmllint(
             .args(files.keys())
             .output();
         let Ok(run) = run else {
-            eprintln!("SKIPPED: xmllint is not installed");
+            reference::skipped("xmllint is not installed");
             return None;
         };
         let said = String::from_utf8_lossy(&run.stderr).into_owned();
@@ -409,7 +409,7 @@ fn odd_files_and_crowded_packs_are_taken_as_they_are() {
         let error = opened(&pipe).unwrap_err().to_string();
         assert!(error.contains("it is not a file"), "{error}");
     } else {
-        eprintln!("SKIPPED: no mkfifo here");
+        reference::skipped("no mkfifo here");
     }
     let crowded = folder.path().join("crowded.zip");
     let mut names: Vec<(String, String)> =

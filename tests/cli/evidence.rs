@@ -127,7 +127,7 @@ fn evidence_that_cannot_be_written() {
     protect(0o555);
     if fs::write(project.evidence().join("probe"), "x").is_ok() {
         protect(0o755);
-        eprintln!("SKIPPED: this user may write to folders that are read-only");
+        crate::reference::skipped("this user may write to folders that are read-only");
         return;
     }
     let before = evidence_of(&project);

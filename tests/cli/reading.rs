@@ -159,7 +159,7 @@ fn a_terminal_gets_colour_and_questions() {
             .stdout(Stdio::piped())
             .spawn();
         let Ok(mut script) = script else {
-            eprintln!("SKIPPED: `script` (util-linux) is not there");
+            crate::reference::skipped("`script` (util-linux) is not there");
             return None;
         };
         script.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();

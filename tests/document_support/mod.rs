@@ -4,7 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
 #[path = "../reference/mod.rs"]
-mod reference;
+pub(crate) mod reference;
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _, Write as _};
