@@ -398,3 +398,44 @@ fn a_proxy_in_the_environment_is_not_asked_for_this_machine() {
     command.args(["demo", "--project"]).arg(folder.path().join("demo"));
     command.assert().success();
 }
+
+/// HMRC's documented answers, played back to the letter: what the API says of
+/// a message reaches the user, and what we ask has the documented shape.
+#[tokio::test]
+async fn what_the_api_refuses_is_told_in_its_own_words() {
+    use wiremock::matchers::{body_string_contains, header, method, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    let server = MockServer::start().await;
+    let refusal = serde_json::json!({
+        "message": "Request failed schema validation",
+        "code": "SCHEMA_VALIDATION",
+        "validationErrors": [
+            {"lineNumber": 7, "columnNumber": 41, "message": "cvc-pattern-valid: Value 'x'"},
+        ],
+    });
+    Mock::given(method("POST"))
+        .and(path("/customs/transits/movements/departures"))
+        .and(header("accept", "application/vnd.hmrc.3.0+json"))
+        .and(header("content-type", "application/xml"))
+        .and(header("authorization", "Bearer test-token-1"))
+        .and(body_string_contains("PhaseID=\"NCTS6\""))
+        .respond_with(ResponseTemplate::new(400).set_body_json(refusal))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let mut world = World::new();
+    let jobs = vec![world.job("ncts6", "P6-DSGB-01")];
+    let outcome = world.run(jobs, vec![], World::options(&server.uri())).await.unwrap();
+    let failure = outcome.runs[0].failure.as_ref().unwrap();
+    assert_eq!(
+        (outcome.runs[0].state, failure.reason.as_str()),
+        (RunState::Failed, "refused-by-api")
+    );
+    for part in ["HTTP 400", "SCHEMA_VALIDATION", "line 7", "cvc-pattern-valid"] {
+        assert!(failure.message.contains(part), "{}", failure.message);
+    }
+    assert_eq!(verify(&world.evidence()).unwrap().problems, []);
+    // Nothing but the one POST was asked of the server.
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
