@@ -64,11 +64,6 @@ impl ManualClock {
         state.1 = state.1.saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// Sets the wall clock alone, as a person or a time service would.
-    pub fn set_wall(&self, now: DateTime<Utc>) {
-        self.lock().0 = now;
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, (DateTime<Utc>, u64)> {
         // A panic elsewhere cannot leave two plain numbers half-written.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -148,6 +148,18 @@ impl Desk {
         }
     }
 
+    /// The programmes an answer is about: JSON tells of one, people see all of
+    /// the project's.
+    ///
+    /// # Errors
+    /// When one does not exist.
+    pub fn told(&self, only: Option<&str>, json: bool) -> Result<Vec<&Programme>, Failure> {
+        match json {
+            true => Ok(vec![self.programme(only)?]),
+            false => self.programmes(only),
+        }
+    }
+
     /// What the matrix asks of this house.
     ///
     /// # Errors

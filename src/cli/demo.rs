@@ -10,7 +10,7 @@ use super::exit;
 use super::failure::Failure;
 use super::printer::{BOLD, DIM, paint};
 use super::{gate, plan, run, status, verify};
-use crate::catalogue::{Catalogue, Combination, Flow, Procedure, RequirementKind, Scenario, Side};
+use crate::catalogue::{Catalogue, Combination, Flow, Procedure, RequirementKind, Side};
 use crate::evidence::{self, RunState};
 use crate::files;
 use crate::project::locate::FILE_NAME;
@@ -52,18 +52,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         if place > 0 {
             context.printer.line("");
         }
-        let needs = desk.needs(programme)?;
-        let scenarios: Vec<&Scenario> = desk.catalogue.scenarios(&programme.id).iter().collect();
-        let settings = &desk.project.settings;
-        let mut plan = verdict::plan::plan(&verdict::plan::PlanCase {
-            programme,
-            settings,
-            needs: &needs,
-            scenarios: &scenarios,
-            as_of,
-            submit_on: None,
-            recommended: false,
-        });
+        let mut plan = plan::plan_of(&desk, programme, as_of, None)?;
         // The full plan has its own command.
         plan.schedule.clear();
         plan.consequences.clear();

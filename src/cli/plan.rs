@@ -1,5 +1,7 @@
 //! `plan`: what applies and why, and when to start.
 
+use chrono::{DateTime, NaiveDate, Utc};
+
 use super::args::Plan as Args;
 use super::context::{Context, Desk};
 use super::exit;
@@ -13,25 +15,12 @@ use crate::verdict::plan::{Plan, PlanCase, plan};
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
     let as_of = context.as_of()?;
-    let programmes = match context.printer.json() {
-        true => vec![desk.programme(args.programme.as_deref())?],
-        false => desk.programmes(args.programme.as_deref())?,
-    };
+    let programmes = desk.told(args.programme.as_deref(), context.printer.json())?;
     for (programme, place) in programmes.into_iter().zip(0..) {
         if place > 0 {
             context.printer.line("");
         }
-        let needs = desk.needs(programme)?;
-        let scenarios: Vec<&Scenario> = desk.catalogue.scenarios(&programme.id).iter().collect();
-        let plan = plan(&PlanCase {
-            programme,
-            settings: &desk.project.settings,
-            needs: &needs,
-            scenarios: &scenarios,
-            as_of,
-            submit_on: args.submit_on,
-            recommended: false,
-        });
+        let plan = plan_of(&desk, programme, as_of, args.submit_on)?;
         context.printer.document(&plan);
         print(&mut context.printer, programme, &plan);
     }
@@ -43,6 +32,26 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
         context.printer.line("for real; `ctc-ready scenario show ID` tells a scenario's steps");
     }
     Ok(exit::DONE)
+}
+
+/// What a programme asks of the house, and when to start.
+pub(super) fn plan_of(
+    desk: &Desk,
+    programme: &Programme,
+    as_of: DateTime<Utc>,
+    submit_on: Option<NaiveDate>,
+) -> Result<Plan, Failure> {
+    let needs = desk.needs(programme)?;
+    let scenarios: Vec<&Scenario> = desk.catalogue.scenarios(&programme.id).iter().collect();
+    Ok(plan(&PlanCase {
+        programme,
+        settings: &desk.project.settings,
+        needs: &needs,
+        scenarios: &scenarios,
+        as_of,
+        submit_on,
+        recommended: false,
+    }))
 }
 
 /// One programme's plan.

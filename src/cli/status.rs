@@ -16,11 +16,7 @@ pub(super) fn run(context: &mut Context, args: &Status) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
     let as_of = context.as_of()?;
     let evidence = desk.evidence(context.clock.now())?;
-    // JSON is about one programme; people see all of the project's.
-    let programmes = match context.printer.json() {
-        true => vec![desk.programme(args.programme.as_deref())?],
-        false => desk.programmes(args.programme.as_deref())?,
-    };
+    let programmes = desk.told(args.programme.as_deref(), context.printer.json())?;
     for (programme, place) in programmes.into_iter().zip(0..) {
         if place > 0 {
             context.printer.line("");

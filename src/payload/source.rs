@@ -96,7 +96,7 @@ impl Payloads {
                 return self.finish(programme, found.text, found.origin, notes, &values);
             }
         }
-        self.built_in(programme, scenario, step, &values)
+        self.render(programme, scenario, step, wanted, &values)
     }
 
     /// The built-in message of a step, whatever the other sources have.
@@ -112,14 +112,26 @@ impl Payloads {
     ) -> Result<Payload, PayloadError> {
         let (wanted, message) = sending(scenario, step)?;
         let values = Stamp { message, ..values.clone() };
-        let rendered = built::render(&self.templates, &self.catalogue, programme, wanted, &values);
+        self.render(programme, scenario, step, wanted, &values)
+    }
+
+    /// Renders and stamps the built-in message of the step `wanted`.
+    fn render(
+        &self,
+        programme: &Programme,
+        scenario: &Scenario,
+        step: u32,
+        wanted: &Step,
+        values: &Stamp,
+    ) -> Result<Payload, PayloadError> {
+        let rendered = built::render(&self.templates, &self.catalogue, programme, wanted, values);
         let (xml, origin) = rendered.map_err(|failure| match failure {
             Failure::Lacking(reason) => {
                 PayloadError::NotBuiltIn { scenario: scenario.id.clone(), step, reason }
             }
             Failure::Build(origin, source) => PayloadError::Build { origin, source },
         })?;
-        match stamp(&xml, &values) {
+        match stamp(&xml, values) {
             Ok(xml) => Ok(Payload { xml, origin, notes: Vec::new() }),
             Err(source) => Err(PayloadError::Build { origin, source }),
         }
