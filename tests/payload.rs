@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use chrono::{TimeZone, Utc};
-use ctc_ready::catalogue::{Catalogue, Programme, Scenario};
+use ctc_ready::catalogue::{Catalogue, Mutation, Programme, Scenario};
 use ctc_ready::ncts::MessageType;
 use ctc_ready::ncts::build::Stamp;
 use ctc_ready::ncts::read::Message;
@@ -136,14 +136,15 @@ fn every_built_in_message_is_valid_against_the_schemas_of_its_version() {
     }
     // Test data that no scenario sends yet must be as good.
     for programme in catalogue.programmes() {
-        let columns: Vec<_> = catalogue.columns(&programme.id).collect();
-        for (message, column, _) in columns {
+        for column in catalogue.columns(&programme.id) {
+            let message = column.message;
             let mut scenario = catalogue.scenarios(&programme.id)[0].clone();
             scenario.step.truncate(1);
             scenario.step[0].send = Some(message);
-            scenario.step[0].data = vec![column.to_owned()];
+            scenario.step[0].sheet = column.sheet.clone();
+            scenario.step[0].data = vec![column.name.clone()];
             let payload = payloads.prepare(programme, &scenario, 1, &values()).unwrap();
-            let name = format!("{} {message} {column}", programme.id);
+            let name = format!("{} {message} {}", programme.id, column.name);
             by_version.entry(&programme.api.xsd).or_default().push((name, message, payload.xml));
         }
     }
@@ -472,7 +473,12 @@ fn a_word_in_a_packs_file_name_says_which_of_several_steps_is_meant() {
     let arrival = payloads.prepare(programme, &scenario, 2, &values()).unwrap();
     assert!(arrival.origin.starts_with("built-in "), "{}", arrival.origin);
 
-    scenario.step[2].mutation = Some("state of seals left out".into());
+    scenario.step[2].mutation = Some(Mutation {
+        what: "state of seals left out".into(),
+        remove: vec!["UnloadingRemark/stateOfSeals".into()],
+        set: BTreeMap::new(),
+        at_least: BTreeMap::new(),
+    });
     let bad = payloads.prepare(programme, &scenario, 3, &values()).unwrap();
     assert!(bad.xml.contains("<messageSender>bad<"), "{}", bad.xml);
     // The templates would send the message as if nothing departed from it.

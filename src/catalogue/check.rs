@@ -199,6 +199,7 @@ fn requirements(draft: &Draft, programme: &DraftProgramme, problems: &mut Vec<Pr
             .iter()
             .filter(|file| file.programmes.contains(id))
             .flat_map(|file| &file.scenarios)
+            .map(|(_, scenario)| scenario)
             .find(|scenario| scenario.id == name)
     };
     let pending = &programme.programme.pending;
@@ -317,11 +318,12 @@ fn mismatch(
             flow.as_str()
         ));
     }
-    let procedure = procedure.filter(|procedure| *procedure != scenario.procedure)?;
+    let procedure = procedure?;
+    let tested = scenario.procedure.filter(|tested| !tested.covers(procedure))?;
     Some(format!(
         "`{}` tests the {} procedure, the requirement is about {}",
         scenario.id,
-        scenario.procedure.as_str(),
+        tested.as_str(),
         procedure.as_str()
     ))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::data;
+use super::data::ColumnKey;
 use super::load::{Draft, DraftScenarios};
 use super::problem::{Key, Problem};
 use super::{Flow, Procedure, Scenario, Side, Step};
@@ -60,9 +60,9 @@ pub(super) fn scenarios(
             problems.push(file.source.problem(&at, format!("`{programme}` is there twice")));
         }
     }
-    for (index, scenario) in file.scenarios.iter().enumerate() {
+    for (index, scenario) in &file.scenarios {
         let mut say = |path: &[Key<'_>], message: String| {
-            let mut whole = vec![Name("scenario"), At(index)];
+            let mut whole = vec![Name("scenario"), At(*index)];
             whole.extend_from_slice(path);
             problems.push(file.source.problem(&whole, message));
         };
@@ -75,7 +75,7 @@ pub(super) fn scenarios(
             if flow != scenario.flow {
                 say(&[Name("flow")], format!("the id `{id}` tells {}", flow.as_str()));
             }
-            if procedure != scenario.procedure {
+            if !scenario.procedure.is_some_and(|tested| tested.covers(procedure)) {
                 say(&[Name("procedure")], format!("the id `{id}` tells {}", procedure.as_str()));
             }
         }
@@ -190,10 +190,14 @@ fn columns(
     for (position, column) in step.data.iter().enumerate() {
         for programme in file.programmes.iter().filter(|_| draft.whole) {
             let Some(columns) = draft.columns.get(programme) else { continue };
-            if !columns.contains_key(&(message, data::column_key(column))) {
+            if !columns.contains_key(&ColumnKey::new(message, step.sheet.as_deref(), column)) {
+                let sheet = step.sheet.as_ref().map(|sheet| format!(" on sheet `{sheet}`"));
                 say(
                     &[Name("step"), At(index), Name("data"), At(position)],
-                    format!("programme `{programme}` has no test data `{column}` for {message}"),
+                    format!(
+                        "programme `{programme}` has no test data `{column}` for {message}{}",
+                        sheet.unwrap_or_default()
+                    ),
                 );
             }
         }
@@ -205,12 +209,12 @@ pub(super) fn duplicates(draft: &Draft, problems: &mut Vec<Problem>) {
     let mut seen = BTreeSet::new();
     for file in &draft.scenarios {
         let own: BTreeSet<&String> = file.programmes.iter().collect();
-        for (index, scenario) in file.scenarios.iter().enumerate() {
+        for (index, scenario) in &file.scenarios {
             let id = scenario.id.to_ascii_uppercase();
             for programme in &own {
                 if !seen.insert((*programme, id.clone())) {
                     problems.push(file.source.problem(
-                        &[Name("scenario"), At(index), Name("id")],
+                        &[Name("scenario"), At(*index), Name("id")],
                         format!("`{}` is there twice in programme `{programme}`", scenario.id),
                     ));
                 }

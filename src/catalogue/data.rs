@@ -8,13 +8,64 @@ use super::DataSet;
 use super::problem::{Key, Problem, Source};
 use crate::ncts::{Direction, MessageType};
 
-/// Columns by message and by normalised name (see [`column_key`]), each with
-/// the name as written.
-pub(super) type Columns = BTreeMap<(MessageType, String), (String, DataSet)>;
+/// A column of a data spreadsheet.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// The message it is for.
+    pub message: MessageType,
+    /// The sheet, where it is not the message's own: `Final Only`.
+    pub sheet: Option<String>,
+    /// Its heading, as first written.
+    pub name: String,
+    /// The message's elements.
+    pub data: DataSet,
+}
 
-/// Columns as their files are laid over each other: the name as first written,
-/// and the table.
-type Laid<'a> = BTreeMap<&'a (MessageType, String), (&'a str, Map<String, Value>)>;
+/// How a column is found: the spreadsheets are not consistent in case and
+/// spaces (`simplified GB-XI`, `Simplified GB-XI  Pre-lodged`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ColumnKey {
+    message: MessageType,
+    sheet: Option<String>,
+    column: String,
+}
+
+impl ColumnKey {
+    pub(super) fn new(message: MessageType, sheet: Option<&str>, column: &str) -> Self {
+        Self { message, sheet: sheet.map(plain), column: plain(column) }
+    }
+}
+
+fn plain(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// Message and further words of a sheet's name: `IE015`, `IE015 (Final Only)`.
+fn sheet_name(name: &str) -> Result<(MessageType, Option<&str>), String> {
+    let (message, rest) = name.split_at_checked(5).unwrap_or((name, ""));
+    let message = message.parse::<MessageType>().map_err(|error| error.to_string())?;
+    match rest.trim() {
+        "" => Ok((message, None)),
+        words => words
+            .strip_prefix('(')
+            .and_then(|words| words.strip_suffix(')'))
+            .map(|words| (message, Some(words)))
+            .ok_or_else(|| format!("`{name}` is not a sheet such as `IE015 (Final Only)`")),
+    }
+}
+
+/// The columns of a programme.
+pub(super) type Columns = BTreeMap<ColumnKey, Column>;
+
+/// A column as its files are laid over each other.
+type Laid<'a> = BTreeMap<&'a ColumnKey, (&'a Heading, Map<String, Value>)>;
+
+/// Where a column stands in a file, as written.
+#[derive(Clone, Debug)]
+struct Heading {
+    sheet: String,
+    name: String,
+}
 
 /// How deep parts may use parts, and files extend files.
 const DEPTH_LIMIT: usize = 20;
@@ -25,13 +76,7 @@ pub(super) struct DataFile {
     source: Source,
     extends: Option<String>,
     parts: BTreeMap<String, Map<String, Value>>,
-    columns: BTreeMap<(MessageType, String), (String, Map<String, Value>)>,
-}
-
-/// The name under which a column is found: the spreadsheets are not consistent
-/// in case and spaces (`simplified GB-XI`, `Simplified GB-XI  Pre-lodged`).
-pub(super) fn column_key(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    columns: BTreeMap<ColumnKey, (Heading, Map<String, Value>)>,
 }
 
 impl DataFile {
@@ -58,8 +103,8 @@ impl DataFile {
                         }
                     }
                 }
-                (key, Value::Object(columns)) => match key.parse::<MessageType>() {
-                    Ok(message) if message.direction() == Direction::Sent => {
+                (key, Value::Object(columns)) => match sheet_name(key) {
+                    Ok((message, sheet)) if message.direction() == Direction::Sent => {
                         for (name, column) in columns {
                             let path = [Key::Name(key), Key::Name(&name)];
                             let Value::Object(column) = column else {
@@ -71,23 +116,22 @@ impl DataFile {
                                 );
                                 continue;
                             };
-                            let id = (message, column_key(&name));
+                            let id = ColumnKey::new(message, sheet, &name);
                             if file.columns.contains_key(&id) {
                                 problems.push(source.problem(
                                     &path,
-                                    format!("column `{name}` of {message} is there twice"),
+                                    format!("column `{name}` of {key} is there twice"),
                                 ));
                             }
-                            file.columns.insert(id, (name, column));
+                            let heading = Heading { sheet: key.to_owned(), name };
+                            file.columns.insert(id, (heading, column));
                         }
                     }
-                    Ok(message) => problems.push(source.problem(
+                    Ok((message, _)) => problems.push(source.problem(
                         &[Key::Name(key)],
                         format!("{message} comes from NCTS: it needs no test data"),
                     )),
-                    Err(error) => {
-                        problems.push(source.problem(&[Key::Name(key)], error.to_string()));
-                    }
+                    Err(error) => problems.push(source.problem(&[Key::Name(key)], error)),
                 },
                 (key, _) => problems.push(source.problem(
                     &[Key::Name(key)],
@@ -142,23 +186,43 @@ pub(super) fn assemble(
         for (name, part) in &file.parts {
             lay_over(parts.entry(name).or_default(), part);
         }
-        for (id, (name, column)) in &file.columns {
-            lay_over(&mut columns.entry(id).or_insert_with(|| (name, Map::new())).1, column);
+        for (id, (heading, column)) in &file.columns {
+            lay_over(&mut columns.entry(id).or_insert_with(|| (heading, Map::new())).1, column);
         }
     }
 
     // A part may be incomplete until a programme's own file completes it, so
     // only what a column uses is checked; the problem is the file's own.
     let mut out = Columns::new();
-    for (id, (name, column)) in columns {
-        match expand(&column, &parts, 0) {
+    for (id, (heading, column)) in columns {
+        let under = match parts.get(id.message.as_str()) {
+            Some(part) => expand(part, &parts, 0),
+            None => Ok(Map::new()),
+        };
+        let data = under.and_then(|mut data| {
+            lay_over(&mut data, &expand(&column, &parts, 0)?);
+            Ok(data)
+        });
+        match data {
             Ok(data) => {
-                out.insert(id.clone(), (name.to_owned(), Value::Object(data)));
+                let sheet = sheet_name(&heading.sheet).ok().and_then(|(_, sheet)| sheet);
+                out.insert(
+                    id.clone(),
+                    Column {
+                        message: id.message,
+                        sheet: sheet.map(str::to_owned),
+                        name: heading.name.clone(),
+                        data: Value::Object(data),
+                    },
+                );
             }
             Err(message) => {
-                let owner = chain.iter().find(|file| file.columns.contains_key(id));
-                let owner = owner.map_or(&file.source, |file| &file.source);
-                problems.push(owner.problem(&[Key::Name(id.0.as_str()), Key::Name(name)], message));
+                let owner = chain.iter().find_map(|file| {
+                    file.columns.get(id).map(|(heading, _)| (&file.source, heading))
+                });
+                let (source, heading) = owner.unwrap_or((&file.source, heading));
+                let path = [Key::Name(&heading.sheet), Key::Name(&heading.name)];
+                problems.push(source.problem(&path, message));
             }
         }
     }
@@ -259,12 +323,21 @@ mod tests {
         );
         let (columns, problems) = assembled(vec![base, own], "own");
         assert_eq!(problems, []);
-        let (name, data) = &columns[&(MessageType::Ie015, "col a".into())];
-        assert_eq!(name, "Col  A ");
+        let column = &columns[&ColumnKey::new(MessageType::Ie015, None, "col a")];
+        assert_eq!(column.name, "Col  A ");
         assert_eq!(
-            data,
+            &column.data,
             &serde_json::json!({"x": {"one": "I", "two": "2"}, "y": "3", "list": [{"n": "2"}]})
         );
+    }
+
+    #[test]
+    fn a_column_of_another_sheet_is_another_column() {
+        let text = "[IE015.c]\nx = '1'\n[\"IE015 (Final Only)\".c]\nx = '2'";
+        let (columns, problems) = assembled(vec![file("a", text)], "a");
+        assert_eq!(problems, []);
+        let x = |sheet| columns[&ColumnKey::new(MessageType::Ie015, sheet, "C")].data["x"].clone();
+        assert_eq!((x(None), x(Some("final  only"))), ("1".into(), "2".into()));
     }
 
     #[test]

@@ -9,8 +9,9 @@ use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
 use super::check;
-use super::data::{self, Columns, DataFile};
+use super::data::{self, Column, ColumnKey, Columns, DataFile};
 use super::problem::{CatalogueError, Key, Problem, Source};
+use super::twins::Entry;
 use super::{
     Api, Availability, DataSet, DatedFact, Erratum, FormFile, Officers, Phase, Programme,
     Requirement, Scenario, Submission, Timers, UnpublishedDate,
@@ -69,7 +70,7 @@ struct CommonFile {
 #[serde(deny_unknown_fields)]
 struct ScenarioFile {
     programmes: Vec<String>,
-    scenario: Vec<Scenario>,
+    scenario: Vec<Entry>,
 }
 
 /// A programme and the files its parts came from.
@@ -101,7 +102,8 @@ impl DraftProgramme {
 pub(super) struct DraftScenarios {
     pub(super) source: Source,
     pub(super) programmes: Vec<String>,
-    pub(super) scenarios: Vec<Scenario>,
+    /// Each with the index of its entry in the file.
+    pub(super) scenarios: Vec<(usize, Scenario)>,
 }
 
 /// Everything read, before it is known to be right.
@@ -185,10 +187,15 @@ impl Catalogue {
                 }
                 [_, _] => {
                     if let Some(file) = source.read::<ScenarioFile>(&mut problems) {
+                        let entries = file.scenario.iter().enumerate();
                         draft.scenarios.push(DraftScenarios {
                             source,
                             programmes: file.programmes,
-                            scenarios: file.scenario,
+                            scenarios: entries
+                                .flat_map(|(index, entry)| {
+                                    entry.expand().into_iter().map(move |twin| (index, twin))
+                                })
+                                .collect(),
                         });
                     }
                 }
@@ -224,7 +231,7 @@ impl Catalogue {
         for file in draft.scenarios {
             for programme in &file.programmes {
                 let list = scenarios.entry(programme.clone()).or_default();
-                list.extend(file.scenarios.iter().cloned());
+                list.extend(file.scenarios.iter().map(|(_, scenario)| scenario.clone()));
             }
         }
         for list in scenarios.values_mut() {
@@ -280,25 +287,31 @@ impl Catalogue {
             .collect()
     }
 
-    /// The test data of a message by the data spreadsheet's column name; case
-    /// and repeated spaces do not matter.
-    pub fn data(&self, programme: &str, message: MessageType, column: &str) -> Option<&DataSet> {
+    /// The test data of a message by sheet and column name of the data
+    /// spreadsheet (see [`super::Step::sheet`]); case and repeated spaces do
+    /// not matter.
+    pub fn data(
+        &self,
+        programme: &str,
+        message: MessageType,
+        sheet: Option<&str>,
+        column: &str,
+    ) -> Option<&DataSet> {
         let columns = self.data.get(programme)?;
-        columns.get(&(message, data::column_key(column))).map(|(_, data)| data)
+        columns.get(&ColumnKey::new(message, sheet, column)).map(|column| &column.data)
     }
 
-    /// Every column of a programme's test data: message, name, data.
-    pub fn columns(&self, programme: &str) -> impl Iterator<Item = (MessageType, &str, &DataSet)> {
-        let columns = self.data.get(programme).into_iter().flatten();
-        columns.map(|((message, _), (name, data))| (*message, name.as_str(), data))
+    /// Every column of a programme's test data.
+    pub fn columns(&self, programme: &str) -> impl Iterator<Item = &Column> {
+        self.data.get(programme).into_iter().flat_map(|columns| columns.values())
     }
 
     /// The distinct values of an XML element (such as `GRN`) in a programme's
     /// test data, sorted.
     pub fn test_values(&self, programme: &str, element: &str) -> Vec<&str> {
         let mut out = Vec::new();
-        for (_, _, data) in self.columns(programme) {
-            data::values_of(data, element, &mut out);
+        for column in self.columns(programme) {
+            data::values_of(&column.data, element, &mut out);
         }
         out.sort_unstable();
         out.dedup();

@@ -14,6 +14,8 @@
 //!
 //! - [`model`]: the types, which mirror the files.
 //! - [`load`]: reading and checking them; every problem is reported at once.
+//! - `twins`: entries that stand for the GB and the XI scenario alike.
+//! - `data`: the data spreadsheets' columns, assembled from parts.
 //! - [`overlay`]: a house's own files laid over the built-in ones.
 //! - [`problem`]: what is wrong with them, with its place.
 //! - [`requirements`]: the decision matrix: which scenarios a house must run.
@@ -30,7 +32,9 @@ pub mod model;
 pub mod overlay;
 pub mod problem;
 pub mod requirements;
+mod twins;
 
+pub use data::Column;
 pub use load::Catalogue;
 pub use model::*;
 pub use overlay::OverlayError;

@@ -1,6 +1,8 @@
 //! The catalogue's types. They mirror the TOML files under `scenarios/`; an
 //! unknown field in a file is an error.
 
+use std::collections::BTreeMap;
+
 use chrono::{NaiveDate, NaiveTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -379,11 +381,12 @@ pub struct Erratum {
     pub source: String,
 }
 
-/// A numbered test of HMRC's testing guide.
+/// A numbered test of HMRC's testing guide. In a catalogue file, GB and XI twins
+/// are one entry (see `twins`).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Scenario {
-    /// `DSGB1`, `P6-DSGB-01`.
+    /// `DSGB1`, `P6-DSGB-01`, `Scenario 1 GB`.
     pub id: String,
     /// One line of our own.
     pub title: String,
@@ -391,8 +394,8 @@ pub struct Scenario {
     pub flow: Flow,
     /// The side on which the tested movement lies.
     pub side: Side,
-    /// The procedure it tests.
-    pub procedure: Procedure,
+    /// The procedure it tests; none where there is no movement.
+    pub procedure: Option<TestedProcedure>,
     /// Its steps, in order; numbered from 1.
     pub step: Vec<Step>,
     /// What was corrected against the published scenario.
@@ -401,24 +404,131 @@ pub struct Scenario {
     pub source: String,
 }
 
-/// A row of a scenario: someone acts, then messages come.
-#[derive(Clone, Debug, Deserialize)]
+/// The procedure a scenario tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TestedProcedure {
+    /// The normal procedure.
+    #[serde(rename = "normal")]
+    Normal,
+    /// The simplified procedure.
+    #[serde(rename = "simplified")]
+    Simplified,
+    /// Either: the scenario names test data for both.
+    #[serde(rename = "simplified/normal")]
+    Either,
+}
+
+impl TestedProcedure {
+    /// `normal`, `simplified` or `simplified/normal`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Simplified => "simplified",
+            Self::Either => "simplified/normal",
+        }
+    }
+
+    /// Whether running it proves this procedure.
+    pub fn covers(self, procedure: Procedure) -> bool {
+        matches!(
+            (self, procedure),
+            (Self::Either, _)
+                | (Self::Normal, Procedure::Normal)
+                | (Self::Simplified, Procedure::Simplified)
+        )
+    }
+}
+
+/// A row of a scenario: someone acts, then messages or an answer come.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Step {
     /// The message the trader's software sends, if it acts.
     pub send: Option<MessageType>,
-    /// Column names of the data spreadsheet, for the message sent.
+    /// Sheet of the data spreadsheet, where it is not the message's own: the
+    /// words in brackets after the message type, such as `Final Only`.
+    pub sheet: Option<String>,
+    /// Column names of that sheet, for the message sent. More than one: one for
+    /// each procedure.
     #[serde(default)]
     pub data: Vec<String>,
-    /// How the message departs from its data (issue of its own), in words.
-    pub mutation: Option<String>,
+    /// How the message departs from its data.
+    pub mutation: Option<Mutation>,
     /// What HMRC's officers are asked to do, if they act.
     pub officer: Option<String>,
+    /// Minutes after the first IE015 by which officers must have acted.
+    pub officer_deadline_minutes: Option<u32>,
     /// Minutes after the first IE015 by which this step must have been sent.
     pub deadline_minutes_after_ie015: Option<u32>,
-    /// What must come, in order.
+    /// What the step does with the timer that waits for the presentation of
+    /// pre-lodged goods.
+    pub presentation_timer: Option<PresentationTimer>,
+    /// The guarantee whose balance is asked for, instead of a message.
+    pub request: Option<BalanceRequest>,
+    /// What must be answered to `request`.
+    pub answer: Option<BalanceAnswer>,
+    /// The messages that must come, in order.
     #[serde(default)]
     pub expect: Vec<Expectation>,
+}
+
+/// How a message departs from its data, so that NCTS refuses it or so that it
+/// has what the scenario is about. Paths are element names below the root,
+/// with `/`: `Consignment/LocationOfGoods/UNLocode`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Mutation {
+    /// In words.
+    pub what: String,
+    /// Elements left out, wherever the path leads.
+    #[serde(default)]
+    pub remove: Vec<String>,
+    /// Elements given another value, wherever the path leads.
+    #[serde(default)]
+    pub set: BTreeMap<String, String>,
+    /// Elements that must occur at least so often.
+    #[serde(default)]
+    pub at_least: BTreeMap<String, usize>,
+}
+
+/// What happens to the timer that waits for an IE170.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PresentationTimer {
+    /// The step starts it.
+    Starts,
+    /// It runs out in this step: its last message comes then.
+    Expires,
+}
+
+/// A question for the balance of a guarantee (Guarantee Balance API).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BalanceRequest {
+    /// Guarantee reference number.
+    pub grn: String,
+    /// Its access code, four characters.
+    pub access_code: String,
+    /// Seconds after the step before within which it must be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within_seconds: Option<u32>,
+}
+
+/// The answer to a [`BalanceRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BalanceAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// The balance, in whole units of the currency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<u64>,
+    /// ISO 4217.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// The error code of a refusal, such as `NOT_FOUND`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// A message that a step must bring.
@@ -430,6 +540,22 @@ pub struct Expectation {
     /// Minutes after which it comes, where a timer brings it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after_minutes: Option<u32>,
+    /// The rules a rejection must name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<String>,
+    /// Whether an IE025 releases the goods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
+}
+
+/// What an IE025 says of the goods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Release {
+    /// They are released.
+    Granted,
+    /// They are not, for now.
+    Refused,
 }
 
 /// The test data for one message: the data spreadsheet's column.

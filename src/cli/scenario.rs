@@ -9,7 +9,7 @@ use super::exit;
 use super::failure::Failure;
 use super::printer::{BOLD, DIM, PLAIN, Printer, WIDTH, columns, paint, wrap};
 use crate::catalogue::{
-    Catalogue, Expectation, Flow, Procedure, Programme, RequirementKind, Scenario, Side,
+    Catalogue, Expectation, Flow, Programme, RequirementKind, Scenario, Side, TestedProcedure,
 };
 use crate::ncts::MessageType;
 use crate::project::{Project, ProjectError};
@@ -31,7 +31,7 @@ struct ScenarioEntry {
     title: String,
     flow: Flow,
     side: Side,
-    procedure: Procedure,
+    procedure: Option<TestedProcedure>,
     requirement: Standing,
     steps: Vec<StepEntry>,
     errata: Option<String>,
@@ -152,7 +152,7 @@ fn entry(programme: &Programme, scenario: &Scenario) -> ScenarioEntry {
         step: number,
         send: step.send,
         data: step.data.clone(),
-        mutation: step.mutation.clone(),
+        mutation: step.mutation.as_ref().map(|mutation| mutation.what.clone()),
         officer: step.officer.clone(),
         expect: step.expect.clone(),
     });
@@ -206,7 +206,7 @@ fn print_one(printer: &mut Printer, programme: &Programme, scenario: &Scenario, 
         "  {}, {}, {}",
         scenario.flow.as_str(),
         scenario.side.as_str(),
-        scenario.procedure.as_str(),
+        scenario.procedure.map_or("no movement", TestedProcedure::as_str),
     ));
     printer.line(format!("  {}: {standing}", programme.id));
     for (step, number) in scenario.step.iter().zip(1..) {
@@ -220,7 +220,7 @@ fn print_one(printer: &mut Printer, programme: &Programme, scenario: &Scenario, 
             printer.prose(2, &format!("you send    {message} ({}){data}", message.meaning()));
         }
         if let Some(mutation) = &step.mutation {
-            printer.prose(2, &format!("with        {mutation}"));
+            printer.prose(2, &format!("with        {}", mutation.what));
         }
         if let Some(minutes) = step.deadline_minutes_after_ie015 {
             printer.prose(2, &format!("at latest   {minutes} minutes after the IE015"));

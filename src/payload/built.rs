@@ -44,18 +44,20 @@ pub(super) fn render(
     let message = stamp.message;
     if let Some(mutation) = &step.mutation {
         return Err(Failure::Lacking(format!(
-            "it departs from its test data ({mutation}), which the templates cannot do"
+            "it departs from its test data ({}), which the templates cannot do",
+            mutation.what
         )));
     }
     let [column] = step.data.as_slice() else {
         return Err(Failure::Lacking("it does not name exactly one column of test data".into()));
     };
-    let data = catalogue.data(&programme.id, message, column).ok_or_else(|| {
-        Failure::Lacking(format!(
-            "programme `{}` has no test data `{column}` for {message}",
-            programme.id
-        ))
-    })?;
+    let data =
+        catalogue.data(&programme.id, message, step.sheet.as_deref(), column).ok_or_else(|| {
+            Failure::Lacking(format!(
+                "programme `{}` has no test data `{column}` for {message}",
+                programme.id
+            ))
+        })?;
     let template = format!("{message}.xml");
     if !templates.has(&template) {
         return Err(Failure::Lacking(format!("there is no template for {message}")));
@@ -64,11 +66,6 @@ pub(super) fn render(
     let context = json!({
         "phase_id": programme.api.phase_id,
         "data": data,
-        "run": {
-            "lrn": stamp.lrn,
-            "mrn": stamp.mrn.as_deref().unwrap_or_default(),
-            "message_identification": stamp.message_identification,
-        },
     });
     let rendered = templates
         .render(&template, context)
