@@ -229,7 +229,8 @@ pub(super) fn assemble(
     out
 }
 
-/// A part or column with the parts it uses laid down first.
+/// A part or column, or a group inside one, with the parts it uses laid down
+/// first.
 fn expand(
     table: &Map<String, Value>,
     parts: &BTreeMap<&str, Map<String, Value>>,
@@ -252,11 +253,23 @@ fn expand(
             lay_over(&mut out, &expand(part, parts, depth + 1)?);
         }
     }
+    for value in own.values_mut() {
+        let single = std::slice::from_mut(value);
+        let groups = match single {
+            [Value::Array(groups)] => groups.as_mut_slice(),
+            single => single,
+        };
+        for group in groups {
+            if let Value::Object(table) = group {
+                *table = expand(table, parts, depth)?;
+            }
+        }
+    }
     lay_over(&mut out, &own);
     Ok(out)
 }
 
-/// The key under which a part or column names the parts it uses.
+/// The key under which a part, a column or a group names the parts it uses.
 const USE: &str = "use";
 
 /// Lays `over` on `base`: tables join key by key, lists of used parts are
@@ -328,6 +341,27 @@ mod tests {
         assert_eq!(
             &column.data,
             &serde_json::json!({"x": {"one": "I", "two": "2"}, "y": "3", "list": [{"n": "2"}]})
+        );
+    }
+
+    #[test]
+    fn a_group_may_be_laid_on_parts_too() {
+        let text = "[part.a]\none = '1'\ntwo = '2'\n[part.b]\nuse = ['a']\ntwo = 'II'\n\
+             [IE015.c]\nx.y = { use = ['a'], three = '3' }\n\
+             list = [{ use = ['b'] }, { use = ['nowhere'] }]";
+        let (columns, problems) = assembled(vec![file("a", text)], "a");
+        assert!(columns.is_empty());
+        assert!(problems[0].message.contains("no part `nowhere`"), "{problems:?}");
+
+        let (columns, problems) = assembled(vec![file("a", &text.replace("nowhere", "a"))], "a");
+        assert_eq!(problems, []);
+        let plain = serde_json::json!({"one": "1", "two": "2"});
+        assert_eq!(
+            columns[&ColumnKey::new(MessageType::Ie015, None, "c")].data,
+            serde_json::json!({
+                "x": {"y": {"one": "1", "two": "2", "three": "3"}},
+                "list": [{"one": "1", "two": "II"}, plain],
+            })
         );
     }
 
