@@ -22,34 +22,6 @@ use serde_json::Value;
 /// The sheet with a layout of its own.
 const TRANSITION_ONLY: &str = "Transition Data";
 
-/// Columns of the NCTS5 sheets that the catalogue does not have yet. Delete
-/// what arrives: the test says so.
-const MISSING: [(&str, &str); 19] = [
-    ("IE013", "Simplified GB-XI"),
-    ("IE013", "Simplified XI-GB"),
-    ("IE013", "Normal GB-XI"),
-    ("IE013", "Normal XI-GB"),
-    ("IE013", "Pre-lodged Simplified GB-XI"),
-    ("IE013", "Pre-lodged Simplified XI-GB"),
-    ("IE013", "Pre-lodged Normal GB-XI"),
-    ("IE013", "Pre-lodged Normal XI-GB"),
-    ("IE015", "Simplified GB-XI Security"),
-    ("IE015", "Simplified XI-GB Security"),
-    ("IE015", "Normal GB-XI Security"),
-    ("IE015", "Normal XI-GB Security"),
-    ("IE015", "Normal XI-XI TIR"),
-    ("IE015", "Simplified GB-XI (N)"),
-    ("IE015", "Simplified XI-GB (N)"),
-    ("IE044", "Simplified Arrival XI-GB (M)"),
-    ("IE044", "Simplified Arrival GB-XI(M)"),
-    ("IE044", "Simplified Arrival XI-GB (N)"),
-    ("IE044", "Simplified Arrival GB-XI (N)"),
-];
-
-fn is_missing(programme: &str, sheet: &str, column: &str) -> bool {
-    programme != "ncts6" && MISSING.iter().any(|(s, c)| *s == sheet && words(c) == words(column))
-}
-
 /// Columns that HMRC's guide names and its sheet does not have.
 const ADDED: [(&str, &str, &str); 2] =
     [("ncts6", "IE007", "Normal Arrival XI-GB"), ("ncts6", "IE007", "Normal Arrival GB-XI")];
@@ -483,8 +455,7 @@ fn every_message_says_what_its_column_says() {
         for programme in fact.programmes {
             for column in fact.columns {
                 assert!(
-                    used.contains(&(index, *programme, words(column)))
-                        || is_missing(programme, fact.sheet, column),
+                    used.contains(&(index, *programme, words(column))),
                     "{programme}, {}, {column}: there is no such column to correct",
                     fact.sheet
                 );
@@ -497,7 +468,7 @@ fn every_message_says_what_its_column_says() {
 fn every_column_of_the_sheets_is_there() {
     let Some(reference) = reference::folder() else { return };
     let catalogue = catalogue();
-    let (mut found, mut absent, mut arrived) = (0, Vec::new(), Vec::new());
+    let (mut found, mut absent) = (0, Vec::new());
     for programme in catalogue.programmes() {
         let folder = folder_of(&reference, &programme.id);
         for file in std::fs::read_dir(&folder).unwrap() {
@@ -513,18 +484,15 @@ fn every_column_of_the_sheets_is_there() {
             for column in Sheet::read(&folder, name).columns().keys() {
                 let here = format!("{}, {name}, {column}", programme.id);
                 let data = catalogue.data(&programme.id, message.parse().unwrap(), words, column);
-                match (data, is_missing(&programme.id, name, column)) {
-                    (Some(_), false) => found += 1,
-                    (Some(_), true) => arrived.push(here),
-                    (None, false) => absent.push(here),
-                    (None, true) => {}
+                match data {
+                    Some(_) => found += 1,
+                    None => absent.push(here),
                 }
             }
         }
     }
     assert!(absent.is_empty(), "columns without test data: {absent:#?}");
-    assert!(arrived.is_empty(), "no longer missing: delete them from MISSING: {arrived:#?}");
-    assert_eq!(found, 2 * (8 + 4 + 4 + 2 + 4) + (10 + 4 + 4) + (11 + 8 + 4 + 2 + 4 + 4));
+    assert_eq!(found, 2 * (15 + 8 + 4 + 4 + 6 + 4) + (10 + 4 + 4) + (11 + 8 + 4 + 2 + 4 + 4));
 }
 
 #[test]
@@ -555,9 +523,6 @@ fn every_column_the_guides_name_is_found() {
                     let message = step["send"].as_str().unwrap().parse().unwrap();
                     let words = sheet.split_once('(').map(|(_, words)| words.trim_matches(')'));
                     for programme in programmes {
-                        if is_missing(programme, sheet, column) {
-                            continue;
-                        }
                         match catalogue.data(programme, message, words, column) {
                             Some(_) => found += 1,
                             None => {
