@@ -21,7 +21,7 @@ use crate::evidence::{
     self, EvidenceError, RunId, RunRecord, RunState, Store, VerifyReport, WaitingFor,
 };
 use crate::payload::Sources;
-use crate::project::{Project, ProjectError};
+use crate::project::Project;
 use crate::verdict::{Case, Need};
 
 /// Where the bearer token comes from.
@@ -282,66 +282,6 @@ pub fn verified(dir: &Path) -> Result<VerifyReport, EvidenceError> {
 /// the writes that belong together take.
 const LOOKS: u32 = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
-
-/// The catalogue, with a project where there is one: for what needs none.
-pub struct Bench {
-    /// The project.
-    pub project: Option<Project>,
-    /// The catalogue, with the project's own additions.
-    pub catalogue: Catalogue,
-}
-
-impl Bench {
-    /// Opens the catalogue, and the project if there is one.
-    ///
-    /// # Errors
-    /// When either is wrong, or a project was named that is not there.
-    pub fn open(context: &Context) -> Result<Self, Failure> {
-        let catalogue = Catalogue::built_in()?;
-        let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
-        let root = context.global.project.as_deref();
-        match Project::locate(root, &context.cwd, &known) {
-            Err(ProjectError::NotFound(_)) => Ok(Self { project: None, catalogue }),
-            _ => {
-                let Desk { project, catalogue } = Desk::open(context)?;
-                Ok(Self { project: Some(project), catalogue })
-            }
-        }
-    }
-
-    /// The programmes in the order in which they are thought of: the one asked
-    /// for alone; or the project's own, then the others, newest rules first.
-    ///
-    /// # Errors
-    /// When there is no such programme.
-    pub fn programmes(&self, only: Option<&str>) -> Result<Vec<&Programme>, Failure> {
-        if let Some(id) = only {
-            return Ok(vec![programme(&self.catalogue, id)?]);
-        }
-        let own = self.project.iter().flat_map(|project| &project.settings.programmes);
-        let mut programmes = Vec::new();
-        for id in own {
-            programmes.push(programme(&self.catalogue, id)?);
-        }
-        let all = self.catalogue.programmes().iter().rev();
-        let others: Vec<_> =
-            all.filter(|other| !programmes.iter().any(|own| own.id == other.id)).collect();
-        programmes.extend(others);
-        Ok(programmes)
-    }
-
-    /// Where this house's messages come from.
-    pub fn sources(&self) -> Sources {
-        self.project.as_ref().map(sources).unwrap_or_default()
-    }
-
-    /// The folder of schemas: the one given, or the project's.
-    pub fn xsd(&self, given: Option<&Path>, cwd: &Path) -> Option<PathBuf> {
-        let own =
-            || self.project.as_ref().and_then(|project| project.settings.payloads.xsd.clone());
-        given.map(|folder| cwd.join(folder)).or_else(own)
-    }
-}
 
 /// Where a project's messages come from.
 pub fn sources(project: &Project) -> Sources {

@@ -14,8 +14,9 @@ use crate::catalogue::{Catalogue, Programme, RequirementKind, Scenario};
 use crate::evidence::EvidenceError;
 use crate::files;
 use crate::ncts::build::Stamp;
-use crate::payload::{Payload, PayloadError, Payloads, Sources, versions};
-use crate::project::{Project, XsdFolder};
+use crate::payload::{Payload, PayloadError, Payloads, Sources};
+use crate::project::Project;
+use crate::project::xsd::{XsdFolder, versions};
 
 /// `doctor --format json`.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::MessageBuild;
-use super::context::{Bench, Context, scenario_in, shown};
+use super::bench::Bench;
+use super::context::{Context, scenario_in, shown};
 use super::exit;
 use super::failure::Failure;
 use super::kept;

@@ -10,7 +10,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::MessageValidate;
-use super::context::{Bench, Context};
+use super::bench::Bench;
+use super::context::Context;
 use super::exit;
 use super::failure::Failure;
 use super::printer::{BAD, DIM, GOOD, Printer, hanging, paint};
@@ -18,8 +19,7 @@ use crate::files;
 use crate::ncts::MessageType;
 use crate::ncts::xsd::{self, Violation};
 use crate::payload::error::MESSAGE_LIMIT;
-use crate::payload::versions;
-use crate::project::{SchemaSet, XsdFolder};
+use crate::project::xsd::{SchemaSet, XsdFolder, versions};
 
 /// Most violations of one file shown to people; JSON has them all.
 const SHOWN: usize = 50;

@@ -11,6 +11,7 @@
 //! Top floor: it may use everything, nothing may use it but the binary.
 
 pub mod args;
+mod bench;
 mod checklist;
 pub mod context;
 mod demo;

@@ -8,7 +8,7 @@ use super::error::PayloadError;
 use crate::catalogue::{Catalogue, Programme, Step};
 use crate::digest::Digest;
 use crate::ncts::xsd::Violation;
-use crate::project::{SchemaSet, XsdFolder};
+use crate::project::xsd::{SchemaSet, XsdFolder, versions};
 
 /// What the schemas say of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,16 +81,4 @@ impl Judge {
         sets.insert(version.to_owned(), Arc::clone(&set));
         Ok(set)
     }
-}
-
-/// The schema versions of the catalogue's programmes, in their order.
-pub fn versions(catalogue: &Catalogue) -> Vec<&str> {
-    let mut versions: Vec<&str> = Vec::new();
-    for programme in catalogue.programmes() {
-        // A programme without messages has none.
-        if !programme.api.xsd.is_empty() && !versions.contains(&programme.api.xsd.as_str()) {
-            versions.push(&programme.api.xsd);
-        }
-    }
-    versions
 }

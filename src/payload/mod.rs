@@ -19,6 +19,6 @@ mod house;
 pub mod pack;
 pub mod source;
 
-pub use check::{Check, versions};
+pub use check::Check;
 pub use error::PayloadError;
 pub use source::{Payload, Payloads, Sources};

@@ -11,7 +11,8 @@
 //! - [`xsd`]: HMRC's schemas in the folder that the settings name.
 //!
 //! Floor 3: it uses [`crate::calendar`], [`crate::files`], [`crate::digest`],
-//! [`crate::ncts`]' schemas and [`crate::catalogue`]'s vocabulary types alone.
+//! [`crate::ncts`]' schemas, and of [`crate::catalogue`] the vocabulary types
+//! and the versions there are.
 //! Floors 4 and up may call it.
 
 mod check;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::catalogue::Catalogue;
 use crate::digest::Digest;
 use crate::files::{self, Bounds, FileError};
 use crate::ncts::xsd::{SchemaError, Schemas};
@@ -169,4 +170,16 @@ impl XsdFolder {
             Schemas::load(texts).map_err(|source| XsdError::Schemas { folder, source })?;
         Ok(SchemaSet { version: version.map(str::to_owned), digest, schemas })
     }
+}
+
+/// The schema versions of the catalogue's programmes, in their order.
+pub fn versions(catalogue: &Catalogue) -> Vec<&str> {
+    let mut versions: Vec<&str> = Vec::new();
+    for programme in catalogue.programmes() {
+        // A programme without messages has none.
+        if !programme.api.xsd.is_empty() && !versions.contains(&programme.api.xsd.as_str()) {
+            versions.push(&programme.api.xsd);
+        }
+    }
+    versions
 }
