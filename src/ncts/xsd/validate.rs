@@ -130,7 +130,8 @@ impl<'s, 'x> Walk<'s, 'x> {
     /// The declared type, or the derived one that `xsi:type` names.
     fn actual_type(&mut self, node: Node<'_, 'x>, declared: Type) -> Type {
         let Some(attribute) = node.attribute_node((XSI, "type")) else { return declared };
-        let text = attribute.value().trim_matches(is_space);
+        // As it stands: libxml2 takes no white space around the name.
+        let text = attribute.value();
         let (prefix, name) = match text.split_once(':') {
             Some((prefix, name)) => (Some(prefix), name),
             None => (None, text),
