@@ -402,6 +402,14 @@ fn one_mistake_is_one_violation_where_it_was_made() {
         assert_eq!(schemas.validate(&document).unwrap(), [], "{document}");
         documents.push((document, true));
     }
+    // The namespace given to all by default: told once, and the rest judged.
+    let default = message(&GOOD.replace(">1<", ">x<")).replace("n:CC015C", "CC015C");
+    let violations = schemas.validate(&default.replace("xmlns:n", "xmlns")).unwrap();
+    assert_eq!(
+        told(&violations),
+        [(Namespace, "/CC015C/sender"), (Type, "/CC015C/item/number")],
+        "{violations:#?}"
+    );
     let roots = [
         (message(GOOD).replace("n:CC015C", "CC015C"), UnknownRoot),
         (message(GOOD).replace("CC015C", "CC999C"), UnknownRoot),

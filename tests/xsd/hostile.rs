@@ -88,7 +88,9 @@ fn what_is_within_the_bounds_is_judged() {
 #[test]
 fn a_flood_of_mistakes_ends() {
     let schemas = load(SCHEMA);
-    for inside in ["<x/>", "<a y='1'/>", "<a/>t", "<a>\u{a0}</a>", "<a xmlns='u'/>", "<b/><a/>"] {
+    for inside in
+        ["<x/>", "<a y='1'/>", "<a/>t", "<a>\u{a0}</a>", "<a xmlns='u'/><a xmlns='v'/>", "<b/><a/>"]
+    {
         let violations = schemas.validate(&message(&inside.repeat(60_000))).unwrap();
         assert_eq!(violations.len(), MAX_VIOLATIONS, "{inside}");
     }
