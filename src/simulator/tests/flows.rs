@@ -33,6 +33,8 @@ struct Play {
     mrn: String,
     arrivals: u32,
     departures: u32,
+    sent: u32,
+    asked: u32,
     seen: Vec<String>,
 }
 
@@ -41,7 +43,13 @@ impl Play {
         let start = Utc.with_ymd_and_hms(2026, 11, 21, 9, 0, 0).unwrap();
         let ncts = Ncts::new(Arc::new(SimulatorOptions::default()));
         let (mrn, seen) = (String::new(), Vec::new());
-        Self { ncts, start, now: start, version, mrn, arrivals: 0, departures: 0, seen }
+        Self { ncts, start, now: start, version, mrn, arrivals: 0, departures: 0, sent: 0, asked: 0, seen }
+    }
+
+    /// A new step for each mail.
+    fn step(&mut self) -> u32 {
+        self.asked += 1;
+        self.asked
     }
 
     fn pass(&mut self, until: DateTime<Utc>) {
@@ -83,7 +91,11 @@ impl Play {
                 };
                 *count += u32::from(of.opens_movement());
                 let id = format!("{}{count}", &kind.singular()[..1]);
-                let xml = message(*of, sample, &self.mrn);
+                // Every message has its own identification, unless told otherwise.
+                self.sent += 1;
+                let own = format!(">M{}</messageIdentification>", self.sent);
+                let xml = message(*of, sample, &self.mrn)
+                    .replace(">ID1</messageIdentification>", &own);
                 let submitted =
                     check(xml.as_bytes(), kind, of.opens_movement(), self.version).unwrap();
                 let taken = self.ncts.on_message(&id, self.version, Arc::new(submitted), self.now);
@@ -101,10 +113,10 @@ impl Play {
                 let mail = Mail {
                     to: to.to_owned(),
                     subject: "Manual Intervention".to_owned(),
-                    body: format!("Scenario DNGB1\nStep 2: please {action}\nLRN: LRN1"),
+                    body: format!("Scenario DNGB1\nStep {}: {action}\nLRN: LRN1", self.step()),
                 };
                 let told = officer::read(&mail, &self.ncts).unwrap();
-                self.ncts.on_instruction(&told.departure, &told.acts, 1, self.now);
+                self.ncts.on_instruction(&told, 1, self.now);
                 self.pass(self.now + TimeDelta::minutes(6));
                 for outcome in self.ncts.outcomes() {
                     if outcome.refused.is_some() {
@@ -148,6 +160,11 @@ fn normal() -> Sample {
 
 fn bad_guarantee(sample: Sample) -> Sample {
     Sample { grn: "99GB0000010000031", ..sample }
+}
+
+/// Messages with one identification.
+fn same() -> Sample {
+    Sample { identification: "SAME", ..Sample::default() }
 }
 
 fn pre_lodged(sample: Sample) -> Sample {
@@ -259,6 +276,42 @@ fn departures_go_as_the_guides_say() {
             "amendment after release",
             after_release(vec![Send(Ie013, simplified())]),
             "d1 IE928, d1 IE028, d1 IE029, d1 IE056:92",
+        ),
+        (
+            "the very same amendment twice",
+            vec![Send(Ie015, simplified()), Wait(1), Send(Ie013, same()), Send(Ie013, same())],
+            "d1 IE928, d1 IE028, d1 IE004, d1 IE056:26, d1 IE029",
+        ),
+        (
+            "amendment while an invalidation is asked for",
+            vec![
+                Send(Ie015, simplified()),
+                Wait(1),
+                Send(Ie014, simplified()),
+                Send(Ie013, simplified()),
+                Ask("accept the cancellation request"),
+            ],
+            "d1 IE928, d1 IE028, d1 IE056:92, d1 IE009",
+        ),
+        (
+            "cancelled by customs while an invalidation is asked for",
+            vec![
+                Send(Ie015, simplified()),
+                Wait(1),
+                Send(Ie014, simplified()),
+                Ask("cancel the declaration"),
+            ],
+            "d1 IE928, d1 IE028, d1 IE009",
+        ),
+        (
+            "guarantee of the other side",
+            vec![Send(Ie015, Sample { grn: "24XI0000010000031", ..simplified() })],
+            "d1 IE928, d1 IE028, d1 IE055, d1 IE051",
+        ),
+        (
+            "amended into the simplified procedure before acceptance",
+            vec![Send(Ie015, normal()), Send(Ie013, simplified())],
+            "d1 IE928, d1 IE004, d1 IE028, d1 IE029",
         ),
         (
             "amendment of another declaration",
@@ -434,6 +487,55 @@ fn arrivals_go_as_the_guides_say() {
             "notified twice",
             vec![Send(Ie007, simplified()), Send(Ie007, simplified())],
             "a1 IE043, a2 IE057:92",
+        ),
+        (
+            "the very same notification twice",
+            vec![Send(Ie007, same()), Send(Ie007, same())],
+            "a1 IE043, a2 IE057:26",
+        ),
+        (
+            "notified after the officers had it arrived",
+            vec![Ask("ask for the movement to be arrived"), Send(Ie007, simplified())],
+            "d1 IE045, a1 IE057:92",
+        ),
+        (
+            "not cancelled once the goods are there",
+            vec![Send(Ie007, simplified()), Ask("cancel the declaration"), clean()],
+            "a1 IE043, officer cannot cancel, a1 IE025, d1 IE045",
+        ),
+        (
+            "the very same remarks again",
+            vec![
+                Send(Ie007, simplified()),
+                Send(Ie044, Sample { complete: false, ..same() }),
+                Send(Ie044, same()),
+                clean(),
+            ],
+            "a1 IE043, a1 IE043:1, a1 IE057:26, a1 IE025, d1 IE045",
+        ),
+        (
+            "rejected remarks may come again under the same identification",
+            vec![
+                Send(Ie007, simplified()),
+                Send(Ie044, Sample { seals: None, ..same() }),
+                Send(Ie044, same()),
+            ],
+            "a1 IE043, a1 IE057:13, a1 IE025, d1 IE045",
+        ),
+        (
+            "discrepancies in two mails",
+            vec![
+                Send(Ie007, simplified()),
+                Send(Ie044, remarks(true, Some(false))),
+                Ask("find major discrepancies"),
+                Ask("resolve the discrepancies"),
+            ],
+            "a1 IE043, a1 IE025:refused, d1 IE019, a1 IE025, d1 IE045",
+        ),
+        (
+            "arrived by the officers after the notification",
+            vec![Send(Ie007, normal()), Ask("ask for the movement to be arrived")],
+            "a1 IE025, d1 IE045",
         ),
         (
             "remarks in several goes",

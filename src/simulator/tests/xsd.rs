@@ -16,7 +16,7 @@ use crate::ncts::build::{Stamp, fill_placeholders, stamp};
 use crate::ncts::read::Message;
 use crate::ncts::{MessageType, MovementKind};
 use crate::simulator::check::check;
-use crate::simulator::officer::Act;
+use crate::simulator::officer::{Act, Instruction};
 use crate::simulator::options::{ApiVersion, SimulatorOptions};
 use crate::simulator::replies::Writer;
 use crate::simulator::state::State;
@@ -43,7 +43,7 @@ struct Bench {
     state: State,
     version: ApiVersion,
     now: DateTime<Utc>,
-    sent: u32,
+    asked: u32,
 }
 
 impl Bench {
@@ -51,7 +51,7 @@ impl Bench {
         let options = SimulatorOptions { movements_kept: 100_000, ..SimulatorOptions::default() };
         let writer = Writer::new(&options.phase_id).unwrap();
         let now = Utc.with_ymd_and_hms(2026, 11, 21, 9, 0, 0).unwrap();
-        Self { state: State::new(Arc::new(options), writer), version, now, sent: 0 }
+        Self { state: State::new(Arc::new(options), writer), version, now, asked: 0 }
     }
 
     fn pass(&mut self, minutes: i64) {
@@ -65,7 +65,6 @@ impl Bench {
         let of = Message::parse(xml).ok()?.message_type();
         let kind = of.movement();
         let submitted = check(xml.as_bytes(), kind, of.opens_movement(), self.version).ok()?;
-        self.sent += 1;
         match movement {
             Some(movement) => {
                 self.state.add(movement, submitted, "E", self.now).ok()?;
@@ -77,7 +76,15 @@ impl Bench {
 
     fn ask(&mut self, departure: &str, acts: &[Act]) {
         self.pass(1);
-        self.state.ncts.on_instruction(departure, acts, 0, self.now);
+        self.asked += 1;
+        let told = Instruction {
+            scenario: "DNGB1".to_owned(),
+            step: self.asked,
+            lrn: String::new(),
+            departure: departure.to_owned(),
+            acts: acts.to_vec(),
+        };
+        self.state.ncts.on_instruction(&told, 0, self.now);
         self.pass(10);
     }
 
