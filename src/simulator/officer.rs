@@ -114,11 +114,7 @@ pub(super) fn read(mail: &Mail, ncts: &Ncts) -> Result<Instruction, String> {
             ));
         }
     }
-    let readable = match found {
-        // An LRN may well spell a verb, or a scenario.
-        Some(departure) => body.replace(departure.lrn.as_str(), " "),
-        None => body.clone(),
-    };
+    let readable = found.map_or_else(|| body.clone(), |departure| without(&body, &departure.lrn));
     let scenario = scenario_in(&readable);
     if scenario.is_none() {
         missing.push("the body names no scenario".to_owned());
@@ -173,10 +169,28 @@ fn occurrences<'a>(text: &'a str, lrn: &'a str) -> impl Iterator<Item = usize> +
 
 /// Whether what stands before says that an LRN follows.
 fn announces_lrn(before: &str) -> bool {
+    let label = |word: &str| ["lrn", "reference"].iter().any(|one| word.eq_ignore_ascii_case(one));
     let tail: Vec<&str> = words(before).collect();
-    tail.iter().rev().take(2).any(|word| {
-        word.eq_ignore_ascii_case("lrn") || word.eq_ignore_ascii_case("reference")
-    })
+    match tail.as_slice() {
+        [.., last] if label(last) => true,
+        [.., one, last] => {
+            let joins = ["is", "no", "number"].iter().any(|word| last.eq_ignore_ascii_case(word));
+            joins && label(one)
+        }
+        _ => false,
+    }
+}
+
+/// The body without the LRN, which may well spell a verb or a scenario.
+fn without(body: &str, lrn: &str) -> String {
+    let announced = |start: &usize| body.get(..*start).is_some_and(announces_lrn);
+    let all: Vec<usize> = occurrences(body, lrn).collect();
+    let some = all.iter().any(announced);
+    let mut out = body.to_owned();
+    for start in all.iter().rev().filter(|start| !some || announced(start)) {
+        out.replace_range(*start..start + lrn.len(), " ");
+    }
+    out
 }
 
 /// The departure whose LRN the body names. What is announced as an LRN goes
@@ -195,9 +209,8 @@ fn departure_in<'a>(body: &str, ncts: &'a Ncts) -> Result<&'a Departure, String>
     };
     let named: Vec<&Departure> =
         ncts.departures.values().filter(|one| !one.lrn.is_empty() && announced(&one.lrn)).collect();
-    let labelled = ["lrn:", "lrn =", "lrn="].iter().any(|label| {
-        body.to_lowercase().contains(label)
-    });
+    let labelled =
+        ["lrn:", "lrn =", "lrn="].iter().any(|label| body.to_lowercase().contains(label));
     let named = if named.is_empty() && !labelled {
         ncts.departures.values().filter(|one| plain(&one.lrn)).collect()
     } else {
@@ -207,8 +220,11 @@ fn departure_in<'a>(body: &str, ncts: &'a Ncts) -> Result<&'a Departure, String>
         .iter()
         .max_by_key(|one| (one.lrn.len(), one.waits_for().is_some(), one.submitted, &one.id))
         .ok_or_else(unknown)?;
-    // An LRN may be part of another, with a space between.
-    if named.iter().any(|one| !best.lrn.contains(one.lrn.as_str())) {
+    // An LRN may be part of another: what stands inside the best is no name.
+    let inside = |start: usize| {
+        occurrences(body, &best.lrn).any(|own| (own..own + best.lrn.len()).contains(&start))
+    };
+    if named.iter().any(|one| occurrences(body, &one.lrn).any(|start| !inside(start))) {
         return Err("the body names several LRNs: write one mail for each".to_owned());
     }
     Ok(best)

@@ -75,9 +75,7 @@ impl Ncts {
         let guarantees = &departure.guaranteed.declaration.guarantees;
         guarantees
             .iter()
-            .filter(|(_, grn)| {
-                !self.options.known_guarantees.contains(grn) || another_sides(grn)
-            })
+            .filter(|(_, grn)| !self.options.known_guarantees.contains(grn) || another_sides(grn))
             .cloned()
             .collect()
     }

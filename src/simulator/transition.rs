@@ -204,7 +204,9 @@ pub(super) fn errors(message: MessageType, root: Node<'_, '_>) -> Vec<Functional
     let Some(consignment) = element_at(root, CONSIGNMENT) else { return Vec::new() };
     RULES
         .iter()
-        .flat_map(|(rule, broken)| broken(root, consignment).into_iter().map(move |one| (rule, one)))
+        .flat_map(|(rule, broken)| {
+            broken(root, consignment).into_iter().map(move |one| (rule, one))
+        })
         .take(MOST)
         .map(|(rule, Offence(path, value))| {
             error(format!("/{}/{path}", message.root()), "50", rule, value.as_deref())
@@ -239,6 +241,9 @@ mod tests {
         <identificationNumber>A1</identificationNumber><nationality>GB</nationality>\
         </DepartureTransportMeans>";
 
+    /// Rule, path below the consignment, value.
+    type Broken = (&'static str, &'static str, Option<&'static str>);
+
     #[test]
     fn each_rule_names_what_breaks_it_and_where() {
         let unidentified =
@@ -247,7 +252,7 @@ mod tests {
         let routing = "<CountryOfRoutingOfConsignment><country>XI</country>\
                        </CountryOfRoutingOfConsignment>";
         let loading = "<PlaceOfLoading><country>GB</country></PlaceOfLoading>";
-        let cases: &[(&str, String, &[(&str, &str, Option<&str>)])] = &[
+        let cases: &[(&str, String, &[Broken])] = &[
             ("0", format!("{CONTAINER}{LORRY}<HouseConsignment/>"), &[]),
             ("0", LORRY.to_owned(), &[]),
             (
@@ -258,11 +263,7 @@ mod tests {
             ("1", routing.to_owned(), &[]),
             ("2", format!("{routing}{loading}"), &[]),
             ("0", loading.to_owned(), &[("B1893", "/PlaceOfLoading", None)]),
-            (
-                "0",
-                format!("{LORRY}{LORRY}"),
-                &[("B1890", "/DepartureTransportMeans[2]", None)],
-            ),
+            ("0", format!("{LORRY}{LORRY}"), &[("B1890", "/DepartureTransportMeans[2]", None)]),
             (
                 "0",
                 format!("<inlandModeOfTransport>5</inlandModeOfTransport>{LORRY}{LORRY}"),

@@ -223,9 +223,8 @@ fn rank(act: Act) -> u8 {
 
 /// What is to be done about discrepancies, if the words speak of any.
 fn discrepancies(words: &[&str]) -> Option<Vec<Act>> {
-    let some = |stems: &[&str]| {
-        words.iter().any(|word| stems.iter().any(|stem| word.starts_with(stem)))
-    };
+    let some =
+        |stems: &[&str]| words.iter().any(|word| stems.iter().any(|stem| word.starts_with(stem)));
     let at = words.iter().position(|word| word.starts_with("discrepanc"))?;
     let lead = words.get(at.saturating_sub(3)..at).unwrap_or_default();
     if lead.iter().any(|word| matches!(*word, "no" | "without" | "not")) {
@@ -340,7 +339,9 @@ mod tests {
             assert_eq!(acts_in(&wish_in(body)), [Accept], "{body}");
         }
         assert_eq!(
-            acts_in(&wish_in("Step 4: request the control with Major\nDiscrepancies and\nto resolve them.")),
+            acts_in(&wish_in(
+                "Step 4: request the control with Major\nDiscrepancies and\nto resolve them."
+            )),
             [FindDiscrepancies, Resolve]
         );
         for body in ["Step 2: stamp the papers\n\nrelease", "Step 2\nLRN: release", "released"] {
