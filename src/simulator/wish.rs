@@ -245,6 +245,8 @@ fn discrepancies(words: &[&str]) -> Option<Vec<Act>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::ncts::MessageType;
     use Act::*;
 
     #[test]
@@ -290,6 +292,22 @@ mod tests {
         let cases: &[(&str, &[Act])] = &[
             ("accept the declaration and release it for transit", &[Accept, Release]),
             ("accept the arrival notification and release the movement", &[AcceptArrival, Release]),
+            ("accept the arrival and release the movement", &[AcceptArrival, Release]),
+            ("accept the declaration, control it, then end it", &[Accept, Control, DoNotRelease]),
+            (
+                "accept the declaration, control it, then reject it",
+                &[Accept, Control, DoNotRelease],
+            ),
+            ("accept the declaration, control it, then release it", &[Accept, Control, Release]),
+            ("accept the declaration, release it, then cancel it", &[Accept, Release, Cancel]),
+            ("control the declaration, then end it", &[Control, DoNotRelease]),
+            ("find major discrepancies, then confirm them", &[FindDiscrepancies, Confirm]),
+            ("have the movement arrived", &[Arrive]),
+            (
+                "control the movement with major discrepancies (b1), then release it by resolving \
+                 them at the office of departure",
+                &[FindDiscrepancies, Resolve],
+            ),
             ("approve our ie007, then release the goods", &[AcceptArrival, Release]),
             ("release the goods after accepting the declaration", &[Accept, Release]),
             ("inspect the goods and don't release them", &[Control, DoNotRelease]),
@@ -347,5 +365,47 @@ mod tests {
         for body in ["Step 2: stamp the papers\n\nrelease", "Step 2\nLRN: release", "released"] {
             assert!(acts_in(&wish_in(body)).is_empty(), "{body}");
         }
+    }
+
+    /// What an officer must do for a message to come.
+    fn brings(message: MessageType) -> Option<&'static [Act]> {
+        Some(match message {
+            MessageType::Ie028 => &[Accept],
+            MessageType::Ie029 => &[Release],
+            MessageType::Ie060 => &[Control],
+            MessageType::Ie009 => &[Cancel, AcceptCancellation],
+            MessageType::Ie019 => &[FindDiscrepancies],
+            MessageType::Ie035 => &[Confirm],
+            MessageType::Ie045 => &[Release, Resolve, Arrive],
+            _ => return None,
+        })
+    }
+
+    #[test]
+    fn the_wishes_of_the_catalogue_bring_what_their_steps_expect() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let mut asked = 0;
+        for programme in catalogue.programmes() {
+            for scenario in catalogue.scenarios(&programme.id) {
+                for step in &scenario.step {
+                    let Some(wish) = &step.officer else { continue };
+                    asked += 1;
+                    let acts = acts_in(&wish.to_lowercase());
+                    assert!(!acts.is_empty(), "{}: {wish}", scenario.id);
+                    let comes = |of| step.expect.iter().any(|one| one.message == of);
+                    for expected in step.expect.iter().map(|one| one.message) {
+                        // A failed guarantee keeps the officers from releasing.
+                        if let Some(one_of) = brings(expected) {
+                            let does = one_of.iter().any(|act| acts.contains(act));
+                            assert!(does, "{} {expected}: {wish}: {acts:?}", scenario.id);
+                        }
+                        if expected == MessageType::Ie051 && !comes(MessageType::Ie055) {
+                            assert!(acts.contains(&DoNotRelease), "{}: {wish}", scenario.id);
+                        }
+                    }
+                }
+            }
+        }
+        assert!(asked >= 12, "only {asked} wishes");
     }
 }
