@@ -11,9 +11,9 @@
 //!   the shapes of answers;
 //! - `check`: what the API checks before it hands a message to NCTS;
 //! - `store`, `throttle`, `ids`: movements; the rate limit; ids and MRNs;
-//! - `ncts` with `departure`, `arrival` and `movement`: NCTS as a state machine
-//!   without clock or HTTP;
-//! - `officer`: reading the mails to HMRC's officers;
+//! - `ncts` with `departure`, `release`, `arrival` and `movement`: NCTS as a
+//!   state machine without clock or HTTP; `transition`: the rules of version 2.0;
+//! - `officer` and `wish`: reading the mails to HMRC's officers;
 //! - `replies` with `consignment`: writing NCTS's messages from the templates
 //!   in `templates/replies`.
 //!
@@ -34,8 +34,8 @@
 //! # What it does not do yet
 //!
 //! Messages as JSON and uploads of large messages are answered with 501.
-//! Messages are not validated against the XSDs, transition rules (B and E) are
-//! not applied, push notifications and incidents en route do not exist.
+//! Messages are not validated against the XSDs. Push notifications do not exist;
+//! incidents en route are taken and passed on to nobody.
 //!
 //! # Limits
 //!
@@ -55,6 +55,7 @@ mod movement;
 mod ncts;
 mod officer;
 pub mod options;
+mod release;
 mod replies;
 mod requests;
 mod serve;
@@ -64,6 +65,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod transition;
+mod wish;
 
 pub use officer::{NCTS5_MAILBOX, NCTS6_MAILBOX};
 pub use options::{ApiVersion, Delays, SimulatorOptions, Timers};
