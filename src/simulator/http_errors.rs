@@ -60,11 +60,21 @@ struct QueryBody<'a> {
 }
 
 impl HttpError {
-    fn gateway(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    /// As the gateway writes it.
+    pub(super) fn gateway(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         Self { status, code, message: message.into(), shape: Shape::Gateway }
     }
 
-    fn service(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    /// As a service behind the gateway writes it.
+    pub(super) fn service(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         Self { status, code, message: message.into(), shape: Shape::Service }
     }
 
@@ -76,6 +86,23 @@ impl HttpError {
     pub(super) fn invalid_credentials() -> Self {
         let message = "Invalid Authentication information provided";
         Self::gateway(StatusCode::UNAUTHORIZED, "INVALID_CREDENTIALS", message)
+    }
+
+    /// A user's token where an application's is wanted, or the other way round.
+    pub(super) fn incorrect_token_type() -> Self {
+        let message = "The access token type used is not supported when invoking the API";
+        Self::gateway(StatusCode::UNAUTHORIZED, "INCORRECT_ACCESS_TOKEN_TYPE", message)
+    }
+
+    pub(super) fn invalid_scope() -> Self {
+        let message = "Cannot access the required resource. Ensure this token has all the \
+                       required scopes.";
+        Self::gateway(StatusCode::FORBIDDEN, "INVALID_SCOPE", message)
+    }
+
+    pub(super) fn no_enrolment() -> Self {
+        let message = "Current user doesn't have a valid EORI enrolment.";
+        Self::service(StatusCode::FORBIDDEN, "FORBIDDEN", message)
     }
 
     pub(super) fn resource_forbidden() -> Self {

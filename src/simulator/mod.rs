@@ -44,10 +44,13 @@
 //! [`SimulatorOptions::movements_kept`] or they hold more than
 //! [`SimulatorOptions::bytes_kept`].
 
+mod apis;
 mod arrival;
+mod balances;
 mod check;
 mod consignment;
 mod departure;
+mod grants;
 mod http_errors;
 mod ids;
 mod json;
@@ -66,6 +69,6 @@ mod tests;
 mod throttle;
 
 pub use officer::{NCTS5_MAILBOX, NCTS6_MAILBOX};
-pub use options::{ApiVersion, Delays, SimulatorOptions, Timers};
+pub use options::{ApiVersion, Application, Delays, GuaranteeBalance, SimulatorOptions, Timers};
 pub use serve::{Running, SimulatorError, serve_until, start};
 pub use server::Simulator;

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 
+use super::balances::Locks;
+use super::grants::{Grants, User};
 use super::http_errors::HttpError;
+use super::ids;
 use super::json;
 use super::movement::Submitted;
 use super::ncts::Ncts;
@@ -81,6 +84,8 @@ pub(super) struct State {
     pub(super) ncts: Ncts,
     pub(super) store: Store,
     pub(super) throttle: Throttle,
+    pub(super) grants: Grants,
+    pub(super) locks: Locks,
     pub(super) log: VecDeque<Submission>,
     pub(super) mails: VecDeque<MailRecord>,
     mails_read: u64,
@@ -102,6 +107,8 @@ impl State {
     pub(super) fn new(options: Arc<SimulatorOptions>, writer: Writer) -> Self {
         Self {
             ncts: Ncts::new(Arc::clone(&options)),
+            grants: Grants::new(&options.applications),
+            locks: Locks::default(),
             options,
             writer,
             store: Store::default(),
@@ -264,6 +271,20 @@ impl State {
         };
         bounded(&mut self.mails, self.options.log_kept, record);
         answer
+    }
+
+    /// Who signs in to consent to what an application wants. Without test
+    /// users everyone who signs in for an application is the same trader.
+    pub(super) fn signs_in(
+        &mut self,
+        client: &str,
+        wanted: Option<&str>,
+        _now: DateTime<Utc>,
+    ) -> Option<User> {
+        match wanted {
+            Some(_) => None,
+            None => Some(User { id: ids::number_of(client), eori: Some(ids::eori(client)) }),
+        }
     }
 
     /// Notes a submission.

@@ -3,6 +3,10 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod bench;
+mod guarantees;
 mod lifecycle;
 mod movements;
+mod oauth;
+#[path = "../reference/mod.rs"]
+mod reference;
 mod refusals;

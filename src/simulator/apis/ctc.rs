@@ -1,0 +1,197 @@
+//! The CTC Traders API.
+
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::super::check::check;
+use super::super::grants::TRADERS;
+use super::super::http_errors::HttpError;
+use super::super::json as shapes;
+use super::super::movement::Submitted;
+use super::super::requests::{self, Content, Filters, Resource, Wanted};
+use super::super::state::{State, Submission, no_movement};
+use super::super::store::StoredMovement;
+use super::access::{Wants, admit};
+use super::{Call, ReadBody, answer};
+use crate::ncts::MovementKind;
+
+/// Most bytes of a message body; beyond it the service answers 413. It is also
+/// the most that can be had as JSON.
+pub(in crate::simulator) const BODY: usize = 5_000_000;
+
+/// Answers a request, and notes in the log what was submitted.
+///
+/// # Errors
+/// The refusal to answer with.
+pub(super) fn answer_to(state: &mut State, call: &Call<'_>) -> Result<Response, HttpError> {
+    let mut submission = Submission {
+        at: shapes::instant(call.now),
+        method: call.parts.method.to_string(),
+        path: call.path().to_owned(),
+        ..Submission::default()
+    };
+    let result = serve(state, call, &mut submission);
+    if call.is(&Method::POST) {
+        submission.status = match &result {
+            Ok(response) => response.status().as_u16(),
+            Err(error) => error.status.as_u16(),
+        };
+        state.note(submission);
+    }
+    result
+}
+
+fn serve(
+    state: &mut State,
+    call: &Call<'_>,
+    submission: &mut Submission,
+) -> Result<Response, HttpError> {
+    let resource = Resource::named(call.path()).ok_or_else(HttpError::no_such_resource)?;
+    if !resource.takes(&call.parts.method) {
+        return Err(HttpError::method_not_allowed());
+    }
+    let caller = admit(state, call, Wants::User(TRADERS))?;
+    resource.check_ids()?;
+    let posted = call.is(&Method::POST).then(|| requests::content(call.headers())).transpose()?;
+    let eori = caller.eori.ok_or_else(HttpError::no_enrolment)?;
+    let wanted = requests::accept(call.headers(), &resource, &call.options.versions)?;
+    match posted {
+        Some(content) => {
+            let message = receive(&resource, content, wanted, call.body)?;
+            submission.describe(&message);
+            post(state, &resource, wanted, message, &eori, call.now, submission)
+        }
+        None => get(state, &resource, call.query(), wanted, &eori),
+    }
+}
+
+/// Reads the message of a POST.
+fn receive(
+    resource: &Resource,
+    content: Content,
+    wanted: Wanted,
+    body: &ReadBody,
+) -> Result<Submitted, HttpError> {
+    if content == Content::Upload {
+        return Err(HttpError::not_implemented("large messages by upload"));
+    }
+    if body.too_large {
+        return Err(HttpError::too_large());
+    }
+    if content == Content::Json {
+        return Err(HttpError::not_implemented("messages as JSON"));
+    }
+    match resource {
+        Resource::Movements(kind) => check(&body.bytes, *kind, true, wanted.version),
+        Resource::Messages(kind, _) => check(&body.bytes, *kind, false, wanted.version),
+        _ => Err(HttpError::method_not_allowed()),
+    }
+}
+
+fn post(
+    state: &mut State,
+    resource: &Resource,
+    wanted: Wanted,
+    message: Submitted,
+    eori: &str,
+    now: DateTime<Utc>,
+    submission: &mut Submission,
+) -> Result<Response, HttpError> {
+    let kind = message.message.movement();
+    let accepted = match resource {
+        Resource::Messages(_, movement) => {
+            submission.movement_id = Some(movement.clone());
+            let id = state.add(movement, message, eori, now)?;
+            submission.message_id = Some(id.clone());
+            shapes::added(kind, movement, &id)
+        }
+        _ => {
+            let (movement, id) = state.open(message, wanted.version, eori, now)?;
+            submission.movement_id = Some(movement.clone());
+            submission.message_id = Some(id.clone());
+            shapes::opened(kind, &movement, &id)
+        }
+    };
+    answer(StatusCode::ACCEPTED, &accepted)
+}
+
+fn get(
+    state: &State,
+    resource: &Resource,
+    query: Option<&str>,
+    wanted: Wanted,
+    eori: &str,
+) -> Result<Response, HttpError> {
+    let find = |kind: MovementKind, id: &str| {
+        state.store.movement(kind, eori, id).ok_or_else(|| no_movement(kind, id))
+    };
+    match resource {
+        Resource::Movements(kind) => {
+            let filters = requests::filters(query, true)?;
+            let mut all = state.store.list(*kind, eori);
+            all.retain(|one| matches(&filters, one));
+            let page = filters.page(&all)?.iter().map(|one| shapes::movement(one)).collect();
+            answer(StatusCode::OK, &shapes::movements(*kind, query, all.len(), page))
+        }
+        Resource::Movement(kind, id) => answer(StatusCode::OK, &shapes::movement(find(*kind, id)?)),
+        Resource::Messages(kind, id) => {
+            let movement = find(*kind, id)?;
+            let filters = requests::filters(query, false)?;
+            let mut all: Vec<_> = movement.messages.iter().rev().collect();
+            all.sort_by_key(|one| std::cmp::Reverse(one.received));
+            all.retain(|one| filters.holds(one.received));
+            let page = filters
+                .page(&all)?
+                .iter()
+                .map(|one| shapes::message(movement, one, None))
+                .collect();
+            answer(StatusCode::OK, &shapes::messages(movement, query, all.len(), page))
+        }
+        Resource::Message(kind, id, message) | Resource::Body(kind, id, message) => {
+            let movement = find(*kind, id)?;
+            let found =
+                movement.messages.iter().find(|one| one.id == *message).ok_or_else(|| {
+                    HttpError::not_found(format!(
+                        "Message with ID {message} for movement {id} was not found"
+                    ))
+                })?;
+            let whole = matches!(resource, Resource::Message(..));
+            if wanted.json && found.body.len() > BODY {
+                return Err(HttpError::not_acceptable(if whole {
+                    "Large messages cannot be returned as json".to_owned()
+                } else {
+                    format!("Messages larger than {BODY} bytes cannot be retrieved in JSON")
+                }));
+            }
+            let body = if wanted.json {
+                shapes::of_xml(&found.body).ok_or_else(HttpError::internal)?
+            } else {
+                Value::String(found.body.to_string())
+            };
+            match (whole, body) {
+                (true, body) => {
+                    answer(StatusCode::OK, &shapes::message(movement, found, Some(body)))
+                }
+                (false, Value::String(xml)) => {
+                    Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/xml")], xml)
+                        .into_response())
+                }
+                (false, body) => answer(StatusCode::OK, &body),
+            }
+        }
+    }
+}
+
+fn matches(filters: &Filters, movement: &StoredMovement) -> bool {
+    let contains = |wanted: &Option<String>, value: &Option<String>| {
+        wanted.as_ref().is_none_or(|wanted| {
+            value.as_ref().is_some_and(|value| value.to_lowercase().contains(wanted))
+        })
+    };
+    filters.holds(movement.updated)
+        && filters.trader.as_ref().is_none_or(|eori| movement.trader.as_ref() == Some(eori))
+        && contains(&filters.mrn, &movement.mrn)
+        && contains(&filters.lrn, &movement.lrn)
+}
