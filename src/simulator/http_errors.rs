@@ -192,18 +192,24 @@ impl HttpError {
         Self::service(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", message)
     }
 
-    fn body(&self) -> serde_json::Result<Vec<u8>> {
+    /// The JSON it is told in.
+    pub(super) fn json(&self) -> String {
+        // Plain strings and numbers always serialise.
+        self.body().unwrap_or_default()
+    }
+
+    fn body(&self) -> serde_json::Result<String> {
         let (code, message) = (self.code, self.message.as_str());
         let service = |status_code, validation_errors| {
-            serde_json::to_vec(&ServiceBody { message, status_code, code, validation_errors })
+            serde_json::to_string(&ServiceBody { message, status_code, code, validation_errors })
         };
         match &self.shape {
-            Shape::Gateway => serde_json::to_vec(&GatewayBody { code, message }),
+            Shape::Gateway => serde_json::to_string(&GatewayBody { code, message }),
             Shape::Service => service(None, None),
             Shape::BadId => service(Some(self.status.as_u16()), None),
             Shape::Schema(violations) => service(None, Some(violations)),
             Shape::BadQuery => {
-                serde_json::to_vec(&QueryBody { status_code: self.status.as_u16(), message })
+                serde_json::to_string(&QueryBody { status_code: self.status.as_u16(), message })
             }
         }
     }
@@ -211,8 +217,7 @@ impl HttpError {
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        // Plain strings and numbers always serialise.
-        let body = self.body().unwrap_or_default();
+        let body = self.json();
         (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
     }
 }

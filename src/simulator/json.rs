@@ -1,13 +1,15 @@
 //! The JSON of the API's answers, field by field in HMRC's order, and messages
 //! as JSON.
 
+use std::collections::BTreeMap;
+
 use roxmltree::Node;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
 use super::store::{StoredMessage, StoredMovement};
-use crate::ncts::MovementKind;
 use crate::ncts::read;
+use crate::ncts::{MessageType, MovementKind};
 
 /// The start of every link.
 pub(super) const CONTEXT: &str = "/customs/transits";
@@ -76,6 +78,29 @@ pub(super) struct Accepted {
     movement: MovementId,
     #[serde(rename = "messageId")]
     message: String,
+    #[serde(rename = "boxId", skip_serializing_if = "Option::is_none")]
+    box_id: Option<String>,
+    #[serde(rename = "uploadRequest", skip_serializing_if = "Option::is_none")]
+    upload: Option<UploadRequest>,
+}
+
+/// Where a large message may be uploaded, and what must be sent with it.
+#[derive(Debug, Serialize)]
+pub(super) struct UploadRequest {
+    pub(super) href: String,
+    pub(super) fields: BTreeMap<String, String>,
+}
+
+impl Accepted {
+    /// With the box where notifications of the movement go.
+    pub(super) fn with_box(self, box_id: Option<String>) -> Self {
+        Self { box_id, ..self }
+    }
+
+    /// With where to upload the message.
+    pub(super) fn with_upload(self, upload: UploadRequest) -> Self {
+        Self { upload: Some(upload), ..self }
+    }
 }
 
 /// The answer to a message that opened a movement.
@@ -89,6 +114,8 @@ pub(super) fn opened(kind: MovementKind, id: &str, message: &str) -> Accepted {
         },
         movement: MovementId::of(kind, id),
         message: message.to_owned(),
+        box_id: None,
+        upload: None,
     }
 }
 
@@ -107,6 +134,8 @@ pub(super) fn added(kind: MovementKind, id: &str, message: &str) -> Accepted {
         links: links_to_movement(kind, id, message_href(kind, id, message)),
         movement: MovementId::of(kind, id),
         message: message.to_owned(),
+        box_id: None,
+        upload: None,
     }
 }
 
@@ -200,8 +229,8 @@ pub(super) struct MessageBody {
     #[serde(flatten)]
     movement: MovementId,
     received: String,
-    #[serde(rename = "type")]
-    message: &'static str,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    message: Option<&'static str>,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
@@ -218,10 +247,85 @@ pub(super) fn message(
         id: one.id.clone(),
         movement: MovementId::of(of.kind, &of.id),
         received: instant(one.received),
-        message: one.message.as_str(),
+        message: one.message.map(MessageType::as_str),
         status: one.status.as_str(),
         body,
     }
+}
+
+/// The answer to a message that was injected.
+#[derive(Debug, Serialize)]
+pub(super) struct InjectedBody {
+    #[serde(rename = "_links")]
+    links: Links,
+    #[serde(flatten)]
+    movement: MovementId,
+    #[serde(rename = "messageId")]
+    id: String,
+    #[serde(rename = "messageType")]
+    message: &'static str,
+    body: String,
+}
+
+/// The answer to a message that was injected.
+pub(super) fn injected(
+    kind: MovementKind,
+    movement: &str,
+    (id, message, body): (String, MessageType, String),
+) -> InjectedBody {
+    InjectedBody {
+        links: links_to_movement(kind, movement, message_href(kind, movement, &id)),
+        movement: MovementId::of(kind, movement),
+        id,
+        message: message.as_str(),
+        body,
+    }
+}
+
+/// What a notification tells of a message.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NotificationBody<'a> {
+    message_uri: String,
+    notification_type: &'a str,
+    message_id: &'a str,
+    #[serde(rename = "enrollmentEORINumber")]
+    enrolment_eori: &'a str,
+    #[serde(flatten)]
+    movement: MovementId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_body: Option<&'a str>,
+}
+
+/// Longest message that a notification carries with it, in bytes.
+const CARRIED: usize = 80_000;
+
+/// What a notification tells of a message, as the text of a JSON object. A
+/// message that was submitted comes with `response`, JSON too.
+pub(super) fn notification(
+    of: &StoredMovement,
+    one: &StoredMessage,
+    response: Option<&str>,
+) -> serde_json::Result<String> {
+    let received = response.is_none();
+    let carried = one.body.as_deref().filter(|body| (1..=CARRIED).contains(&body.len()));
+    let mut text = serde_json::to_string(&NotificationBody {
+        message_uri: message_href(of.kind, &of.id, &one.id),
+        notification_type: if received { "MESSAGE_RECEIVED" } else { "SUBMISSION_NOTIFICATION" },
+        message_id: &one.id,
+        enrolment_eori: &of.eori,
+        movement: MovementId::of(of.kind, &of.id),
+        message_type: one.message.map(MessageType::as_str).filter(|_| received),
+        message_body: carried.filter(|_| received),
+    })?;
+    if let Some(response) = response {
+        // The fields of a refusal keep their order.
+        text.pop();
+        text.push_str(&format!(",\"response\":{response}}}"));
+    }
+    Ok(text)
 }
 
 /// A page of messages.

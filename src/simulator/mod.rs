@@ -47,14 +47,18 @@
 mod apis;
 mod arrival;
 mod balances;
+mod boxes;
+mod callbacks;
 mod check;
 mod consignment;
 mod departure;
 mod grants;
 mod http_errors;
 mod ids;
+mod inject;
 mod json;
 mod movement;
+mod multipart;
 mod ncts;
 mod officer;
 pub mod options;
@@ -67,6 +71,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod uploads;
 
 pub use officer::{NCTS5_MAILBOX, NCTS6_MAILBOX};
 pub use options::{ApiVersion, Application, Delays, GuaranteeBalance, SimulatorOptions, Timers};

@@ -54,17 +54,12 @@ impl Resource {
     /// # Errors
     /// The first that is not 16 hexadecimal digits.
     pub(super) fn check_ids(&self) -> Result<(), HttpError> {
-        let check = |field, id: &str| {
-            let fits = id.len() == 16
-                && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-            if fits { Ok(()) } else { Err(HttpError::bad_id(field, id)) }
-        };
         match self {
             Self::Movements(_) => Ok(()),
-            Self::Movement(_, id) | Self::Messages(_, id) => check("movementId", id),
+            Self::Movement(_, id) | Self::Messages(_, id) => check_id("movementId", id),
             Self::Message(_, id, message) | Self::Body(_, id, message) => {
-                check("movementId", id)?;
-                check("messageId", message)
+                check_id("movementId", id)?;
+                check_id("messageId", message)
             }
         }
     }
@@ -77,6 +72,23 @@ impl Resource {
             _ => &["json"],
         }
     }
+}
+
+/// Checks an id of a movement or of a message.
+///
+/// # Errors
+/// It is not 16 hexadecimal digits.
+pub(super) fn check_id(field: &str, id: &str) -> Result<(), HttpError> {
+    let fits =
+        id.len() == 16 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    if fits { Ok(()) } else { Err(HttpError::bad_id(field, id)) }
+}
+
+/// The first value of a parameter of a query.
+pub(super) fn first(query: Option<&str>, name: &str) -> Option<String> {
+    url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 /// What an `Accept` header asks for.

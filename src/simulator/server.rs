@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -11,8 +12,10 @@ use axum::extract::{Request, State as Extracted};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 
 use super::apis::{self, Call, ReadBody};
+use super::callbacks;
 use super::options::SimulatorOptions;
 use super::replies::Writer;
 use super::serve::SimulatorError;
@@ -26,11 +29,12 @@ const DRAIN: usize = 32 << 20;
 ///
 /// Time comes from the clock it was given: replies that fell due since the
 /// last request are filed, each at its own instant, when the next request
-/// arrives. There is no background task.
+/// arrives. There is no background task, until notifications are to be pushed.
 pub struct Simulator {
     options: Arc<SimulatorOptions>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    pushing: AtomicBool,
 }
 
 impl std::fmt::Debug for Simulator {
@@ -73,15 +77,29 @@ impl Simulator {
         let writer = Writer::new(&options.phase_id)?;
         let options = Arc::new(options);
         let state = Mutex::new(State::new(Arc::clone(&options), writer));
-        Ok(Self { options, clock, state })
+        Ok(Self { options, clock, state, pushing: AtomicBool::new(false) })
     }
 
-    /// The service, to be served by whoever wants to.
+    /// The service, to be served by whoever wants to on the current runtime.
     pub fn router(self: Arc<Self>) -> Router {
+        callbacks::keep_pushing(&self);
         Router::new().fallback(handle).with_state(self)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn options(&self) -> &SimulatorOptions {
+        &self.options
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Whether nobody pushes notifications yet. From now on somebody does.
+    pub(super) fn begin_pushing(&self) -> bool {
+        !self.pushing.swap(true, Ordering::Relaxed)
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // Every change is complete in itself; after a panic the rest goes on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,9 +126,13 @@ impl Simulator {
 
 async fn handle(Extracted(simulator): Extracted<Arc<Simulator>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    match read_body(body, apis::largest_body(parts.uri.path())).await {
-        Some(body) => simulator.respond(&parts, &body),
+    let Some(body) = read_body(body, apis::largest_body(parts.uri.path())).await else {
         // Nobody is there any more to read an answer.
-        None => StatusCode::BAD_REQUEST.into_response(),
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    match callbacks::sets(&parts) {
+        // Somebody else has to be called first, without holding the state.
+        Some(id) => callbacks::set(&simulator, id, &body).await.into_response(),
+        None => simulator.respond(&parts, &body),
     }
 }

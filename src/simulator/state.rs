@@ -9,9 +9,12 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 
 use super::balances::Locks;
+use super::boxes::{About, Boxes};
+use super::check::check;
 use super::grants::{Grants, User};
 use super::http_errors::HttpError;
 use super::ids;
+use super::inject;
 use super::json;
 use super::movement::Submitted;
 use super::ncts::Ncts;
@@ -20,6 +23,7 @@ use super::options::{ApiVersion, SimulatorOptions};
 use super::replies::Writer;
 use super::store::{Status, Store, StoredMessage, StoredMovement};
 use super::throttle::Throttle;
+use super::uploads::{File, Upload, Uploads};
 use crate::ncts::{MessageType, MovementKind};
 
 /// One submission, as the log lists it.
@@ -86,9 +90,39 @@ pub(super) struct State {
     pub(super) throttle: Throttle,
     pub(super) grants: Grants,
     pub(super) locks: Locks,
+    pub(super) boxes: Boxes,
+    pub(super) uploads: Uploads,
     pub(super) log: VecDeque<Submission>,
     pub(super) mails: VecDeque<MailRecord>,
     mails_read: u64,
+}
+
+/// Where files are uploaded to.
+pub(super) const UPLOAD_PATH: &str = "/upload";
+
+/// What a notification says of a large message that was handed over.
+fn processed(movement: &str, message: &str) -> String {
+    format!(
+        "{{\"code\":\"SUCCESS\",\"message\":\"The message {message} for movement {movement} was \
+         successfully processed\"}}"
+    )
+}
+
+/// The boxes of the applications known from the start.
+fn boxes_of(options: &SimulatorOptions) -> Boxes {
+    let mut boxes = Boxes::default();
+    for application in &options.applications {
+        for version in &options.versions {
+            boxes.default_box(&application.client_id, *version);
+        }
+    }
+    boxes
+}
+
+/// A message that is still to come.
+fn pending(id: String, now: DateTime<Utc>) -> StoredMessage {
+    let (received, status) = (stored(now), Status::Pending);
+    StoredMessage { id, received, message: None, status, body: None }
 }
 
 /// The API keeps milliseconds.
@@ -109,6 +143,8 @@ impl State {
             ncts: Ncts::new(Arc::clone(&options)),
             grants: Grants::new(&options.applications),
             locks: Locks::default(),
+            boxes: boxes_of(&options),
+            uploads: Uploads::default(),
             options,
             writer,
             store: Store::default(),
@@ -119,31 +155,14 @@ impl State {
         }
     }
 
-    /// Lets time pass until `now`: replies that fell due are filed, each at
-    /// the instant it fell due.
+    /// Lets time pass until `now`: files that were uploaded are looked at and
+    /// replies that fell due are filed, each at the instant it fell due.
     pub(super) fn advance(&mut self, now: DateTime<Utc>) {
-        for reply in self.ncts.due(now) {
-            let body = match self.writer.write(&reply, &mut self.ncts.ids) {
-                Ok(xml) => xml,
-                Err(error) => {
-                    tracing::error!(%error, message = %reply.message, "a reply cannot be written");
-                    continue;
-                }
-            };
-            if reply.message == MessageType::Ie028
-                && let Some(movement) = self.store.movement_mut(&reply.movement)
-            {
-                movement.mrn = reply.departure.as_ref().and_then(|one| one.mrn.clone());
-            }
-            let message = StoredMessage {
-                id: self.ncts.ids.id(reply.at),
-                received: stored(reply.at),
-                message: reply.message,
-                status: Status::Received,
-                body: body.into(),
-            };
-            self.store.add(&reply.movement, message);
+        while let Some((upload, file)) = self.uploads.next(now) {
+            self.file_replies(file.due);
+            self.look_at(&upload, file);
         }
+        self.file_replies(now);
         for outcome in self.ncts.outcomes() {
             if let Some(record) = self.mails.iter_mut().find(|one| one.number == outcome.mail) {
                 record.done.push(Deed {
@@ -154,9 +173,91 @@ impl State {
             }
         }
         let (most, bytes) = (self.options.movements_kept, self.options.bytes_kept);
-        for dropped in self.store.trim(now, most, bytes) {
-            self.ncts.forget(&dropped);
+        let dropped = self.store.trim(now, most, bytes);
+        for movement in &dropped {
+            self.ncts.forget(movement);
         }
+        self.boxes.trim(now, &dropped);
+    }
+
+    fn file_replies(&mut self, until: DateTime<Utc>) {
+        for reply in self.ncts.due(until) {
+            match self.writer.write(&reply, &mut self.ncts.ids) {
+                Ok(xml) => {
+                    let mrn = reply.departure.as_ref().and_then(|one| one.mrn.clone());
+                    self.file(&reply.movement, reply.message, mrn, xml.into(), reply.at);
+                }
+                Err(error) => {
+                    tracing::error!(%error, message = %reply.message, "a reply cannot be written");
+                }
+            }
+        }
+    }
+
+    /// Files a message from NCTS under a movement, and notifies of it. Returns
+    /// its id.
+    fn file(
+        &mut self,
+        movement: &str,
+        message: MessageType,
+        mrn: Option<String>,
+        body: Arc<str>,
+        at: DateTime<Utc>,
+    ) -> String {
+        let id = self.ncts.ids.id(at);
+        if message == MessageType::Ie028
+            && let Some(movement) = self.store.movement_mut(movement)
+        {
+            movement.mrn = mrn;
+        }
+        let stored = StoredMessage {
+            id: id.clone(),
+            received: stored(at),
+            message: Some(message),
+            status: Status::Received,
+            body: Some(body),
+        };
+        self.store.add(movement, stored);
+        self.notify(movement, &id, About::Received, at);
+        id
+    }
+
+    fn notify(&mut self, movement: &str, message: &str, about: About, at: DateTime<Utc>) {
+        if let Some(into) = self.store.get(movement).and_then(|one| one.box_id.as_ref()) {
+            self.boxes.notify(into, (movement, message), about, stored(at), &mut self.ncts.ids);
+        }
+    }
+
+    /// Files a message of this type with random content, as if NCTS had sent
+    /// it in answer to `trigger`. Returns its id and its XML.
+    ///
+    /// # Errors
+    /// When the trader has no such movement.
+    pub(super) fn inject(
+        &mut self,
+        (kind, movement): (MovementKind, &str),
+        message: MessageType,
+        trigger: &str,
+        eori: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(String, String), HttpError> {
+        let found = self.store.movement(kind, eori, movement);
+        let version = found.map(|one| one.version).ok_or_else(|| {
+            let what = if kind == MovementKind::Departure { "Departure" } else { "Arrival" };
+            HttpError::not_found(format!("{what} with ID {movement} was not found"))
+        })?;
+        let recipient = format!("{movement}-{trigger}");
+        let ids = &mut self.ncts.ids;
+        let reply = inject::reply(message, movement, &recipient, version, now, ids)
+            .ok_or_else(HttpError::internal)?;
+        let written = self.writer.write_in_phase(&reply, inject::PHASE_ID, ids);
+        let xml = written.map_err(|error| {
+            tracing::error!(%error, %message, "a message to inject cannot be written");
+            HttpError::internal()
+        })?;
+        let mrn = reply.departure.and_then(|one| one.mrn);
+        let id = self.file(movement, message, mrn, xml.as_str().into(), now);
+        Ok((id, xml))
     }
 
     /// Takes a message that opens a movement. Returns the ids of movement and
@@ -169,36 +270,41 @@ impl State {
         message: Submitted,
         version: ApiVersion,
         eori: &str,
+        box_id: Option<String>,
         now: DateTime<Utc>,
     ) -> Result<(String, String), HttpError> {
-        let (id, message_id) = (self.ncts.ids.id(now), self.ncts.ids.id(now));
-        let message = Arc::new(message);
         let kind = message.message.movement();
-        let departure = kind == MovementKind::Departure;
-        let taken = self.ncts.on_message(&id, version, Arc::clone(&message), now);
-        let status = if taken.is_ok() { Status::Success } else { Status::Failed };
+        let (id, message_id) = self.announce(kind, version, eori, box_id, now);
+        self.hand_over(&id, &message_id, message, now)?;
+        Ok((id, message_id))
+    }
+
+    /// Opens a movement whose first message is still to come. Returns the ids
+    /// of movement and message.
+    pub(super) fn announce(
+        &mut self,
+        kind: MovementKind,
+        version: ApiVersion,
+        eori: &str,
+        box_id: Option<String>,
+        now: DateTime<Utc>,
+    ) -> (String, String) {
+        let (id, message) = (self.ncts.ids.id(now), pending(self.ncts.ids.id(now), now));
+        let message_id = message.id.clone();
         self.store.open(StoredMovement {
             id: id.clone(),
             kind,
             version,
             eori: eori.to_owned(),
-            trader: message.trader.clone(),
-            lrn: message.lrn.clone().filter(|_| departure),
-            mrn: message.mrn.clone().filter(|_| !departure),
+            trader: None,
+            lrn: None,
+            mrn: None,
+            box_id,
             created: stored(now),
             updated: stored(now),
-            messages: vec![StoredMessage {
-                id: message_id.clone(),
-                received: stored(now),
-                message: message.message,
-                status,
-                body: Arc::clone(&message.xml),
-            }],
+            messages: vec![message],
         });
-        match taken {
-            Ok(()) => Ok((id, message_id)),
-            Err(_) => Err(HttpError::conflict(message.lrn.as_deref().unwrap_or_default())),
-        }
+        (id, message_id)
     }
 
     /// Takes a message for a movement of this trader. Returns its id.
@@ -212,27 +318,110 @@ impl State {
         eori: &str,
         now: DateTime<Utc>,
     ) -> Result<String, HttpError> {
-        let kind = message.message.movement();
-        let version = self
-            .store
-            .movement(kind, eori, movement)
-            .map(|one| one.version)
-            .ok_or_else(|| no_movement(kind, movement))?;
-        let id = self.ncts.ids.id(now);
-        let message = Arc::new(message);
-        self.store.add(
-            movement,
-            StoredMessage {
-                id: id.clone(),
-                received: stored(now),
-                message: message.message,
-                status: Status::Success,
-                body: Arc::clone(&message.xml),
-            },
-        );
-        // Only a message that opens a movement can be refused outright.
-        let _ = self.ncts.on_message(movement, version, message, now);
+        let id = self.announce_another(message.message.movement(), movement, eori, now)?;
+        self.hand_over(movement, &id, message, now)?;
         Ok(id)
+    }
+
+    /// Adds a message that is still to come to a movement of this trader.
+    /// Returns its id.
+    ///
+    /// # Errors
+    /// When the trader has no such movement.
+    pub(super) fn announce_another(
+        &mut self,
+        kind: MovementKind,
+        movement: &str,
+        eori: &str,
+        now: DateTime<Utc>,
+    ) -> Result<String, HttpError> {
+        if self.store.movement(kind, eori, movement).is_none() {
+            return Err(no_movement(kind, movement));
+        }
+        let message = pending(self.ncts.ids.id(now), now);
+        let id = message.id.clone();
+        self.store.add(movement, message);
+        Ok(id)
+    }
+
+    /// Hands a message that was announced over to NCTS. It is stored first, so
+    /// one that NCTS refuses outright stays.
+    ///
+    /// # Errors
+    /// When NCTS refuses it outright.
+    fn hand_over(
+        &mut self,
+        movement: &str,
+        id: &str,
+        message: Submitted,
+        now: DateTime<Utc>,
+    ) -> Result<(), HttpError> {
+        let Some(of) = self.store.movement_mut(movement) else { return Ok(()) };
+        let version = of.version;
+        if message.message.opens_movement() {
+            of.trader.clone_from(&message.trader);
+            if of.kind == MovementKind::Departure {
+                of.lrn.clone_from(&message.lrn);
+            } else {
+                of.mrn.clone_from(&message.mrn);
+            }
+        }
+        let received = of.message(id).map_or_else(|| stored(now), |announced| announced.received);
+        let message = Arc::new(message);
+        let taken = self.ncts.on_message(movement, version, Arc::clone(&message), now);
+        let filled = StoredMessage {
+            id: id.to_owned(),
+            received,
+            message: Some(message.message),
+            status: if taken.is_ok() { Status::Success } else { Status::Failed },
+            body: Some(Arc::clone(&message.xml)),
+        };
+        self.store.fill(movement, filled, stored(now));
+        taken.map_err(|_| HttpError::conflict(message.lrn.as_deref().unwrap_or_default()))
+    }
+
+    /// Looks at a file that was uploaded, and notifies of what came of it.
+    fn look_at(&mut self, upload: &Upload, file: File) {
+        let (movement, message, at) = (&upload.movement, &upload.message, file.due);
+        let Some(of) = self.store.get(movement) else { return };
+        let (kind, version) = (of.kind, of.version);
+        let opening = of.messages.first().is_some_and(|first| first.id == *message);
+        let checked = match &file.refused {
+            Some(why) => Err(HttpError::bad_request(why.clone())),
+            None => check(&file.bytes, kind, opening, version),
+        };
+        let mut submission = Submission {
+            at: json::instant(at),
+            method: "POST".to_owned(),
+            path: UPLOAD_PATH.to_owned(),
+            movement_id: Some(movement.clone()),
+            message_id: Some(message.clone()),
+            status: 202,
+            ..Submission::default()
+        };
+        let taken = checked.and_then(|submitted| {
+            submission.describe(&submitted);
+            self.hand_over(movement, message, submitted, at)
+        });
+        let response = match taken {
+            Ok(()) => processed(movement, message),
+            Err(error) => {
+                submission.status = error.status.as_u16();
+                self.fail(movement, message, at);
+                error.json()
+            }
+        };
+        self.note(submission);
+        self.notify(movement, message, About::Submitted { response }, at);
+    }
+
+    /// Marks a message as failed that was not handed over at all.
+    fn fail(&mut self, movement: &str, message: &str, at: DateTime<Utc>) {
+        let found = self.store.get(movement).and_then(|one| one.message(message));
+        if let Some(failed) = found.filter(|one| one.status == Status::Pending).cloned() {
+            let failed = StoredMessage { status: Status::Failed, ..failed };
+            self.store.fill(movement, failed, stored(at));
+        }
     }
 
     /// Takes a mail to the officers.

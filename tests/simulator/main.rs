@@ -7,6 +7,9 @@ mod guarantees;
 mod lifecycle;
 mod movements;
 mod oauth;
+mod push;
 #[path = "../reference/mod.rs"]
 mod reference;
 mod refusals;
+mod test_support;
+mod upload;

@@ -23,10 +23,11 @@ async fn a_declaration_is_taken_and_answered_as_documented() {
         assert_eq!((id.len(), &id[..8]), (16, seconds.as_str()));
     }
     let movement = format!("{DEPARTURES}/{id}");
+    let box_id = body["boxId"].as_str().unwrap();
     assert_eq!(
         text,
         format!(
-            r#"{{"_links":{{"self":{{"href":"{movement}"}},"messages":{{"href":"{movement}/messages"}},"message":{{"href":"{movement}/messages/{message}"}}}},"departureId":"{id}","messageId":"{message}"}}"#
+            r#"{{"_links":{{"self":{{"href":"{movement}"}},"messages":{{"href":"{movement}/messages"}},"message":{{"href":"{movement}/messages/{message}"}}}},"departureId":"{id}","messageId":"{message}","boxId":"{box_id}"}}"#
         )
     );
 

@@ -8,10 +8,11 @@ use serde_json::Value;
 use super::super::check::check;
 use super::super::grants::TRADERS;
 use super::super::http_errors::HttpError;
-use super::super::json as shapes;
+use super::super::json::{self as shapes, UploadRequest};
 use super::super::movement::Submitted;
+use super::super::options::ApiVersion;
 use super::super::requests::{self, Content, Filters, Resource, Wanted};
-use super::super::state::{State, Submission, no_movement};
+use super::super::state::{State, Submission, UPLOAD_PATH, no_movement};
 use super::super::store::StoredMovement;
 use super::access::{Wants, admit};
 use super::{Call, ReadBody, answer};
@@ -57,13 +58,44 @@ fn serve(
     let posted = call.is(&Method::POST).then(|| requests::content(call.headers())).transpose()?;
     let eori = caller.eori.ok_or_else(HttpError::no_enrolment)?;
     let wanted = requests::accept(call.headers(), &resource, &call.options.versions)?;
-    match posted {
-        Some(content) => {
-            let message = receive(&resource, content, wanted, call.body)?;
-            submission.describe(&message);
-            post(state, &resource, wanted, message, &eori, call.now, submission)
+    let Some(content) = posted else {
+        return get(state, &resource, call.query(), wanted, &eori);
+    };
+    let box_id = match resource {
+        Resource::Movements(_) => box_for(state, call, &caller.client, wanted.version),
+        _ => None,
+    };
+    let trader = Trader { eori: &eori, box_id };
+    if content == Content::Upload {
+        return announce(state, call, &resource, wanted.version, trader, submission);
+    }
+    let message = receive(&resource, content, wanted, call.body)?;
+    submission.describe(&message);
+    post(state, &resource, wanted, message, trader, call.now, submission)
+}
+
+/// For whom a message is taken.
+struct Trader<'a> {
+    eori: &'a str,
+    /// Where notifications of a new movement go.
+    box_id: Option<String>,
+}
+
+/// The box that a new movement's notifications go to: the one the caller
+/// names, or the application's for this version. A box that is not there, or
+/// another's, goes for none.
+fn box_for(
+    state: &mut State,
+    call: &Call<'_>,
+    client: &str,
+    version: ApiVersion,
+) -> Option<String> {
+    match call.headers().get("x-callback-box-id") {
+        None => Some(state.boxes.default_box(client, version)),
+        Some(named) => {
+            let id = named.to_str().ok()?;
+            state.boxes.get(id).filter(|one| one.client_id == client).map(|one| one.box_id.clone())
         }
-        None => get(state, &resource, call.query(), wanted, &eori),
     }
 }
 
@@ -74,9 +106,6 @@ fn receive(
     wanted: Wanted,
     body: &ReadBody,
 ) -> Result<Submitted, HttpError> {
-    if content == Content::Upload {
-        return Err(HttpError::not_implemented("large messages by upload"));
-    }
     if body.too_large {
         return Err(HttpError::too_large());
     }
@@ -95,7 +124,7 @@ fn post(
     resource: &Resource,
     wanted: Wanted,
     message: Submitted,
-    eori: &str,
+    trader: Trader<'_>,
     now: DateTime<Utc>,
     submission: &mut Submission,
 ) -> Result<Response, HttpError> {
@@ -103,18 +132,53 @@ fn post(
     let accepted = match resource {
         Resource::Messages(_, movement) => {
             submission.movement_id = Some(movement.clone());
-            let id = state.add(movement, message, eori, now)?;
+            let id = state.add(movement, message, trader.eori, now)?;
             submission.message_id = Some(id.clone());
             shapes::added(kind, movement, &id)
         }
         _ => {
-            let (movement, id) = state.open(message, wanted.version, eori, now)?;
+            let box_id = trader.box_id.clone();
+            let (movement, id) =
+                state.open(message, wanted.version, trader.eori, trader.box_id, now)?;
             submission.movement_id = Some(movement.clone());
             submission.message_id = Some(id.clone());
-            shapes::opened(kind, &movement, &id)
+            shapes::opened(kind, &movement, &id).with_box(box_id)
         }
     };
     answer(StatusCode::ACCEPTED, &accepted)
+}
+
+/// Says where a large message may be uploaded. Whatever body came is ignored.
+fn announce(
+    state: &mut State,
+    call: &Call<'_>,
+    resource: &Resource,
+    version: ApiVersion,
+    trader: Trader<'_>,
+    submission: &mut Submission,
+) -> Result<Response, HttpError> {
+    let now = call.now;
+    let (movement, id, accepted) = match resource {
+        Resource::Messages(kind, movement) => {
+            let id = state.announce_another(*kind, movement, trader.eori, now)?;
+            let accepted = shapes::added(*kind, movement, &id);
+            (movement.clone(), id, accepted)
+        }
+        Resource::Movements(kind) => {
+            let box_id = trader.box_id.clone();
+            let (movement, id) = state.announce(*kind, version, trader.eori, trader.box_id, now);
+            let accepted = shapes::opened(*kind, &movement, &id).with_box(box_id);
+            (movement, id, accepted)
+        }
+        _ => return Err(HttpError::method_not_allowed()),
+    };
+    submission.movement_id = Some(movement.clone());
+    submission.message_id = Some(id.clone());
+    let fields = state.uploads.ask(&movement, &id, now, &mut state.ncts.ids);
+    // The client reaches the uploader as it reached the API.
+    let host = call.header(header::HOST).unwrap_or("127.0.0.1");
+    let href = format!("http://{host}{UPLOAD_PATH}");
+    answer(StatusCode::ACCEPTED, &accepted.with_upload(UploadRequest { href, fields }))
 }
 
 fn get(
@@ -151,14 +215,23 @@ fn get(
         }
         Resource::Message(kind, id, message) | Resource::Body(kind, id, message) => {
             let movement = find(*kind, id)?;
-            let found =
-                movement.messages.iter().find(|one| one.id == *message).ok_or_else(|| {
-                    HttpError::not_found(format!(
-                        "Message with ID {message} for movement {id} was not found"
-                    ))
-                })?;
+            let found = movement.message(message).ok_or_else(|| {
+                HttpError::not_found(format!(
+                    "Message with ID {message} for movement {id} was not found"
+                ))
+            })?;
             let whole = matches!(resource, Resource::Message(..));
-            if wanted.json && found.body.len() > BODY {
+            let Some(xml) = found.body.as_deref() else {
+                // It is still to be uploaded, or never came.
+                return if whole {
+                    answer(StatusCode::OK, &shapes::message(movement, found, None))
+                } else {
+                    Err(HttpError::not_found(format!(
+                        "Body for message id {message} does not exist"
+                    )))
+                };
+            };
+            if wanted.json && xml.len() > BODY {
                 return Err(HttpError::not_acceptable(if whole {
                     "Large messages cannot be returned as json".to_owned()
                 } else {
@@ -166,9 +239,9 @@ fn get(
                 }));
             }
             let body = if wanted.json {
-                shapes::of_xml(&found.body).ok_or_else(HttpError::internal)?
+                shapes::of_xml(xml).ok_or_else(HttpError::internal)?
             } else {
-                Value::String(found.body.to_string())
+                Value::String(xml.to_owned())
             };
             match (whole, body) {
                 (true, body) => {

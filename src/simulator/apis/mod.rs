@@ -5,13 +5,19 @@
 //! - `ctc`: movements and their messages;
 //! - `oauth`: authorisation and tokens;
 //! - `guarantees`: balances;
-//! - `own`: the simulator's own endpoints.
+//! - `own`: the simulator's own endpoints;
+//! - `push`: notifications;
+//! - `test_support`: replies injected at will;
+//! - `upload`: files of large messages.
 
 mod access;
 mod ctc;
 mod guarantees;
 mod oauth;
 mod own;
+pub(super) mod push;
+mod test_support;
+mod upload;
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -22,7 +28,7 @@ use serde::de::DeserializeOwned;
 
 use super::http_errors::HttpError;
 use super::options::SimulatorOptions;
-use super::state::State;
+use super::state::{State, UPLOAD_PATH};
 
 /// A body as far as it was read.
 pub(super) struct ReadBody {
@@ -92,8 +98,8 @@ impl Call<'_> {
 }
 
 /// Most bytes of a body that are kept for what a path names.
-pub(super) fn largest_body(_path: &str) -> usize {
-    ctc::BODY
+pub(super) fn largest_body(path: &str) -> usize {
+    if path == UPLOAD_PATH { upload::FORM } else { ctc::BODY }
 }
 
 /// Answers one request.
@@ -108,13 +114,19 @@ pub(super) fn route(state: &mut State, call: &Call<'_>) -> Result<Response, Http
         oauth::answer_to(state, call, rest)
     } else if let Some(rest) = path.strip_prefix("/customs/guarantees/") {
         guarantees::answer_to(state, call, rest)
+    } else if let Some(rest) = path.strip_prefix("/misc/push-pull-notification/box/") {
+        push::answer_to(state, call, rest)
+    } else if let Some(rest) = path.strip_prefix("/test") {
+        test_support::answer_to(state, call, rest)
+    } else if path == UPLOAD_PATH {
+        Ok(upload::answer_to(state, call))
     } else {
         ctc::answer_to(state, call)
     }
 }
 
 /// An answer in JSON.
-fn answer(status: StatusCode, body: &impl Serialize) -> Result<Response, HttpError> {
+pub(super) fn answer(status: StatusCode, body: &impl Serialize) -> Result<Response, HttpError> {
     let body = serde_json::to_vec(body).map_err(|error| {
         tracing::error!(%error, "an answer cannot be written");
         HttpError::internal()

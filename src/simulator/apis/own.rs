@@ -3,6 +3,7 @@
 
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::super::http_errors::HttpError;
@@ -61,7 +62,11 @@ pub(super) fn answer_to(
             }
         }
         "applications" if call.is(&Method::POST) => register(state, call),
-        "health" | "log" | "mailbox" | "applications" => Err(HttpError::method_not_allowed()),
+        "boxes" if get => answer(StatusCode::OK, &json!({"boxes": state.boxes.all()})),
+        "boxes" if call.is(&Method::POST) => make_box(state, call),
+        "health" | "log" | "mailbox" | "applications" | "boxes" => {
+            Err(HttpError::method_not_allowed())
+        }
         _ => Err(HttpError::no_such_resource()),
     }
 }
@@ -76,9 +81,29 @@ fn register(state: &mut State, call: &Call<'_>) -> Result<Response, HttpError> {
     if application.redirect_uris.len() > REDIRECTS {
         return Err(HttpError::bad_request(format!("More than {REDIRECTS} redirectUris")));
     }
-    let registered = json!({"clientId": application.client_id});
+    let client = application.client_id.clone();
+    let registered = json!({"clientId": client});
     if !state.grants.register(application) {
         return Err(HttpError::too_large());
     }
+    for version in &call.options.versions {
+        state.boxes.default_box(&client, *version);
+    }
     answer(StatusCode::CREATED, &registered)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewBox {
+    box_name: String,
+    client_id: String,
+}
+
+/// A box besides the application's own, to be named in `X-Callback-Box-Id`.
+fn make_box(state: &mut State, call: &Call<'_>) -> Result<Response, HttpError> {
+    let wish: NewBox = call
+        .json(BODY)
+        .map_err(|error| HttpError::bad_request(format!("The box cannot be read: {error}")))?;
+    let id = state.boxes.create(&wish.client_id, &wish.box_name);
+    answer(StatusCode::CREATED, &json!({"boxId": id}))
 }
