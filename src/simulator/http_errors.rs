@@ -16,6 +16,14 @@ pub(super) struct Violation {
     pub(super) message: String,
 }
 
+/// One violation of the schema, of a message in JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct JsonViolation {
+    pub(super) schema_path: String,
+    pub(super) message: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Shape {
     Gateway,
@@ -24,6 +32,7 @@ enum Shape {
     BadId,
     BadQuery,
     Schema(Vec<Violation>),
+    JsonSchema(Vec<JsonViolation>),
 }
 
 /// A refusal.
@@ -43,13 +52,13 @@ struct GatewayBody<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ServiceBody<'a> {
+struct ServiceBody<'a, V> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     status_code: Option<u16>,
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    validation_errors: Option<&'a [Violation]>,
+    validation_errors: Option<&'a [V]>,
 }
 
 #[derive(Serialize)]
@@ -57,6 +66,11 @@ struct ServiceBody<'a> {
 struct QueryBody<'a> {
     status_code: u16,
     message: &'a str,
+}
+
+fn schema<V: Serialize>(message: &str, code: &str, violations: &[V]) -> serde_json::Result<String> {
+    let validation_errors = Some(violations);
+    serde_json::to_string(&ServiceBody { message, status_code: None, code, validation_errors })
 }
 
 impl HttpError {
@@ -126,12 +140,6 @@ impl HttpError {
         Self::gateway(StatusCode::TOO_MANY_REQUESTS, "MESSAGE_THROTTLED_OUT", message)
     }
 
-    /// Part of the API that the simulator does not have.
-    pub(super) fn not_implemented(what: &str) -> Self {
-        let message = format!("The simulator does not take {what}");
-        Self::gateway(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", message)
-    }
-
     pub(super) fn bad_id(field: &str, value: &str) -> Self {
         let value: String = value.chars().take(200).collect();
         Self {
@@ -178,6 +186,26 @@ impl HttpError {
         }
     }
 
+    /// As [`Self::schema`], of a message in JSON.
+    pub(super) fn json_schema(violations: Vec<JsonViolation>) -> Self {
+        Self { shape: Shape::JsonSchema(violations), ..Self::schema(Vec::new()) }
+    }
+
+    /// The same refusal of a message that was sent as JSON. `located` gives
+    /// the paths, in the schema and in the JSON, of what stands on a line of
+    /// the XML made of it.
+    pub(super) fn of_json(self, located: impl Fn(u32) -> Option<(String, String)>) -> Self {
+        let Shape::Schema(violations) = &self.shape else { return self };
+        let of = |one: &Violation| {
+            let (schema_path, path) = located(one.line_number)?;
+            let (rule, said) = one.message.split_once(": ").unwrap_or(("", &one.message));
+            // XML reports a bad value twice, JSON once.
+            (rule != "cvc-type.3.1.3")
+                .then(|| JsonViolation { schema_path, message: format!("{path}: {said}") })
+        };
+        Self::json_schema(violations.iter().filter_map(of).collect())
+    }
+
     pub(super) fn not_found(message: impl Into<String>) -> Self {
         Self::service(StatusCode::NOT_FOUND, "NOT_FOUND", message)
     }
@@ -200,14 +228,16 @@ impl HttpError {
 
     fn body(&self) -> serde_json::Result<String> {
         let (code, message) = (self.code, self.message.as_str());
-        let service = |status_code, validation_errors| {
+        let service = |status_code| {
+            let validation_errors = None::<&[()]>;
             serde_json::to_string(&ServiceBody { message, status_code, code, validation_errors })
         };
         match &self.shape {
             Shape::Gateway => serde_json::to_string(&GatewayBody { code, message }),
-            Shape::Service => service(None, None),
-            Shape::BadId => service(Some(self.status.as_u16()), None),
-            Shape::Schema(violations) => service(None, Some(violations)),
+            Shape::Service => service(None),
+            Shape::BadId => service(Some(self.status.as_u16())),
+            Shape::Schema(violations) => schema(message, code, violations),
+            Shape::JsonSchema(violations) => schema(message, code, violations),
             Shape::BadQuery => {
                 serde_json::to_string(&QueryBody { status_code: self.status.as_u16(), message })
             }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
 use super::store::{StoredMessage, StoredMovement};
+use super::words::{NUMBERS, REPEATED};
 use crate::ncts::read;
 use crate::ncts::{MessageType, MovementKind};
 
@@ -352,53 +353,6 @@ pub(super) fn messages(
         messages: page,
     }
 }
-
-/// Groups that may repeat, and are arrays even when alone (XSDs: `maxOccurs`).
-const REPEATED: &[&str] = &[
-    "ActiveBorderTransportMeans",
-    "AdditionalInformation",
-    "AdditionalReference",
-    "AdditionalSupplyChainActor",
-    "Authorisation",
-    "ConsignmentItem",
-    "CountryOfRoutingOfConsignment",
-    "CustomsOfficeOfExitForTransitDeclared",
-    "CustomsOfficeOfTransitDeclared",
-    "DangerousGoods",
-    "DepartureTransportMeans",
-    "FunctionalError",
-    "GoodsReference",
-    "Guarantee",
-    "GuaranteeReference",
-    "HouseConsignment",
-    "Incident",
-    "InvalidGuaranteeReason",
-    "Packaging",
-    "PreviousDocument",
-    "RequestedDocument",
-    "Seal",
-    "SupportingDocument",
-    "TransportDocument",
-    "TransportEquipment",
-    "TypeOfControls",
-];
-
-/// Elements whose text is a number (XSDs: decimal, integer).
-const NUMBERS: &[&str] = &[
-    "amountClaimed",
-    "amountToBeCovered",
-    "continueUnloading",
-    "declarationGoodsItemNumber",
-    "documentLineItemNumber",
-    "goodsItemNumber",
-    "grossMass",
-    "netMass",
-    "numberOfPackages",
-    "numberOfSeals",
-    "quantity",
-    "sequenceNumber",
-    "supplementaryUnits",
-];
 
 fn number(text: &str) -> Option<Number> {
     text.parse::<u64>()

@@ -52,6 +52,7 @@ mod callbacks;
 mod check;
 mod consignment;
 mod departure;
+mod from_json;
 mod grants;
 mod http_errors;
 mod ids;
@@ -72,6 +73,8 @@ mod store;
 mod tests;
 mod throttle;
 mod uploads;
+mod users;
+mod words;
 
 pub use officer::{NCTS5_MAILBOX, NCTS6_MAILBOX};
 pub use options::{ApiVersion, Application, Delays, GuaranteeBalance, SimulatorOptions, Timers};

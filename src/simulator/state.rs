@@ -24,6 +24,7 @@ use super::replies::Writer;
 use super::store::{Status, Store, StoredMessage, StoredMovement};
 use super::throttle::Throttle;
 use super::uploads::{File, Upload, Uploads};
+use super::users::Users;
 use crate::ncts::{MessageType, MovementKind};
 
 /// One submission, as the log lists it.
@@ -89,6 +90,7 @@ pub(super) struct State {
     pub(super) store: Store,
     pub(super) throttle: Throttle,
     pub(super) grants: Grants,
+    pub(super) users: Users,
     pub(super) locks: Locks,
     pub(super) boxes: Boxes,
     pub(super) uploads: Uploads,
@@ -142,6 +144,7 @@ impl State {
         Self {
             ncts: Ncts::new(Arc::clone(&options)),
             grants: Grants::new(&options.applications),
+            users: Users::default(),
             locks: Locks::default(),
             boxes: boxes_of(&options),
             uploads: Uploads::default(),
@@ -462,18 +465,21 @@ impl State {
         answer
     }
 
-    /// Who signs in to consent to what an application wants. Without test
-    /// users everyone who signs in for an application is the same trader.
+    /// Who signs in to consent to what an application wants: the test user
+    /// wanted, or the one used last. Without test users everyone who signs in
+    /// for an application is the same trader.
     pub(super) fn signs_in(
         &mut self,
         client: &str,
         wanted: Option<&str>,
-        _now: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Option<User> {
-        match wanted {
-            Some(_) => None,
-            None => Some(User { id: ids::number_of(client), eori: Some(ids::eori(client)) }),
+        let user = self.users.sign_in(wanted, now);
+        if wanted.is_some() {
+            return user;
         }
+        let standing = || User { id: ids::number_of(client), eori: Some(ids::eori(client)) };
+        Some(user.unwrap_or_else(standing))
     }
 
     /// Notes a submission.

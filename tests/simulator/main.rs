@@ -4,6 +4,7 @@
 
 mod bench;
 mod guarantees;
+mod json_messages;
 mod lifecycle;
 mod movements;
 mod oauth;
@@ -12,4 +13,5 @@ mod push;
 mod reference;
 mod refusals;
 mod test_support;
+mod test_users;
 mod upload;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::super::check::check;
+use super::super::from_json::check_json;
 use super::super::grants::TRADERS;
 use super::super::http_errors::HttpError;
 use super::super::json::{self as shapes, UploadRequest};
@@ -109,13 +110,15 @@ fn receive(
     if body.too_large {
         return Err(HttpError::too_large());
     }
+    let (kind, opening) = match resource {
+        Resource::Movements(kind) => (*kind, true),
+        Resource::Messages(kind, _) => (*kind, false),
+        _ => return Err(HttpError::method_not_allowed()),
+    };
     if content == Content::Json {
-        return Err(HttpError::not_implemented("messages as JSON"));
-    }
-    match resource {
-        Resource::Movements(kind) => check(&body.bytes, *kind, true, wanted.version),
-        Resource::Messages(kind, _) => check(&body.bytes, *kind, false, wanted.version),
-        _ => Err(HttpError::method_not_allowed()),
+        check_json(&body.bytes, kind, opening, wanted.version)
+    } else {
+        check(&body.bytes, kind, opening, wanted.version)
     }
 }
 

@@ -8,6 +8,7 @@
 //! - `own`: the simulator's own endpoints;
 //! - `push`: notifications;
 //! - `test_support`: replies injected at will;
+//! - `test_users`: who can sign in;
 //! - `upload`: files of large messages.
 
 mod access;
@@ -17,6 +18,7 @@ mod oauth;
 mod own;
 pub(super) mod push;
 mod test_support;
+mod test_users;
 mod upload;
 
 use axum::http::request::Parts;
@@ -116,6 +118,8 @@ pub(super) fn route(state: &mut State, call: &Call<'_>) -> Result<Response, Http
         guarantees::answer_to(state, call, rest)
     } else if let Some(rest) = path.strip_prefix("/misc/push-pull-notification/box/") {
         push::answer_to(state, call, rest)
+    } else if let Some(rest) = path.strip_prefix("/create-test-user/") {
+        test_users::answer_to(state, call, rest)
     } else if let Some(rest) = path.strip_prefix("/test") {
         test_support::answer_to(state, call, rest)
     } else if path == UPLOAD_PATH {

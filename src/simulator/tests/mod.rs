@@ -2,4 +2,5 @@
 
 mod flows;
 mod sample;
+mod words;
 mod xsd;

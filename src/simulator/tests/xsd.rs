@@ -22,7 +22,7 @@ use crate::simulator::replies::Writer;
 use crate::simulator::state::State;
 use crate::simulator::store::Status;
 
-fn reference() -> Option<PathBuf> {
+pub(super) fn reference() -> Option<PathBuf> {
     let folder = std::env::var_os("CTC_READY_REFERENCE").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"),
         PathBuf::from,
@@ -33,7 +33,7 @@ fn reference() -> Option<PathBuf> {
 
 /// Written past the test harness, which swallows what passing tests print: a
 /// skip must be seen.
-fn skipped(why: &str) {
+pub(super) fn skipped(why: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
