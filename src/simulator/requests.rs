@@ -1,5 +1,7 @@
 //! Reading requests: paths, `Accept`, content types, queries.
 
+use std::collections::HashSet;
+
 use axum::http::{HeaderMap, Method, header};
 use chrono::{DateTime, NaiveDateTime, Utc};
 
@@ -214,14 +216,19 @@ pub(super) fn filters(query: Option<&str>, movements: bool) -> Result<Filters, H
             })
     };
     let positive = |name: &str, value: &str| {
-        let number: i64 = value
+        let number: i32 = value
             .parse()
             .map_err(|_| HttpError::bad_query(format!("Cannot parse parameter {name} as Int")))?;
         usize::try_from(number).ok().filter(|number| *number > 0).ok_or_else(|| {
             HttpError::bad_request(format!("The {name} parameter must be a positive number"))
         })
     };
+    let mut seen = HashSet::new();
     for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        // Of several values the first counts.
+        if !seen.insert(name.clone()) {
+            continue;
+        }
         match name.as_ref() {
             "updatedSince" if movements => filters.since = timestamp(&name, &value)?,
             "receivedSince" if !movements => filters.since = timestamp(&name, &value)?,
@@ -318,7 +325,10 @@ mod tests {
         let one = filters(Some("updatedSince=2026-05-01T10%3A00%3A00%2B01%3A00"), true).unwrap();
         assert_eq!(one.since.unwrap().to_string(), "2026-05-01 10:00:00");
         assert!(filters(Some("updatedSince=2026-05-01"), true).is_err());
+        let two = filters(Some("count=2&count=x&movementEORI=A&movementEORI=B"), true).unwrap();
+        assert_eq!((two.count, two.trader.as_deref()), (2, Some("A")));
         assert!(filters(Some("page=0"), true).is_err());
+        assert!(filters(Some("page=3000000000"), true).is_err());
         assert!(filters(Some("count=x"), true).is_err());
     }
 }

@@ -88,6 +88,8 @@ pub(super) struct Store {
     movements: HashMap<String, StoredMovement>,
     order: VecDeque<String>,
     bytes: usize,
+    /// No movement is past retention before.
+    stale_from: DateTime<Utc>,
 }
 
 impl Store {
@@ -152,24 +154,37 @@ impl Store {
         movements: usize,
         bytes: usize,
     ) -> Vec<String> {
-        let stale = now - TimeDelta::days(RETENTION_DAYS);
+        let keep = TimeDelta::days(RETENTION_DAYS);
         let mut dropped: Vec<String> = Vec::new();
-        // Movements are created in order; only the first can be the oldest.
-        while self
-            .order
-            .front()
-            .and_then(|id| self.movements.get(id))
-            .is_some_and(|oldest| oldest.updated < stale)
-            || self.order.len() > movements
-            || (self.bytes > bytes && self.order.len() > 1)
-        {
-            let Some(id) = self.order.pop_front() else { break };
-            if let Some(movement) = self.movements.remove(&id) {
-                self.bytes -= movement.bytes();
+        if now >= self.stale_from {
+            let stale: Vec<String> = self
+                .movements
+                .values()
+                .filter(|one| one.updated + keep < now)
+                .map(|one| one.id.clone())
+                .collect();
+            for id in stale {
+                self.remove(&id);
+                dropped.push(id);
             }
+            self.order.retain(|id| self.movements.contains_key(id));
+            // Changes only put this off.
+            let first = self.movements.values().map(|one| one.updated).min();
+            self.stale_from = first.unwrap_or(now) + keep;
+        }
+        // The oldest in the order of creation goes first.
+        while self.order.len() > movements || (self.bytes > bytes && self.order.len() > 1) {
+            let Some(id) = self.order.pop_front() else { break };
+            self.remove(&id);
             dropped.push(id);
         }
         dropped
+    }
+
+    fn remove(&mut self, id: &str) {
+        if let Some(movement) = self.movements.remove(id) {
+            self.bytes -= movement.bytes();
+        }
     }
 
     pub(super) fn count(&self) -> usize {

@@ -4,6 +4,7 @@
 
 mod bench;
 mod guarantees;
+mod hostile;
 mod json_messages;
 mod lifecycle;
 mod movements;

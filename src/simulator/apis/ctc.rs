@@ -1,8 +1,14 @@
 //! The CTC Traders API.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use http_body::Frame;
 use serde_json::Value;
 
 use super::super::check::check;
@@ -246,17 +252,37 @@ fn get(
             } else {
                 Value::String(xml.to_owned())
             };
-            match (whole, body) {
+            let (kind, text) = match (whole, body) {
+                (false, Value::String(xml)) => ("application/xml", xml),
+                (false, body) => ("application/json", body.to_string()),
                 (true, body) => {
-                    answer(StatusCode::OK, &shapes::message(movement, found, Some(body)))
+                    let whole = shapes::message(movement, found, Some(body));
+                    let text = serde_json::to_string(&whole).map_err(|error| {
+                        tracing::error!(%error, "an answer cannot be written");
+                        HttpError::internal()
+                    })?;
+                    ("application/json", text)
                 }
-                (false, Value::String(xml)) => {
-                    Ok((StatusCode::OK, [(header::CONTENT_TYPE, "application/xml")], xml)
-                        .into_response())
-                }
-                (false, body) => answer(StatusCode::OK, &body),
-            }
+            };
+            let body = Body::new(Streamed(Some(text.into())));
+            Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], body).into_response())
         }
+    }
+}
+
+/// A body whose length is not told beforehand: the service streams messages,
+/// so they come in chunks.
+struct Streamed(Option<Bytes>);
+
+impl HttpBody for Streamed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
     }
 }
 
