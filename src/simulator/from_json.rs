@@ -292,7 +292,7 @@ fn decimal(number: &serde_json::Number) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::json::of_xml;
+    use super::super::to_json::of_xml;
     use super::*;
     use serde_json::json;
 

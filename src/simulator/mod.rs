@@ -9,9 +9,10 @@
 //! - `serve`, `server`, `apis`: sockets; HTTP; a file for each API;
 //! - `requests`, `http_errors`, `json`: headers, paths and filters; refusals;
 //!   the shapes of answers;
-//! - `check`, `from_json`, `words`: what the API checks before it hands a
-//!   message to NCTS; messages in JSON; the names of elements;
-//! - `state`: everything one simulator knows, without HTTP and clock: `store`
+//! - `check`: what the API checks before it hands a message to NCTS;
+//! - `from_json`, `to_json`, `words`: messages in JSON; the names of elements;
+//! - `state`, `intake`: everything one simulator knows, without HTTP and clock,
+//!   and how messages come into it. Its parts: `store`
 //!   (movements), `grants` (sign-in), `users`, `boxes` (notifications),
 //!   `uploads`, `balances` (locks), `throttle`, `ids`;
 //! - `callbacks`: pushing notifications; `multipart`: forms;
@@ -56,6 +57,7 @@ mod grants;
 mod http_errors;
 mod ids;
 mod inject;
+mod intake;
 mod json;
 mod movement;
 mod multipart;
@@ -71,6 +73,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod to_json;
 mod uploads;
 mod users;
 mod words;

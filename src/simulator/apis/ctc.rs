@@ -21,6 +21,7 @@ use super::super::options::ApiVersion;
 use super::super::requests::{self, Content, Filters, Resource, Wanted};
 use super::super::state::{State, Submission, UPLOAD_PATH, no_movement};
 use super::super::store::StoredMovement;
+use super::super::to_json::of_xml;
 use super::access::{Wants, admit};
 use super::{Call, ReadBody, answer};
 use crate::ncts::MovementKind;
@@ -248,7 +249,7 @@ fn get(
                 }));
             }
             let body = if wanted.json {
-                shapes::of_xml(xml).ok_or_else(HttpError::internal)?
+                of_xml(xml).ok_or_else(HttpError::internal)?
             } else {
                 Value::String(xml.to_owned())
             };

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
+use super::super::check::is_grn;
 use super::super::grants::BALANCE;
 use super::super::http_errors::HttpError;
 use super::super::options::SimulatorOptions;
@@ -20,6 +21,9 @@ const ACCEPT: &str = "application/vnd.hmrc.2.0+json";
 
 /// Most bytes of a question.
 const BODY: usize = 64 << 10;
+
+/// Length of a GRN.
+const GRN: usize = 17;
 
 /// Types of guarantee that have a balance.
 const WITH_BALANCE: &[u8] = &[0, 1, 9];
@@ -49,16 +53,6 @@ struct Balance {
     currency: &'static str,
 }
 
-/// `23GB0000010000854`.
-fn is_grn(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() == 17
-        && bytes[..2].iter().all(u8::is_ascii_digit)
-        && bytes[2..4].iter().all(u8::is_ascii_uppercase)
-        && bytes[4..16].iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-        && bytes[16].is_ascii_digit()
-}
-
 /// Pounds, without decimals where there are none.
 fn pounds(pence: i64) -> Option<Number> {
     if pence % 100 == 0 {
@@ -82,7 +76,8 @@ pub(super) fn answer_to(
         .ok_or_else(HttpError::no_such_resource)?;
     call.only(&Method::POST)?;
     let caller = admit(state, call, Wants::User(BALANCE))?;
-    if !is_grn(grn) {
+    // Those of vouchers are longer, and have no balance.
+    if grn.len() != GRN || !is_grn(grn) {
         return Err(HttpError::bad_request(
             "The guarantee reference number is not in the correct format",
         ));
