@@ -100,35 +100,6 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn an_overlay_adds_and_replaces() {
-        let folder = tempfile::tempdir().unwrap();
-        let built_in = Catalogue::built_in().unwrap();
-        let file = Catalogue::embedded()
-            .find(|(path, _)| path == "ncts6/standard-departures.toml")
-            .unwrap();
-        let own = file.1.replace("P6-DSGB-01", "P6-DSGB-99");
-        fs::create_dir_all(folder.path().join("house")).unwrap();
-        fs::write(folder.path().join("house/mine.toml"), &own).unwrap();
-        // Its other scenario is in the built-in file too: both would define it.
-        let doubled = Catalogue::with_overlay(folder.path()).unwrap_err().to_string();
-        assert!(doubled.contains("`P6-DSXI-01` is there twice"), "{doubled}");
-        fs::create_dir_all(folder.path().join("ncts6")).unwrap();
-        fs::rename(
-            folder.path().join("house/mine.toml"),
-            folder.path().join("ncts6/standard-departures.toml"),
-        )
-        .unwrap();
-        // In its place it is read instead; the requirement now names a
-        // scenario that is gone, and that is said.
-        let gone = Catalogue::with_overlay(folder.path()).unwrap_err().to_string();
-        assert!(gone.contains("P6-DSGB-01"), "{gone}");
-        let both = file.1;
-        fs::write(folder.path().join("ncts6/standard-departures.toml"), both).unwrap();
-        let catalogue = Catalogue::with_overlay(folder.path()).unwrap();
-        assert_eq!(catalogue.scenarios("ncts6").len(), built_in.scenarios("ncts6").len());
-    }
-
-    #[test]
     fn what_cannot_be_an_overlay_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let error = |at: &Path| Catalogue::with_overlay(at).unwrap_err().to_string();

@@ -133,7 +133,8 @@ impl Draft {
         let mut out: Vec<&Scenario> = Vec::new();
         for file in self.scenarios.iter().filter(|file| file.has(programme)) {
             for (_, scenario) in &file.scenarios {
-                match out.iter_mut().find(|below| same_id(&below.id, &scenario.id)) {
+                let same = |below: &&mut &Scenario| same_id(&below.id, &scenario.id);
+                match file.overlay.then(|| out.iter_mut().find(same)).flatten() {
                     Some(below) => *below = scenario,
                     None => out.push(scenario),
                 }

@@ -133,7 +133,7 @@ fn only_messages(selected: &[Selected]) -> Result<(), Failure> {
     let balance = selected.iter().find(|(_, scenario)| scenario.flow == Flow::GuaranteeBalance);
     match balance {
         Some((programme, scenario)) => Err(Failure::usage(format!(
-            "`{}` asks for the balance of a guarantee, which ctc-ready cannot run yet",
+            "`{}` asks for a guarantee's balance, which cannot be run yet",
             scenario.id
         ))
         .hint(format!("`--programme` names another programme than `{}`", programme.id))),
