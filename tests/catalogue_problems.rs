@@ -433,6 +433,30 @@ fn every_problem_of_a_programme_is_found_with_its_place() {
             "extends = \"ncts4\"",
             "there is no `ncts4/data.toml`",
         ),
+        (
+            COMMON,
+            "source = \"F11: recommended tests; TG5: test scenarios\"",
+            "source = \"\"",
+            ":188:10: a fact without its source",
+        ),
+        (
+            "ncts5-final/programme.toml",
+            "source = \"TG5: test scenarios; DS5: sheet IE015 (Final Only)\"",
+            "source = \"\"",
+            ":56:10: a fact without its source",
+        ),
+        (
+            "ncts6/data.toml",
+            "\"two-houses-xi\"",
+            "\"two-houses-x\"",
+            "there is no part `two-houses-x`",
+        ),
+        (
+            "ncts6/data.toml",
+            "same-as = [\"IE044\", \"Simplified Arrival XI-GB (No",
+            "same-as = [\"IE044\", \"Simplified Arrival XI-XI (No",
+            ":165:1: sheet `IE044` has no column `Simplified Arrival XI-XI (No Discrepancies)`",
+        ),
         ("ncts6/data.toml", "[IE007.", "[IE008.", "`IE008` is not a message type"),
         ("ncts6/data.toml", "[IE007.", "[IE025.", "IE025 comes from NCTS"),
     ]);

@@ -157,8 +157,8 @@ impl Catalogue {
     }
 
     /// The test data of a message by sheet and column name of the data
-    /// spreadsheet (see [`super::Step::sheet`]); case and repeated spaces do
-    /// not matter.
+    /// spreadsheet (see [`super::Step::sheet`]); case, spaces and punctuation
+    /// do not matter.
     pub fn data(
         &self,
         programme: &str,
