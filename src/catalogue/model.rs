@@ -7,6 +7,7 @@ use chrono::{NaiveDate, NaiveTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::hours::{Hours, Span, Timetable};
 use crate::ncts::MessageType;
 
 /// What a house's software does with transit movements; a row of the form's
@@ -231,6 +232,20 @@ pub struct Availability {
     pub source: String,
 }
 
+impl Programme {
+    /// When the test environment answers.
+    pub fn environment_hours(&self) -> Timetable {
+        Timetable::new(self.availability.iter().filter_map(|span| {
+            let hours = match (span.always, span.opens, span.closes) {
+                (true, _, _) => Hours::Always,
+                (false, Some(opens), Some(closes)) => Hours::WorkingDays { opens, closes },
+                _ => return None,
+            };
+            Some(Span { from: span.from, until: span.until, hours })
+        }))
+    }
+}
+
 /// The officers of the test environment and how to ask them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -247,6 +262,13 @@ pub struct Officers {
     pub follow_up_working_days: u32,
     /// Document and section.
     pub source: String,
+}
+
+impl Officers {
+    /// When they read their mail.
+    pub fn hours(&self) -> Timetable {
+        Timetable::working_days(self.opens, self.closes)
+    }
 }
 
 /// How a completed form reaches HMRC.

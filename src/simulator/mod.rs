@@ -13,6 +13,9 @@
 //! - `store`, `throttle`, `ids`: movements; the rate limit; ids and MRNs;
 //! - `ncts` with `departure`, `arrival` and `movement`: NCTS as a state machine
 //!   without clock or HTTP;
+//! - `faults`, `wire`: what goes wrong on request, in answers and beneath them;
+//! - `persist`, `outside`, `texts`: a state that outlives its process;
+//! - `hours`: opening hours;
 //! - `officer`: reading the mails to HMRC's officers;
 //! - `replies` with `consignment`: writing NCTS's messages from the templates
 //!   in `templates/replies`.
@@ -27,7 +30,7 @@
 //! | endpoint | |
 //! |---|---|
 //! | `GET /simulator/health` | that it is up, and its time |
-//! | `GET /simulator/log` | every POST to the API with what it was answered |
+//! | `GET /simulator/log` | every POST to the API with what it was answered, and the faults that struck |
 //! | `POST /simulator/mailbox` | a mail to the officers: `{"to","subject","body"}` |
 //! | `GET /simulator/mailbox` | the mails and what was done |
 //!
@@ -48,6 +51,8 @@ mod arrival;
 mod check;
 mod consignment;
 mod departure;
+mod faults;
+mod hours;
 mod http_errors;
 mod ids;
 mod json;
@@ -55,6 +60,8 @@ mod movement;
 mod ncts;
 mod officer;
 pub mod options;
+mod outside;
+mod persist;
 mod replies;
 mod requests;
 mod serve;
@@ -63,9 +70,14 @@ mod state;
 mod store;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod throttle;
+mod wire;
 
+pub use faults::{FAULTS_MAX, Faults, FaultsError};
+pub use hours::OpeningHours;
 pub use officer::{NCTS5_MAILBOX, NCTS6_MAILBOX};
 pub use options::{ApiVersion, Delays, SimulatorOptions, Timers};
+pub use persist::StateError;
 pub use serve::{Running, SimulatorError, serve_until, start};
 pub use server::Simulator;

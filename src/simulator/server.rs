@@ -4,9 +4,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::extract::{Request, State as Extracted};
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,12 +14,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::check::check;
+use super::faults::{Faults, Schedule};
 use super::http_errors::HttpError;
 use super::ids;
 use super::json as shapes;
 use super::movement::Submitted;
 use super::officer::Mail;
 use super::options::SimulatorOptions;
+use super::persist::{self, Keeper};
 use super::replies::Writer;
 use super::requests::{self, Content, Filters, Resource, Wanted};
 use super::serve::SimulatorError;
@@ -49,6 +50,8 @@ pub struct Simulator {
     options: Arc<SimulatorOptions>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// Where the state is kept.
+    pub(super) keeper: Mutex<Option<Keeper>>,
 }
 
 impl std::fmt::Debug for Simulator {
@@ -58,11 +61,11 @@ impl std::fmt::Debug for Simulator {
 }
 
 /// A body as far as it was read.
-struct ReadBody {
-    bytes: Vec<u8>,
-    too_large: bool,
+pub(super) struct ReadBody {
+    pub(super) bytes: Vec<u8>,
+    pub(super) too_large: bool,
     /// There was more than anyone wants to read.
-    abandoned: bool,
+    pub(super) abandoned: bool,
 }
 
 /// Reads a whole body before anything is answered: a client that is still
@@ -99,34 +102,78 @@ impl Simulator {
     /// A simulator that nobody serves yet.
     ///
     /// # Errors
-    /// When an option makes no sense.
+    /// When an option makes no sense, or the folder of its state cannot be
+    /// used.
     pub fn new(options: SimulatorOptions, clock: Arc<dyn Clock>) -> Result<Self, SimulatorError> {
         if let Some(fault) = options.fault() {
             return Err(SimulatorError::Options(fault));
         }
-        let writer = Writer::new(&options.phase_id)?;
         let options = Arc::new(options);
-        let state = Mutex::new(State::new(Arc::clone(&options), writer));
-        Ok(Self { options, clock, state })
+        let writer = Writer::new(&options.phase_id)?;
+        let (mut state, keeper) = match &options.state {
+            None => (State::new(Arc::clone(&options), writer), None),
+            Some(folder) => {
+                let (state, keeper) = persist::open(folder, &options, &clock)?;
+                (state, Some(keeper))
+            }
+        };
+        let schedule =
+            |faults: &Faults| Schedule::new(faults.clone(), clock.now(), options.time_scale);
+        state.faults.follow(options.faults.as_ref().map(schedule));
+        Ok(Self::holding(state, options, clock, keeper))
     }
 
-    /// The service, to be served by whoever wants to.
-    pub fn router(self: Arc<Self>) -> Router {
-        Router::new().fallback(handle).with_state(self)
+    /// A simulator that goes on from a state.
+    pub(super) fn holding(
+        state: State,
+        options: Arc<SimulatorOptions>,
+        clock: Arc<dyn Clock>,
+        keeper: Option<Keeper>,
+    ) -> Self {
+        Self { options, clock, state: Mutex::new(state), keeper: Mutex::new(keeper) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // Every change is complete in itself; after a panic the rest goes on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn respond(&self, parts: &Parts, body: &ReadBody) -> Response {
-        let now = self.clock.now();
-        let mut state = self.state();
+    /// The state, of a simulator that nobody serves any more.
+    pub(super) fn into_state(self) -> State {
+        self.state.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its clock's time.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// An answer with its `Date`.
+    pub(super) fn dated(&self, mut response: Response) -> Response {
+        if let Some(date) = http_date(self.now()) {
+            response.headers_mut().insert(header::DATE, date);
+        }
+        response
+    }
+
+    /// Answers a request, and keeps what it changed.
+    pub(super) fn respond(&self, parts: &Parts, body: &ReadBody) -> Response {
+        let now = self.now();
+        self.keeping(now, parts, body, |state| self.perform(state, parts, body, now))
+    }
+
+    /// Answers a request as of `now`.
+    pub(super) fn perform(
+        &self,
+        state: &mut State,
+        parts: &Parts,
+        body: &ReadBody,
+        now: DateTime<Utc>,
+    ) -> Response {
         state.advance(now);
         let path = parts.uri.path();
         let result = if path.starts_with("/simulator/") {
-            self.own(&mut state, parts, body, now)
+            self.own(state, parts, body, now)
         } else {
             let mut submission = Submission {
                 at: shapes::instant(now),
@@ -134,7 +181,7 @@ impl Simulator {
                 path: path.to_owned(),
                 ..Submission::default()
             };
-            let result = self.api(&mut state, parts, body, now, &mut submission);
+            let result = self.api(state, parts, body, now, &mut submission);
             if parts.method == Method::POST {
                 submission.status = match &result {
                     Ok(response) => response.status().as_u16(),
@@ -144,10 +191,8 @@ impl Simulator {
             }
             result
         };
-        drop(state);
         let mut response = result.unwrap_or_else(IntoResponse::into_response);
-        let date = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        if let Ok(date) = HeaderValue::from_str(&date) {
+        if let Some(date) = http_date(now) {
             response.headers_mut().insert(header::DATE, date);
         }
         if body.abandoned {
@@ -176,7 +221,7 @@ impl Simulator {
             _ => {}
         }
         if let Some(limit) = self.options.requests_per_second
-            && !state.throttle.allows(Digest::of(token.as_bytes()), limit, self.clock.mono_ns())
+            && !state.outside.allows(Digest::of(token.as_bytes()), limit, self.clock.mono_ns())
         {
             return Err(HttpError::throttled());
         }
@@ -217,7 +262,9 @@ impl Simulator {
                 });
                 answer(StatusCode::OK, &health)
             }
-            "/simulator/log" if get => answer(StatusCode::OK, &json!({"submissions": state.log})),
+            "/simulator/log" if get => {
+                answer(StatusCode::OK, &json!({"submissions": state.log, "faults": state.struck}))
+            }
             "/simulator/mailbox" if get => answer(StatusCode::OK, &json!({"mails": state.mails})),
             "/simulator/mailbox" if parts.method == Method::POST => {
                 if body.too_large || body.bytes.len() > MAIL {
@@ -242,13 +289,15 @@ impl Simulator {
     }
 }
 
-async fn handle(Extracted(simulator): Extracted<Arc<Simulator>>, request: Request) -> Response {
+/// An instant as the `Date` header writes it.
+pub(super) fn http_date(at: DateTime<Utc>) -> Option<HeaderValue> {
+    HeaderValue::from_str(&at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
+}
+
+/// Reads a request to its end. None: whoever sent it is gone.
+pub(super) async fn hear(request: Request) -> Option<(Parts, ReadBody)> {
     let (parts, body) = request.into_parts();
-    match read_body(body).await {
-        Some(body) => simulator.respond(&parts, &body),
-        // Nobody is there any more to read an answer.
-        None => StatusCode::BAD_REQUEST.into_response(),
-    }
+    Some((parts, read_body(body).await?))
 }
 
 /// Reads the message of a POST.

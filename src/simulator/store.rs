@@ -4,15 +4,17 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::options::ApiVersion;
+use super::texts::text;
 use crate::ncts::{MessageType, MovementKind};
 
 /// Days a movement is kept after its last change.
 const RETENTION_DAYS: i64 = 60;
 
 /// How far a message has got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Status {
     /// Handed over to NCTS.
     Success,
@@ -33,17 +35,18 @@ impl Status {
 }
 
 /// A message of a movement.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct StoredMessage {
     pub(super) id: String,
     pub(super) received: DateTime<Utc>,
     pub(super) message: MessageType,
     pub(super) status: Status,
+    #[serde(with = "text")]
     pub(super) body: Arc<str>,
 }
 
 /// A movement.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct StoredMovement {
     pub(super) id: String,
     pub(super) kind: MovementKind,
@@ -61,7 +64,7 @@ pub(super) struct StoredMovement {
 }
 
 /// All movements, in the order of creation.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Store {
     movements: HashMap<String, StoredMovement>,
     order: VecDeque<String>,

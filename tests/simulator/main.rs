@@ -3,6 +3,10 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod bench;
+mod faults;
+mod hours;
 mod lifecycle;
 mod movements;
+mod raw;
 mod refusals;
+mod state;

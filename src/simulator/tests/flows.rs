@@ -46,7 +46,8 @@ impl Play {
 
     fn pass(&mut self, until: DateTime<Utc>) {
         self.now = until;
-        for reply in self.ncts.due(until) {
+        let replies: Vec<_> = std::iter::from_fn(|| self.ncts.step(until)).flatten().collect();
+        for reply in replies {
             if let Some(mrn) = reply.departure.as_ref().and_then(|one| one.mrn.clone()) {
                 self.mrn = mrn;
             }
@@ -108,7 +109,10 @@ impl Play {
                 self.pass(self.now + TimeDelta::minutes(6));
                 for outcome in self.ncts.outcomes() {
                     if outcome.refused.is_some() {
-                        self.seen.push(format!("officer cannot {}", outcome.act.name()));
+                        self.seen.push(format!(
+                            "officer cannot {}",
+                            serde_json::json!(outcome.act).as_str().unwrap()
+                        ));
                     }
                 }
             }

@@ -1,0 +1,56 @@
+//! What a request meets that the state does not decide: the pace of others,
+//! the schemas of a folder. It is asked once, and written down with the
+//! request, so that a state read back goes the same way without asking again.
+
+use serde::{Deserialize, Serialize};
+
+use super::throttle::Throttle;
+use crate::digest::Digest;
+
+/// What the request under way met.
+#[derive(Debug, Default)]
+pub(super) struct Outside {
+    throttle: Throttle,
+    met: Met,
+    /// Whether `met` is told rather than found out.
+    replaying: bool,
+}
+
+/// What one request met, as it is written down.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Met {
+    /// Whether it was above its token's pace.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) throttled: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Outside {
+    /// Begins a request that meets what it meets.
+    pub(super) fn live(&mut self) {
+        (self.met, self.replaying) = (Met::default(), false);
+    }
+
+    /// Begins a request that is to meet what it met before.
+    pub(super) fn replay(&mut self, met: Met) {
+        (self.met, self.replaying) = (met, true);
+    }
+
+    /// What the request met.
+    pub(super) fn met(&mut self) -> Met {
+        std::mem::take(&mut self.met)
+    }
+
+    /// Whether a request at `now` (monotonic nanoseconds) is within its token's
+    /// pace.
+    pub(super) fn allows(&mut self, token: Digest, per_second: u32, now: u64) -> bool {
+        if !self.replaying {
+            self.met.throttled = !self.throttle.allows(token, per_second, now);
+        }
+        !self.met.throttled
+    }
+}
