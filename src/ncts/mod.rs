@@ -9,9 +9,11 @@
 //! - [`read`]: reading a message: header, references, rejection details.
 //! - [`build`]: rendering a template and stamping LRN, MRN, message
 //!   identification and dates into the XML tree.
+//! - [`xsd`]: judging a message against HMRC's XML schemas.
 
 pub mod build;
 pub mod message;
 pub mod read;
+pub mod xsd;
 
 pub use message::{Direction, MessageType, MovementKind};
