@@ -352,6 +352,25 @@ pub fn list(folder: &Path) -> Result<Vec<fs::DirEntry>, FileError> {
     Ok(entries)
 }
 
+/// Bytes free for the user on the file system that holds `path`; none where
+/// the system does not tell.
+///
+/// # Errors
+/// When the path is not there.
+pub fn free_space(path: &Path) -> Result<Option<u64>, FileError> {
+    #[cfg(unix)]
+    {
+        let told = rustix::fs::statvfs(path).map_err(io::Error::from);
+        let told = told.named("ask for the free space at", path)?;
+        Ok(Some(told.f_bavail.saturating_mul(told.f_frsize)))
+    }
+    #[cfg(not(unix))]
+    {
+        fs::metadata(path).named("ask for the free space at", path)?;
+        Ok(None)
+    }
+}
+
 /// An exclusive lock on a file. It lasts until the value is dropped or the
 /// process ends, however it ends; the file stays.
 #[derive(Debug)]
@@ -504,3 +523,6 @@ fn write_steps(file: &mut File, bytes: &[u8]) -> io::Result<()> {
 pub(crate) mod fault;
 #[cfg(test)]
 mod tests;
+mod texts;
+
+pub use texts::{Bounds, read_texts};

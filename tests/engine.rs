@@ -107,7 +107,8 @@ impl World {
         packs: Vec<PathBuf>,
         options: Options,
     ) -> Result<Outcome, BatchError> {
-        let payloads = Payloads::new(Sources { folder: None, packs }, &self.catalogue).unwrap();
+        let payloads =
+            Payloads::new(Sources { packs, ..Sources::default() }, &self.catalogue).unwrap();
         let mut store =
             StoreWriter::open(&self.evidence(), Arc::clone(&self.clock), "ctc-ready 0").unwrap();
         let batch =

@@ -107,6 +107,8 @@ impl Run {
             lrn: step.map(|_| "LRN1".into()),
             message_identification: None,
             payload_origin: None,
+            payload_mutation: None,
+            payload_check: None,
             method: "POST".into(),
             url: "https://h".into(),
             headers: vec![],

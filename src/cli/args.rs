@@ -106,6 +106,11 @@ pub enum Command {
     Checklist(Checklist),
     /// Check that no evidence was changed
     Verify(Verify),
+    /// Check settings, files and messages before a run
+    Doctor(Doctor),
+    /// Build the messages of scenarios, and check messages against HMRC's XSDs
+    #[command(subcommand)]
+    Message(MessageCommand),
     /// Look into HMRC's test scenarios
     #[command(subcommand)]
     Scenario(ScenarioCommand),
@@ -299,6 +304,76 @@ pub enum ScenarioCommand {
     },
 }
 
+/// `doctor`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It looks at settings, catalogue, test packs, your own files, XSDs, every\n\
+    message of the scenarios that apply to you, the evidence and the disk.\n\
+    It does not check yet: the token, the subscription to the API, this\n\
+    machine's clock against HMRC's, opening hours. It never uses the network.\n\n\
+    Exit codes: 0 nothing is in the way; 1 something is."
+)]
+pub struct Doctor {
+    /// Use no network: so far it never does
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// `message …`.
+#[derive(Debug, Subcommand)]
+pub enum MessageCommand {
+    /// Build the message that a scenario's step sends
+    Build(MessageBuild),
+    /// Check messages against HMRC's XSDs
+    Validate(MessageValidate),
+}
+
+/// `message build`.
+#[derive(Debug, Args)]
+#[command(after_help = "Standard output gets the XML alone. The message comes from where `run`\n\
+    takes it: your own files, HMRC's test packs, or what is built in. With\n\
+    XSDs it is checked too; exit code 1: not valid, and not on purpose.")]
+pub struct MessageBuild {
+    /// The scenario, such as DSGB1
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: String,
+    /// The step [default: the one that sends]
+    #[arg(long, value_name = "N")]
+    pub step: Option<u32>,
+    /// Another programme than those of the project
+    #[arg(long, value_name = "ID")]
+    pub programme: Option<String>,
+    /// LRN of the declaration [default: a made-up one]
+    #[arg(long, value_name = "LRN", value_parser = lrn)]
+    pub lrn: Option<String>,
+    /// MRN of the movement [default: a made-up one]
+    #[arg(long, value_name = "MRN", value_parser = mrn)]
+    pub mrn: Option<String>,
+    /// Write to a file; a message that stands there is kept beside it
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Folder of HMRC's XSDs [default: the project's]
+    #[arg(long, value_name = "DIR")]
+    pub xsd: Option<PathBuf>,
+}
+
+/// `message validate`.
+#[derive(Debug, Args)]
+#[command(after_help = "The folder holds one version's XSDs, or a folder for each version (2.0,\n\
+    2.1, 3.0); the message's PhaseID then says which version it is checked by.\n\n\
+    Exit codes: 0 all valid; 1 some not; 3 a file or the XSDs cannot be used.")]
+pub struct MessageValidate {
+    /// Messages to check; `-`: standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Folder of HMRC's XSDs [default: the project's]
+    #[arg(long, value_name = "DIR")]
+    pub xsd: Option<PathBuf>,
+    /// Check by the XSDs of this API version, such as 2.1
+    #[arg(long, value_name = "VERSION")]
+    pub api: Option<String>,
+}
+
 /// `simulate`.
 #[derive(Debug, Args)]
 #[command(after_help = "Any bearer token is accepted; `invalid-token` gets a 401 and\n\
@@ -370,6 +445,12 @@ pub enum SchemaName {
     Checklist,
     /// `verify`.
     Verify,
+    /// `message build`.
+    MessageBuild,
+    /// `message validate`.
+    MessageValidate,
+    /// `doctor`.
+    Doctor,
 }
 
 /// `completions`.
@@ -382,6 +463,32 @@ pub struct Completions {
 fn london_date(text: &str) -> Result<NaiveDate, String> {
     london::parse_date(text)
         .map_err(|_| "it must be a date from 2000 to 2099, such as 2026-12-04".to_owned())
+}
+
+/// Data type of the LRN: at most 22 characters, none of them a space at either
+/// end.
+fn lrn(text: &str) -> Result<String, String> {
+    let fits = (1..=22).contains(&text.chars().count())
+        && text.trim() == text
+        && !text.chars().any(char::is_control);
+    match fits {
+        true => Ok(text.to_owned()),
+        false => Err("it must have 1 to 22 characters, no space at either end".to_owned()),
+    }
+}
+
+/// Data type of the MRN: year, country, 13 letters or digits, a digit.
+fn mrn(text: &str) -> Result<String, String> {
+    let fits = text.len() == 18
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            0 | 1 | 17 => byte.is_ascii_digit(),
+            2 | 3 => byte.is_ascii_uppercase(),
+            _ => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
+        });
+    match fits {
+        true => Ok(text.to_owned()),
+        false => Err("it must have 18 characters, such as 26GB00EXAMPLE000J7".to_owned()),
+    }
 }
 
 fn time_scale(text: &str) -> Result<f64, String> {

@@ -6,6 +6,7 @@ use super::args::Checklist;
 use super::context::{Context, Desk, Evidence, case, shown};
 use super::exit;
 use super::failure::{Failure, Kind};
+use super::kept;
 use super::printer::{BOLD, CARE, DIM, Printer, paint};
 use crate::catalogue::{FormFile, Programme};
 use crate::document::own::{self, Dossier};
@@ -16,6 +17,15 @@ use chrono::{DateTime, Utc};
 
 /// Largest form read, in bytes; HMRC's have some 120 kB.
 const MAX_FORM: u64 = 32 << 20;
+
+/// What `checklist` writes.
+const DOCUMENT: kept::Kind = kept::Kind {
+    what: "Word document",
+    extension: "docx",
+    max: MAX_FORM,
+    // A .docx is a zip.
+    ours: |bytes| bytes.starts_with(b"PK"),
+};
 
 /// What to write, and where.
 pub(super) struct Order<'a> {
@@ -118,41 +128,11 @@ pub(super) fn write(
             (None, filled)
         }
     };
-    keep_previous(&order.output, &filled.bytes)?;
+    // A document that stands there may have been signed.
+    kept::keep_previous(&order.output, &filled.bytes, &DOCUMENT)?;
     files::write_atomic(&order.output, &filled.bytes)?;
     let place = shown(&order.output, cwd);
     Ok(ChecklistReport::new(form_id.as_deref(), &place, order.rehearsal, &filled))
-}
-
-/// A document that stands there may have been signed: it is never overwritten.
-/// What is no document at all stays where it is.
-fn keep_previous(output: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    if !output.exists() {
-        return Ok(());
-    }
-    let old = match output.is_file() {
-        true => files::read_bounded(output, MAX_FORM)?,
-        false => Vec::new(),
-    };
-    if old == bytes {
-        return Ok(());
-    }
-    // A .docx is a zip.
-    if !old.starts_with(b"PK") {
-        return Err(Failure::input(format!(
-            "`{}` exists and is no Word document: it is left as it is",
-            output.display()
-        ))
-        .hint("name another file with `--output FILE`"));
-    }
-    for number in 1..1_000 {
-        let kept = output.with_extension(format!("previous-{number}.docx"));
-        if !kept.exists() {
-            return Ok(files::rename(output, &kept)?);
-        }
-    }
-    Err(Failure::input(format!("too many earlier versions beside `{}`", output.display()))
-        .hint("remove some, or name another file with `--output`"))
 }
 
 /// What was filled and what is left, for people.

@@ -20,6 +20,7 @@ use crate::engine;
 use crate::evidence::{
     self, EvidenceError, RunId, RunRecord, RunState, Store, VerifyReport, WaitingFor,
 };
+use crate::payload::Sources;
 use crate::project::Project;
 use crate::verdict::{Case, Need};
 
@@ -281,6 +282,32 @@ pub fn verified(dir: &Path) -> Result<VerifyReport, EvidenceError> {
 /// the writes that belong together take.
 const LOOKS: u32 = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
+
+/// Where a project's messages come from.
+pub fn sources(project: &Project) -> Sources {
+    let settings = &project.settings;
+    Sources {
+        folder: settings.payloads.folder.clone(),
+        packs: settings.payloads.pack.paths().to_vec(),
+        procedures: settings.software.procedures.clone(),
+        xsd: settings.payloads.xsd.clone(),
+    }
+}
+
+/// The scenario of the first of these programmes that has it.
+///
+/// # Errors
+/// When none has.
+pub fn scenario_in<'a>(
+    catalogue: &'a Catalogue,
+    programmes: impl IntoIterator<Item = &'a Programme>,
+    id: &str,
+) -> Result<(&'a Programme, &'a Scenario), Failure> {
+    programmes
+        .into_iter()
+        .find_map(|programme| Some((programme, catalogue.scenario(&programme.id, id)?)))
+        .ok_or_else(|| unknown_scenario(catalogue, id))
+}
 
 /// The evidence of a project.
 pub struct Evidence {

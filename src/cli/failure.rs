@@ -151,6 +151,13 @@ impl From<crate::payload::PayloadError> for Failure {
     }
 }
 
+impl From<crate::project::XsdError> for Failure {
+    fn from(error: crate::project::XsdError) -> Self {
+        Self::input(chain(&error))
+            .hint("`--xsd DIR` and `[payloads] xsd` name the folder with HMRC's XSD files")
+    }
+}
+
 impl From<crate::files::FileError> for Failure {
     fn from(error: crate::files::FileError) -> Self {
         Self::input(chain(&error))

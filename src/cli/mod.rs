@@ -11,13 +11,18 @@
 //! Top floor: it may use everything, nothing may use it but the binary.
 
 pub mod args;
+mod bench;
 mod checklist;
 pub mod context;
 mod demo;
+mod doctor;
 pub mod exit;
 pub mod failure;
 mod gate;
 mod init;
+mod kept;
+mod message_build;
+mod message_validate;
 mod plan;
 pub mod printer;
 mod progress;
@@ -34,7 +39,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, Global};
+use args::{Cli, Command, Global, MessageCommand};
 use context::Context;
 use failure::Failure;
 use printer::{BAD, BOLD, Printer, paint};
@@ -115,6 +120,9 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Gate(args) => gate::run(context, &args),
         Command::Checklist(args) => checklist::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
+        Command::Doctor(args) => doctor::run(context, &args),
+        Command::Message(MessageCommand::Build(args)) => message_build::run(context, &args),
+        Command::Message(MessageCommand::Validate(args)) => message_validate::run(context, &args),
         Command::Scenario(args) => scenario::run(context, &args),
         Command::Simulate(args) => simulate::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),

@@ -102,6 +102,11 @@ impl Printer {
         }
     }
 
+    /// A paragraph on standard error, folded at [`WIDTH`].
+    pub fn remark(&mut self, text: &str) {
+        wrap(text, WIDTH).iter().for_each(|line| self.note(line));
+    }
+
     /// The one JSON document on standard output; nothing for people.
     pub fn document<T: Serialize>(&mut self, document: &T) {
         if self.json() {
@@ -172,6 +177,18 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
     textwrap::wrap(text, options).into_iter().map(std::borrow::Cow::into_owned).collect()
+}
+
+/// `text` folded at [`WIDTH`], with every line but the first further in.
+pub fn hanging(indent: usize, text: &str) -> Vec<String> {
+    let further = indent + 4;
+    let lines = wrap(text, WIDTH - further).into_iter().zip(0..);
+    lines
+        .map(|(line, place)| {
+            let indent = if place == 0 { indent } else { further };
+            format!("{:indent$}{line}", "")
+        })
+        .collect()
 }
 
 /// Rows as aligned columns without lines between them, folded to stay within

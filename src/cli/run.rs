@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::args::Run;
-use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL, unknown_scenario};
+use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL, scenario_in, sources};
 use super::exit;
 use super::failure::{Failure, Kind};
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, columns, paint};
@@ -23,7 +23,7 @@ use crate::evidence::{
     Actor, Event, EvidenceError, RunRecord, RunState, SoftwareId, Store, StoreWriter,
 };
 use crate::hmrc::{hosts, pacer};
-use crate::payload::{Payloads, Sources};
+use crate::payload::Payloads;
 use crate::project::Environment;
 use crate::simulator::{self, SimulatorOptions};
 
@@ -38,6 +38,7 @@ pub(super) fn run(context: &mut Context, args: &Run) -> Result<u8, Failure> {
     context.printer.document(&report);
     print_runs(context, &report);
     tell_stalled(context, &stalled);
+    tell_held_back(context, &report);
     Ok(exit_code(&report, !stalled.is_empty()))
 }
 
@@ -67,11 +68,30 @@ fn tell_stalled(context: &mut Context, stalled: &[Stalled]) {
     }
 }
 
-/// 1 if any run failed, else 4 if any could not go on, else 5 if any waits.
+/// Says which scenarios were held back, and why.
+fn tell_held_back(context: &mut Context, report: &RunReport) {
+    let printer = &mut context.printer;
+    for held in &report.held_back {
+        let scenario = &held.scenario;
+        printer.note(format!("{}: {scenario} was held back: {}", paint(BAD, "error"), held.reason));
+    }
+    if !report.held_back.is_empty() {
+        printer.note("");
+        printer.note(format!(
+            "{}: nothing of it was sent; mend the file, or `[payloads]` in ctc-ready.toml",
+            paint(BOLD, "hint")
+        ));
+    }
+}
+
+/// 1 if any run failed, else 3 if any was held back, else 4 if any could not go
+/// on, else 5 if any waits.
 fn exit_code(report: &RunReport, stalled: bool) -> u8 {
     let any = |state| report.runs.iter().any(|run| run.state == state);
     if any(RunState::Failed) {
         exit::WANTING
+    } else if !report.held_back.is_empty() {
+        exit::INPUT
     } else if stalled {
         exit::ENVIRONMENT
     } else if any(RunState::Waiting) {
@@ -115,10 +135,7 @@ fn select(desk: &Desk, args: &Run) -> Result<Vec<Selected>, Failure> {
             .iter()
             .copied()
             .chain(desk.catalogue.programmes().iter().filter(|_| args.programme.is_none()));
-        let (programme, scenario) = known
-            .filter_map(|programme| Some((programme, desk.catalogue.scenario(&programme.id, id)?)))
-            .next()
-            .ok_or_else(|| unknown_scenario(&desk.catalogue, id))?;
+        let (programme, scenario) = scenario_in(&desk.catalogue, known, id)?;
         // Named twice, it is still one scenario.
         if !selected.iter().any(|(p, s)| p.id == programme.id && s.id == scenario.id) {
             selected.push((programme.clone(), scenario.clone()));
@@ -174,12 +191,9 @@ pub(super) fn execute(
     };
     let mut entries = Vec::new();
     let mut stalled = Vec::new();
+    let mut held_back = Vec::new();
     if plan.iter().any(|(_, standing)| !matches!(standing, Standing::Stays(_))) {
-        let sources = Sources {
-            folder: settings.payloads.folder.clone(),
-            packs: settings.payloads.pack.paths().to_vec(),
-        };
-        let payloads = Payloads::new(sources, &desk.catalogue)?;
+        let payloads = Payloads::new(sources(&desk.project), &desk.catalogue)?;
         let scale = args.time_scale.unwrap_or(if embedded { EMBEDDED_SCALE } else { 1.0 });
         let tempo = match environment {
             Environment::Simulator => Tempo::faster_by(scale),
@@ -259,6 +273,7 @@ pub(super) fn execute(
         }
         entries.extend(outcome.runs);
         stalled = outcome.stalled;
+        held_back = outcome.held_back;
     }
     entries.extend(plan.iter().filter_map(|(_, standing)| match standing {
         Standing::Stays(record) => Some(RunEntry::new(record, None)),
@@ -271,7 +286,7 @@ pub(super) fn execute(
         })
     };
     entries.sort_by_key(place);
-    Ok((RunReport { schema_version: 1, runs: entries }, stalled))
+    Ok((RunReport { schema_version: 1, runs: entries, held_back }, stalled))
 }
 
 /// What the batch is to do.

@@ -22,6 +22,9 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::Gate => schema_for!(Verdict),
         SchemaName::Checklist => schema_for!(ChecklistReport),
         SchemaName::Verify => schema_for!(VerifyReport),
+        SchemaName::MessageBuild => schema_for!(super::message_build::Built),
+        SchemaName::MessageValidate => schema_for!(super::message_validate::Validated),
+        SchemaName::Doctor => schema_for!(super::doctor::Diagnosis),
     };
     context.printer.raw_json(&schema);
     Ok(exit::DONE)

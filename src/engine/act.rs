@@ -77,7 +77,7 @@ impl Batch<'_> {
             now,
         };
         // A file broken since the rehearsal stops this run, not the others.
-        let payload = match self.payloads.prepare(&slot.programme, &slot.scenario, step, &stamp) {
+        let payload = match self.payloads.to_send(&slot.programme, &slot.scenario, step, &stamp) {
             Ok(payload) => payload,
             Err(error) => {
                 self.stall(index, error.to_string());
@@ -97,6 +97,10 @@ impl Batch<'_> {
             lrn: Some(lrn),
             message_identification: Some(stamp.message_identification),
             payload_origin: Some(payload.origin),
+            payload_mutation: payload.mutation,
+            payload_check: payload
+                .check
+                .map(|check| exchange::payload_check(&check, &self.redactor)),
         };
         self.watcher.moved(&self.slots[index].view(format!("sending {message}")));
         self.start(index, Task::Submit, &intent, call)

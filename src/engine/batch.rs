@@ -4,7 +4,7 @@
 //! Calls of different runs are under way at the same time; one run has at
 //! most one. Everything is decided and recorded in one place, between calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use url::Url;
 
 use super::exchange::Answered;
 use super::looks::{Group, Look};
-use super::report::{RunEntry, Watcher};
+use super::report::{HeldBack, RunEntry, Watcher};
 use super::slot::{self, Slot};
 use super::tempo::Tempo;
 use crate::catalogue::{Programme, Scenario};
@@ -28,7 +28,6 @@ use crate::hmrc::backoff;
 use crate::hmrc::ctc::{self, Api};
 use crate::hmrc::pacer::Pacer;
 use crate::hmrc::transport::{Call, Carrier, NoAnswer, Transport};
-use crate::ncts::build::Stamp;
 use crate::payload::{PayloadError, Payloads};
 use crate::project::Environment;
 
@@ -77,6 +76,8 @@ pub struct Outcome {
     pub runs: Vec<RunEntry>,
     /// Runs that could not go on, with the reason: the environment's fault.
     pub stalled: Vec<(String, String)>,
+    /// Scenarios held back, since one of their messages is not valid.
+    pub held_back: Vec<HeldBack>,
     /// Requests that left.
     pub requests: u64,
 }
@@ -126,6 +127,7 @@ pub struct Batch<'a> {
     pub(super) redactor: Redactor,
     pub(super) slots: Vec<Slot>,
     pub(super) looks: BTreeMap<Group, Look>,
+    pub(super) held_back: Vec<HeldBack>,
     /// Whether anything ever answered.
     answered: bool,
     carrier: Arc<dyn Carrier>,
@@ -190,6 +192,7 @@ impl<'a> Batch<'a> {
             calls: JoinSet::new(),
             slots: Vec::new(),
             looks: BTreeMap::new(),
+            held_back: Vec::new(),
             requests: 0,
             answered: false,
             fatal: None,
@@ -203,8 +206,7 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// What stopped the whole batch; every run stays resumable.
     pub async fn run(mut self, jobs: Vec<Job>) -> Result<Outcome, BatchError> {
-        self.rehearse_payloads(&jobs)?;
-        for job in jobs {
+        for job in self.rehearse_payloads(jobs)? {
             self.open(job)?;
         }
         loop {
@@ -249,32 +251,6 @@ impl<'a> Batch<'a> {
             }
         }
         self.last_now = now;
-    }
-
-    /// Builds every message once before anything is sent, so that a wrong file
-    /// shows before a run depends on it.
-    fn rehearse_payloads(&mut self, jobs: &[Job]) -> Result<(), BatchError> {
-        let now = self.clock.now();
-        let mut notes = BTreeSet::new();
-        for job in jobs {
-            for (index, step) in job.scenario.step.iter().enumerate() {
-                let Some(message) = step.send else { continue };
-                let stamp = Stamp {
-                    message,
-                    lrn: slot::new_lrn(&job.scenario.id, now),
-                    mrn: Some("26GB000246AL65TIJ5".into()),
-                    message_identification: slot::new_message_identification(),
-                    message_sender: self.options.message_sender.clone(),
-                    now,
-                };
-                let number = index as u32 + 1;
-                let payload =
-                    self.payloads.prepare(&job.programme, &job.scenario, number, &stamp)?;
-                notes.extend(payload.notes);
-            }
-        }
-        notes.iter().for_each(|note| self.watcher.note(note));
-        Ok(())
     }
 
     fn open(&mut self, job: Job) -> Result<(), BatchError> {
@@ -481,8 +457,12 @@ impl<'a> Batch<'a> {
 
     fn outcome(self) -> Result<Outcome, BatchError> {
         let store = self.store.read()?;
-        let mut outcome =
-            Outcome { runs: Vec::new(), stalled: Vec::new(), requests: self.requests };
+        let mut outcome = Outcome {
+            runs: Vec::new(),
+            stalled: Vec::new(),
+            held_back: Vec::new(),
+            requests: self.requests,
+        };
         for slot in self.slots {
             // A journal that is still open is let go before it is read.
             drop(slot.writer);
@@ -490,6 +470,16 @@ impl<'a> Batch<'a> {
             outcome.runs.push(RunEntry::new(&record, slot.waiting_for));
             outcome.stalled.extend(slot.stalled.map(|why| (slot.scenario.id, why)));
         }
+        for held in &self.held_back {
+            let Some(run) = held.run else { continue };
+            let waiting = WaitingFor {
+                actor: Actor::You,
+                what: "a message that is not valid must be mended".into(),
+                deadline: None,
+            };
+            outcome.runs.push(RunEntry::new(&store.run(run)?, Some(waiting)));
+        }
+        outcome.held_back = self.held_back;
         Ok(outcome)
     }
 }

@@ -2,11 +2,12 @@
 //! after it came.
 
 use crate::evidence::{
-    Durability, Event, EvidenceError, Purpose, Recorded, Redactor, Request, RequestFailed,
-    Response, RunWriter,
+    Durability, Event, EvidenceError, PayloadCheck, Purpose, Recorded, Redactor, Request,
+    RequestFailed, Response, RunWriter,
 };
 use crate::hmrc::transport::{Answer, Call, NoAnswer};
 use crate::ncts::MessageType;
+use crate::payload::Check;
 use chrono::{DateTime, Utc};
 
 /// What came of a call.
@@ -27,6 +28,10 @@ pub(super) struct Intent {
     pub(super) message_identification: Option<String>,
     /// Where the payload came from.
     pub(super) payload_origin: Option<String>,
+    /// How it departs from its data.
+    pub(super) payload_mutation: Option<String>,
+    /// What the schemas say of it.
+    pub(super) payload_check: Option<PayloadCheck>,
 }
 
 impl Intent {
@@ -39,7 +44,24 @@ impl Intent {
             lrn: None,
             message_identification: None,
             payload_origin: None,
+            payload_mutation: None,
+            payload_check: None,
         }
+    }
+}
+
+/// Violations named in the evidence.
+const VIOLATIONS: usize = 20;
+
+/// What the schemas said, as evidence keeps it. A violation may quote the
+/// message, so it is redacted like one.
+pub(super) fn payload_check(check: &Check, redactor: &Redactor) -> PayloadCheck {
+    let first = check.violations.iter().take(VIOLATIONS);
+    PayloadCheck {
+        version: check.version.clone(),
+        schemas: check.schemas,
+        violations: u32::try_from(check.violations.len()).unwrap_or(u32::MAX),
+        first: first.map(|violation| redactor.text(&violation.to_string())).collect(),
     }
 }
 
@@ -74,6 +96,8 @@ pub(super) fn record_request(
         lrn: intent.lrn.clone(),
         message_identification: intent.message_identification.clone(),
         payload_origin: intent.payload_origin.clone(),
+        payload_mutation: intent.payload_mutation.clone(),
+        payload_check: intent.payload_check.clone(),
         method: call.method.as_str().to_owned(),
         url: redactor.url(&call.url),
         headers: redactor.headers(&call.headers),

@@ -7,7 +7,8 @@
 //! - [`mail`]: the e-mail that asks HMRC's officers to act.
 //! - [`batch`]: the shell: performs actions of many runs under one request
 //!   budget and appends what happened to the evidence. Its parts: `act` (what
-//!   a run does next), `answer` (what an answer means for the run that
+//!   a run does next), `rehearse` (every message once before any is sent),
+//!   `answer` (what an answer means for the run that
 //!   asked), `looks` (news: one list for every run).
 //! - `slot`: one run inside a batch.
 //! - `exchange`: one call with its record.
@@ -23,6 +24,7 @@ pub mod decide;
 mod exchange;
 mod looks;
 pub mod mail;
+mod rehearse;
 pub mod report;
 mod slot;
 pub mod state;
@@ -30,4 +32,4 @@ pub mod tempo;
 
 pub use batch::{Batch, BatchError, Outcome};
 pub use decide::waiting_for;
-pub use report::{RunReport, RunView, Watcher};
+pub use report::{HeldBack, RunReport, RunView, Watcher};

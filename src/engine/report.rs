@@ -16,6 +16,22 @@ pub struct RunReport {
     pub schema_version: u32,
     /// The attempt that now stands for each selected scenario.
     pub runs: Vec<RunEntry>,
+    /// Scenarios of which nothing was sent, since one of their messages is not
+    /// valid against HMRC's schemas.
+    pub held_back: Vec<HeldBack>,
+}
+
+/// A scenario that was held back before anything was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HeldBack {
+    /// `ncts5-final`.
+    pub programme: String,
+    /// `DSGB1`.
+    pub scenario: String,
+    /// The attempt under way, which stays as it is; none: no attempt was made.
+    pub run: Option<RunId>,
+    /// Which message, and what is wrong with it.
+    pub reason: String,
 }
 
 /// One run in [`RunReport`].

@@ -215,6 +215,8 @@ mod tests {
             lrn: Some("LRN1".into()),
             message_identification: None,
             payload_origin: None,
+            payload_mutation: None,
+            payload_check: None,
             method: "POST".into(),
             url: "http://127.0.0.1".into(),
             headers: vec![],

@@ -75,6 +75,8 @@ fn request(exchange: u32, body: Option<ObjectRef>) -> Event {
         lrn: Some("LRN1".into()),
         message_identification: None,
         payload_origin: None,
+        payload_mutation: None,
+        payload_check: None,
         method: "POST".into(),
         url: "https://test-api.service.hmrc.gov.uk/customs/transits/movements/departures".into(),
         headers: vec![("accept".into(), "application/vnd.hmrc.2.1+json".into())],

@@ -153,6 +153,14 @@ pub struct Request {
     pub message_identification: Option<String>,
     /// Where the payload came from, for a submission.
     pub payload_origin: Option<String>,
+    /// How the scenario had the payload depart from its data, in words, for
+    /// such a submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_mutation: Option<String>,
+    /// What HMRC's schemas said of the payload, for a submission that was
+    /// judged by them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_check: Option<PayloadCheck>,
     /// HTTP method.
     pub method: String,
     /// Full address.
@@ -161,6 +169,22 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// Body.
     pub body: Option<ObjectRef>,
+}
+
+/// What HMRC's schemas said of a payload before it left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayloadCheck {
+    /// Version of the schemas (`2.1`), where their folder says it.
+    pub version: Option<String>,
+    /// SHA-256 over the schema files: for each, in the order of their paths,
+    /// path, NUL, length in decimal, NUL, text.
+    pub schemas: Digest,
+    /// How many violations; more than none only where the scenario sends an
+    /// invalid message on purpose.
+    pub violations: u32,
+    /// The first of them: `line:column: path: message`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first: Vec<String>,
 }
 
 /// What a request is for.

@@ -93,3 +93,76 @@ fn private_means_the_user_alone() {
     write_atomic(&path, b"2").unwrap();
     assert_eq!(mode(&path), 0o600);
 }
+
+const BOUNDS: Bounds = Bounds { entries: 20, depth: 2, bytes: 100 };
+
+#[test]
+fn texts_are_read_with_their_paths_and_nothing_else_is() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("b/c")).unwrap();
+    for (name, text) in
+        [("z.XSD", "z"), ("b/c/x.xsd", "x"), ("b/a.xsd", "é"), ("b.txt", "\u{0}"), ("xsd", "no")]
+    {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let found = read_texts(dir.path(), "xsd", BOUNDS).unwrap();
+    let found: Vec<(&str, &str)> = found.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
+    assert_eq!(found, [("b/a.xsd", "é"), ("b/c/x.xsd", "x"), ("z.XSD", "z")]);
+    assert!(read_texts(&dir.path().join("nowhere"), "xsd", BOUNDS).is_err());
+}
+
+#[test]
+fn a_folder_of_texts_is_refused_beyond_its_bounds() {
+    let refused = |make: &dyn Fn(&Path)| {
+        let dir = tempfile::tempdir().unwrap();
+        make(dir.path());
+        read_texts(dir.path(), "xsd", BOUNDS).unwrap_err().to_string()
+    };
+    let many = refused(&|dir| {
+        (0..21).for_each(|n| fs::write(dir.join(format!("{n}.txt")), "").unwrap());
+    });
+    assert!(many.contains("more than 20 files"), "{many}");
+    let spread = refused(&|dir| {
+        (0..7).for_each(|n| fs::create_dir_all(dir.join(format!("{n}/a/"))).unwrap());
+        (0..7).for_each(|n| fs::write(dir.join(format!("{n}/b")), "").unwrap());
+    });
+    assert!(spread.contains("more than 20 files"), "{spread}");
+    let deep = refused(&|dir| fs::create_dir_all(dir.join("a/b/c")).unwrap());
+    assert!(deep.contains("more than 2 deep"), "{deep}");
+    let large = refused(&|dir| fs::write(dir.join("a.xsd"), [b' '; 101]).unwrap());
+    assert!(large.contains("larger than the 100 bytes"), "{large}");
+    let together = refused(&|dir| {
+        (0..2).for_each(|n| fs::write(dir.join(format!("{n}.xsd")), [b' '; 51]).unwrap());
+    });
+    assert!(together.contains("texts are larger than 100 bytes"), "{together}");
+    let odd = refused(&|dir| fs::write(dir.join("a.xsd"), b"\n\xff").unwrap());
+    assert!(odd.contains("a.xsd") && odd.contains("line 2 is not UTF-8"), "{odd}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_among_texts_is_never_followed() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let (inside, other) = (dir.path().join("in"), dir.path().join("other"));
+    fs::create_dir_all(&inside).unwrap();
+    fs::create_dir_all(&other).unwrap();
+    fs::write(other.join("a.xsd"), "a").unwrap();
+    symlink(&other, inside.join("folder")).unwrap();
+    symlink(&inside, inside.join("circle")).unwrap();
+    assert_eq!(read_texts(&inside, "xsd", BOUNDS).unwrap(), []);
+    symlink(other.join("a.xsd"), inside.join("a.xsd")).unwrap();
+    let error = read_texts(&inside, "xsd", BOUNDS).unwrap_err().to_string();
+    assert!(error.contains("it is a symbolic link"), "{error}");
+    // What the user named may be a link.
+    symlink(&other, dir.path().join("named")).unwrap();
+    assert_eq!(read_texts(&dir.path().join("named"), "xsd", BOUNDS).unwrap().len(), 1);
+}
+
+#[test]
+fn free_space_is_told_of_what_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let free = free_space(dir.path()).unwrap();
+    assert_eq!(free.is_some_and(|bytes| bytes > 0), cfg!(unix));
+    free_space(&dir.path().join("nowhere")).unwrap_err();
+}

@@ -1,32 +1,25 @@
-//! Building a message: rendering a template, filling placeholders, and
-//! stamping what belongs to one run into the XML tree.
+//! Building a message: rendering a template, filling placeholders, stamping
+//! what belongs to one run into the XML tree, and departing from the test data
+//! where a scenario does.
+//!
+//! - `stamp`: placeholders, references, message identification and dates.
+//! - `mutate`: the elements a scenario leaves out or gives another value.
 
-use std::collections::BTreeMap;
+mod mutate;
+mod stamp;
+
 use std::ops::Range;
 
-use chrono::{DateTime, Duration, Utc};
 use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use roxmltree::Node;
 use serde::Serialize;
 
 use super::MessageType;
-use super::read::{self, Message, ReadError};
+use super::read::ReadError;
 
-/// NCTS date-times: UTC without zone or fraction (technical interface
-/// specification, data types).
-pub const DATE_TIME: &str = "%Y-%m-%dT%H:%M:%S";
-
-/// NCTS dates.
-pub const DATE: &str = "%Y-%m-%d";
-
-/// Days from the declaration to its limit date and to the estimated arrival at
-/// the office of transit (data spreadsheets, sheet IE015).
-const LIMIT_DAYS: i64 = 14;
-
-/// Days from the presentation of pre-lodged goods to its limit date (data
-/// spreadsheets, sheet IE170).
-const PRESENTATION_LIMIT_DAYS: i64 = 1;
+pub use mutate::{Changes, mutate};
+pub use stamp::{DATE, DATE_TIME, OF_THE_RUN, Stamp, fill_placeholders, nothing_left, stamp};
 
 /// What makes a payload unusable.
 #[derive(Debug, thiserror::Error)]
@@ -59,63 +52,53 @@ pub enum BuildError {
         found: MessageType,
     },
     /// The message names the movement by its MRN, and the run has none yet.
-    #[error("an {0} carries the MRN, which this run does not have yet: it comes with the IE028")]
+    #[error(
+        "an {0} carries the MRN, which this run does not have yet: it comes with the IE028{hint}",
+        hint = until_then(*.0)
+    )]
     NoMrn(MessageType),
     /// An element that must carry a run's own value is missing.
     #[error("it has no element `{0}`, which must carry this run's value")]
     Missing(&'static str),
+    /// The message names its movement by neither reference.
+    #[error(
+        "it has neither `TransitOperation/LRN` nor `TransitOperation/MRN`; an {0} names its \
+         movement by one of them"
+    )]
+    NoReference(MessageType),
+    /// A value that belongs to the run was asked for where nothing sets it.
+    #[error("line {line}: `{path}` still says `{OF_THE_RUN}`: nothing of the run belongs there")]
+    LeftOver {
+        /// Names of the elements below the root.
+        path: String,
+        /// Line in the message, from 1.
+        line: u32,
+    },
+    /// The scenario changes an element that the message does not have.
+    #[error("the message has no `{0}` that could be changed")]
+    NothingToChange(String),
+    /// The scenario gives a value to an element that holds others.
+    #[error("`{0}` holds other elements: it cannot be given a value")]
+    NotAValue(String),
+    /// The message has fewer of an element than the scenario is about.
+    #[error("the message has {found} of `{path}`, the scenario needs at least {least}")]
+    TooFew {
+        /// The element.
+        path: String,
+        /// How many it has.
+        found: usize,
+        /// How many it must have.
+        least: usize,
+    },
 }
 
-/// What belongs to one run and is set in whatever payload is used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// The message it must be.
-    pub message: MessageType,
-    /// The LRN of the run's declaration.
-    pub lrn: String,
-    /// The MRN, once allocated.
-    pub mrn: Option<String>,
-    /// `messageIdentification`: unique per message, at most 35 characters.
-    pub message_identification: String,
-    /// `messageSender`, where the house has its own.
-    pub message_sender: Option<String>,
-    /// When the message is prepared.
-    pub now: DateTime<Utc>,
-}
-
-impl Stamp {
-    /// The values that placeholders and date elements take.
-    fn values(&self) -> BTreeMap<&'static str, String> {
-        let now = self.now.format(DATE_TIME).to_string();
-        let today = self.now.format(DATE).to_string();
-        let arrival = self.now + Duration::days(LIMIT_DAYS);
-        let limit = match self.message {
-            MessageType::Ie170 => self.now + Duration::days(PRESENTATION_LIMIT_DAYS),
-            _ => arrival,
-        };
-        BTreeMap::from([
-            ("preparationDateAndTime", now.clone()),
-            ("arrivalNotificationDateAndTime", now.clone()),
-            ("requestDateAndTime", now),
-            ("unloadingDate", today),
-            ("limitDate", limit.format(DATE).to_string()),
-            ("arrivalDateAndTimeEstimated", arrival.format(DATE_TIME).to_string()),
-            ("messageIdentification", self.message_identification.clone()),
-        ])
-    }
-
-    /// The value of a placeholder of HMRC's test packs.
-    fn placeholder(&self, name: &str) -> Option<String> {
-        match name {
-            "LRN" => Some(self.lrn.clone()),
-            "MRN" => Some(self.mrn.clone().unwrap_or_default()),
-            // The packs' own name for the estimated arrival.
-            "arrivalTime" => self.values().remove("arrivalDateAndTimeEstimated"),
-            // The packs' name for `messageIdentification` in an odd file or two.
-            "IntConRefMES11" => Some(self.message_identification.clone()),
-            "Declarant EORI Number" => Some(self.message_sender.clone().unwrap_or_default()),
-            _ => self.values().remove(name),
+/// What to do while a movement has no MRN.
+fn until_then(message: MessageType) -> &'static str {
+    match message {
+        MessageType::Ie013 | MessageType::Ie014 => {
+            "; until then `TransitOperation/LRN` names the movement (rule C0467)"
         }
+        _ => "",
     }
 }
 
@@ -214,177 +197,64 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Fills the `{{name}}` placeholders of HMRC's packs and of the house's own
-/// files. They look like a template language and are not one: names have
-/// spaces, and nothing else is ever evaluated.
-///
-/// # Errors
-/// An unknown placeholder, with its line.
-pub fn fill_placeholders(text: &str, stamp: &Stamp) -> Result<String, BuildError> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("{{") {
-        let Some(length) = rest[start..].find("}}") else { break };
-        let name = rest[start + 2..start + length].trim();
-        let value = stamp.placeholder(name).ok_or_else(|| BuildError::Placeholder {
-            name: name.chars().take(80).collect(),
-            line: 1 + text[..text.len() - rest.len() + start].matches('\n').count(),
-        })?;
-        out.push_str(&rest[..start]);
-        out.push_str(&escape(&value));
-        rest = &rest[start + length + 2..];
+/// Pieces of a text and what stands in their place.
+#[derive(Debug, Default)]
+struct Edits(Vec<(Range<usize>, String)>);
+
+impl Edits {
+    /// Gives an element this text. Its name, prefix and attributes stay.
+    fn set(&mut self, xml: &str, node: Node<'_, '_>, value: &str) {
+        let range = node.range();
+        let source = xml.get(range.clone()).unwrap_or_default();
+        let start = start_tag(source);
+        let tag = start.strip_suffix("/>").map(str::trim_end).or(start.strip_suffix('>'));
+        let tag = tag.unwrap_or(start);
+        let name = tag.trim_start_matches('<').split(char::is_whitespace).next();
+        let name = name.unwrap_or_default();
+        self.0.push((range, format!("{tag}>{}</{name}>", escape(value))));
     }
-    out.push_str(rest);
-    Ok(out)
+
+    /// Leaves a piece out.
+    fn cut(&mut self, range: Range<usize>) {
+        self.0.push((range, String::new()));
+    }
+
+    /// The text with the edits made; a piece inside another goes with it.
+    fn apply(mut self, xml: &str) -> String {
+        self.0.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        let mut out = String::with_capacity(xml.len() + 64);
+        let mut from = 0;
+        for (range, text) in self.0 {
+            if range.start < from {
+                continue;
+            }
+            out.push_str(xml.get(from..range.start).unwrap_or_default());
+            out.push_str(&text);
+            from = range.end;
+        }
+        out.push_str(xml.get(from..).unwrap_or_default());
+        out
+    }
 }
 
-/// Sets in the XML tree what belongs to the run: LRN, MRN, message
-/// identification, sender, and every date. Nothing else changes, byte for
-/// byte.
-///
-/// # Errors
-/// When the text is another message than `stamp.message`, or lacks an element
-/// that must carry the run's value.
-pub fn stamp(xml: &str, stamp: &Stamp) -> Result<String, BuildError> {
-    let xml = xml.trim_start_matches('\u{feff}');
-    let message = Message::parse(xml)?;
-    if message.message_type() != stamp.message {
-        return Err(BuildError::OtherMessage {
-            expected: stamp.message,
-            found: message.message_type(),
-        });
-    }
-    let root = message.root();
-    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-    let mut set = |node: Node<'_, '_>, value: &str| {
-        let source = &xml[node.range()];
-        let name: &str = source[1..]
-            .split(|c: char| c.is_whitespace() || c == '/' || c == '>')
-            .next()
-            .unwrap_or_default();
-        edits.push((node.range(), format!("<{name}>{}</{name}>", escape(value))));
-    };
-
-    let identification = read::element_at(root, "messageIdentification")
-        .ok_or(BuildError::Missing("messageIdentification"))?;
-    set(identification, &stamp.message_identification);
-    if let (Some(sender), Some(node)) =
-        (&stamp.message_sender, read::element_at(root, "messageSender"))
-    {
-        set(node, sender);
-    }
-
-    let lrn = read::element_at(root, "TransitOperation/LRN");
-    let mrn = read::element_at(root, "TransitOperation/MRN");
-    match stamp.message {
-        MessageType::Ie015 | MessageType::Ie170 if lrn.is_none() => {
-            return Err(BuildError::Missing("TransitOperation/LRN"));
-        }
-        MessageType::Ie007 | MessageType::Ie044 if mrn.is_none() => {
-            return Err(BuildError::Missing("TransitOperation/MRN"));
-        }
-        _ => {}
-    }
-    if let Some(node) = lrn {
-        set(node, &stamp.lrn);
-    }
-    if let Some(node) = mrn {
-        // A file's own MRN is that of another movement: never send it.
-        let value = stamp.mrn.as_deref().ok_or(BuildError::NoMrn(stamp.message))?;
-        set(node, value);
-    }
-
-    for (name, value) in stamp.values() {
-        if name == "messageIdentification" {
-            continue;
-        }
-        for node in
-            root.descendants().filter(|node| node.is_element() && node.tag_name().name() == name)
-        {
-            set(node, &value);
+/// The start tag of an element's source, or all of an empty one's.
+fn start_tag(source: &str) -> &str {
+    let mut quote = None;
+    for (at, c) in source.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '>') => return source.get(..=at).unwrap_or(source),
+            (None, _) => {}
         }
     }
-
-    edits.sort_by_key(|(range, _)| range.start);
-    let mut out = String::with_capacity(xml.len() + 64);
-    let mut from = 0;
-    for (range, text) in edits {
-        out.push_str(&xml[from..range.start]);
-        out.push_str(&text);
-        from = range.end;
-    }
-    out.push_str(&xml[from..]);
-    Ok(out)
+    source
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::TimeZone;
-
-    fn example() -> Stamp {
-        Stamp {
-            message: MessageType::Ie170,
-            lrn: "L<1".into(),
-            mrn: None,
-            message_identification: "M1".into(),
-            message_sender: None,
-            now: Utc.with_ymd_and_hms(2026, 11, 21, 9, 30, 0).unwrap(),
-        }
-    }
-
-    const PACK: &str = "<ncts:CC170C xmlns:ncts=\"http://ncts.dgtaxud.ec\">\n  \
-        <messageSender>S</messageSender>\n  \
-        <preparationDateAndTime>{{preparationDateAndTime}}</preparationDateAndTime>\n  \
-        <messageIdentification>{{messageIdentification}}</messageIdentification>\n  \
-        <TransitOperation><LRN/><limitDate>{{limitDate}}</limitDate></TransitOperation>\n\
-        </ncts:CC170C>";
-
-    #[test]
-    fn a_pack_file_takes_the_runs_values_and_keeps_the_rest() {
-        let filled = fill_placeholders(PACK, &example()).unwrap();
-        let stamped = stamp(&filled, &example()).unwrap();
-        assert_eq!(
-            stamped,
-            PACK.replace("{{preparationDateAndTime}}", "2026-11-21T09:30:00")
-                .replace("{{messageIdentification}}", "M1")
-                .replace("<LRN/>", "<LRN>L&lt;1</LRN>")
-                .replace("{{limitDate}}", "2026-11-22")
-        );
-    }
-
-    #[test]
-    fn an_unknown_placeholder_is_named_with_its_line() {
-        let error = fill_placeholders("a\nb {{ Some Thing }}", &example()).unwrap_err();
-        assert_eq!(error.to_string(), "line 2: unknown placeholder `{{Some Thing}}`");
-    }
-
-    #[test]
-    fn another_message_is_refused() {
-        let xml = "<n:CC015C xmlns:n='http://ncts.dgtaxud.ec'/>";
-        assert!(matches!(
-            stamp(xml, &example()),
-            Err(BuildError::OtherMessage { found: MessageType::Ie015, .. })
-        ));
-    }
-
-    #[test]
-    fn the_limit_date_is_that_of_the_message() {
-        let xml = "<n:CC015C xmlns:n='http://ncts.dgtaxud.ec'><messageIdentification/>\
-            <TransitOperation><LRN/><limitDate/></TransitOperation></n:CC015C>";
-        let stamped = stamp(xml, &Stamp { message: MessageType::Ie015, ..example() }).unwrap();
-        assert!(stamped.contains("<limitDate>2026-12-05</limitDate>"), "{stamped}");
-    }
-
-    #[test]
-    fn another_movements_mrn_is_never_sent() {
-        let xml = "<n:CC007C xmlns:n='http://ncts.dgtaxud.ec'><messageIdentification/>\
-            <TransitOperation><MRN>23XI000081V5OPHUJ1</MRN></TransitOperation></n:CC007C>";
-        let mut values = Stamp { message: MessageType::Ie007, ..example() };
-        assert!(matches!(stamp(xml, &values), Err(BuildError::NoMrn(MessageType::Ie007))));
-        values.mrn = Some("26XI0000812345JJ1".into());
-        assert!(stamp(xml, &values).unwrap().contains("<MRN>26XI0000812345JJ1</MRN>"));
-    }
 
     #[test]
     fn templates_are_strict_and_escape_only_what_xml_needs() {

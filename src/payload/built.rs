@@ -7,14 +7,10 @@ use serde_json::{Value, json};
 
 use crate::catalogue::{Catalogue, DataSet, Programme, Step};
 use crate::ncts::MessageType;
-use crate::ncts::build::{BuildError, Stamp, Templates};
+use crate::ncts::build::{BuildError, OF_THE_RUN, Stamp, Templates};
 use crate::ncts::read;
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/messages");
-
-/// In test data: a value that belongs to the run and is set when the message
-/// is stamped.
-const OF_THE_RUN: &str = "(run)";
 
 /// The embedded templates.
 pub(super) fn templates() -> Result<Templates, BuildError> {
@@ -33,7 +29,8 @@ pub(super) enum Failure {
     Build(String, BuildError),
 }
 
-/// Renders the message of a step; not stamped yet. Returns it with its origin.
+/// Renders the message of a step as its test data has it; neither stamped nor
+/// changed yet. Returns it with its origin.
 pub(super) fn render(
     templates: &Templates,
     catalogue: &Catalogue,
@@ -42,14 +39,15 @@ pub(super) fn render(
     stamp: &Stamp,
 ) -> Result<(String, String), Failure> {
     let message = stamp.message;
-    if let Some(mutation) = &step.mutation {
-        return Err(Failure::Lacking(format!(
-            "it departs from its test data ({}), which the templates cannot do",
-            mutation.what
-        )));
-    }
-    let [column] = step.data.as_slice() else {
-        return Err(Failure::Lacking("it does not name exactly one column of test data".into()));
+    let column = match step.data.as_slice() {
+        [column] => column,
+        [] => return Err(Failure::Lacking("it names no column of test data".into())),
+        several => {
+            return Err(Failure::Lacking(format!(
+                "it names several columns of test data, and not one for each procedure: {}",
+                several.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            )));
+        }
     };
     let data =
         catalogue.data(&programme.id, message, step.sheet.as_deref(), column).ok_or_else(|| {

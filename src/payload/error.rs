@@ -3,8 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::check::shown_version;
 use crate::ncts::MessageType;
 use crate::ncts::build::BuildError;
+use crate::ncts::xsd::{Refused, Violation};
+use crate::project::XsdError;
 
 /// Most bytes of one message: what the API takes of a large one (service
 /// guide, message sizes).
@@ -146,9 +149,46 @@ pub enum PayloadError {
         /// What is wrong.
         source: BuildError,
     },
+    /// The schemas cannot be used.
+    #[error(transparent)]
+    Schemas(#[from] XsdError),
+    /// The schemas cannot judge the message.
+    #[error("{origin}: {source}")]
+    Unjudged {
+        /// Where it came from.
+        origin: String,
+        /// Why not.
+        source: Refused,
+    },
+    /// The message departs from the schemas, and not on purpose.
+    #[error(
+        "{origin} is not valid against HMRC's schemas ({}):{}",
+        shown_version(.version.as_deref()), listed(.violations)
+    )]
+    Invalid {
+        /// Where it came from.
+        origin: String,
+        /// The schemas' version; none where their folder does not say.
+        version: Option<String>,
+        /// At least one.
+        violations: Vec<Violation>,
+    },
     /// A built-in template does not parse.
     #[error(transparent)]
     Template(#[from] BuildError),
+}
+
+/// Most violations told in a message for people.
+const SHOWN: usize = 20;
+
+/// Violations, each on a line of its own.
+pub fn listed(violations: &[Violation]) -> String {
+    let mut text: String =
+        violations.iter().take(SHOWN).map(|violation| format!("\n  {violation}")).collect();
+    if violations.len() > SHOWN {
+        text.push_str(&format!("\n  … and {} more", violations.len() - SHOWN));
+    }
+    text
 }
 
 /// Text from bytes.

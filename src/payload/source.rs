@@ -5,32 +5,45 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::built::{self, Failure};
+use super::check::{Check, Judge};
 use super::error::PayloadError;
 use super::house;
 use super::pack::Pack;
-use crate::catalogue::{Catalogue, Programme, Scenario, Step};
+use crate::catalogue::{Catalogue, Mutation, Procedure, Programme, Scenario, Step};
 use crate::ncts::MessageType;
-use crate::ncts::build::{Stamp, Templates, fill_placeholders, stamp};
+use crate::ncts::build::{
+    Changes, Stamp, Templates, fill_placeholders, mutate, nothing_left, stamp,
+};
 use crate::ncts::read;
 
-/// Where messages come from, before the built-in templates.
+/// Where messages come from, before the built-in templates, and what decides
+/// about them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
     /// The house's own files.
     pub folder: Option<PathBuf>,
     /// HMRC's test packs, looked into in this order.
     pub packs: Vec<PathBuf>,
+    /// Procedures that the software supports; empty where nobody said.
+    pub procedures: Vec<Procedure>,
+    /// HMRC's schemas ([`crate::project::XsdFolder`]).
+    pub xsd: Option<PathBuf>,
 }
 
-/// A message ready to be sent.
+/// A message as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload {
     /// The XML.
     pub xml: String,
     /// Where it came from: `file …`, `pack …: …` or `built-in …`.
     pub origin: String,
+    /// How the scenario has it depart from its data, in words; none where it
+    /// does not.
+    pub mutation: Option<String>,
     /// What a person should know about it; nothing here was changed.
     pub notes: Vec<String>,
+    /// What HMRC's schemas say of it; none without schemas.
+    pub check: Option<Check>,
 }
 
 /// Every source of messages, opened.
@@ -38,16 +51,18 @@ pub struct Payload {
 pub struct Payloads {
     folder: Option<PathBuf>,
     packs: Vec<Pack>,
+    procedures: Vec<Procedure>,
+    judge: Option<Judge>,
     templates: Templates,
     catalogue: Catalogue,
 }
 
 impl Payloads {
     /// Opens and reads the packs. The house's folder is looked into when a
-    /// message is asked for.
+    /// message is asked for, the schemas are read when one is judged.
     ///
     /// # Errors
-    /// A pack or the folder that cannot be used.
+    /// A pack or a folder that cannot be used.
     pub fn new(sources: Sources, catalogue: &Catalogue) -> Result<Self, PayloadError> {
         if let Some(folder) = &sources.folder {
             std::fs::read_dir(folder)
@@ -59,17 +74,20 @@ impl Payloads {
             .map(|scenario| scenario.id.to_ascii_lowercase())
             .collect();
         let packs = sources.packs.iter().map(|path| Pack::open(path, &wanted));
+        let judge = sources.xsd.as_deref().map(|folder| Judge::open(folder, catalogue));
         Ok(Self {
             folder: sources.folder,
             packs: packs.collect::<Result<_, _>>()?,
+            procedures: sources.procedures,
+            judge: judge.transpose()?,
             templates: built::templates()?,
             catalogue: catalogue.clone(),
         })
     }
 
     /// The message of a step (from 1), from the first source that has it, with
-    /// the run's values. The message type is the step's, whatever
-    /// `values.message` says.
+    /// the run's values, changed as the step says, and judged. The message
+    /// type is the step's, whatever `values.message` says.
     ///
     /// # Errors
     /// When the step sends nothing, no source has its message, or the message
@@ -84,19 +102,43 @@ impl Payloads {
     ) -> Result<Payload, PayloadError> {
         let (wanted, message) = sending(scenario, step)?;
         let values = Stamp { message, ..values.clone() };
+        let (wanted, note) = for_one_procedure(wanted, &self.procedures);
         if let Some(folder) = &self.folder
             && let Some(found) = house::find(folder, scenario, step, message)?
         {
             let origin = format!("file {}", found.path.display());
-            return self.finish(programme, &found.text, origin, Vec::new(), &values);
+            return self.finish_foreign(programme, &wanted, &found.text, origin, None, &values);
         }
         for pack in &self.packs {
-            if let Some(found) = pack.find(scenario, wanted, message) {
-                let notes = found.note.into_iter().collect();
-                return self.finish(programme, found.text, found.origin, notes, &values);
+            if let Some(found) = pack.find(scenario, &wanted, message) {
+                let (text, origin) = (found.text, found.origin);
+                return self.finish_foreign(programme, &wanted, text, origin, found.note, &values);
             }
         }
-        self.render(programme, scenario, step, wanted, &values)
+        self.render(programme, scenario, step, &wanted, note, &values)
+    }
+
+    /// The same, for sending: a message that departs from the schemas is an
+    /// error, unless its step is about that.
+    ///
+    /// # Errors
+    /// As [`Payloads::prepare`], and [`PayloadError::Invalid`].
+    pub fn to_send(
+        &self,
+        programme: &Programme,
+        scenario: &Scenario,
+        step: u32,
+        values: &Stamp,
+    ) -> Result<Payload, PayloadError> {
+        let payload = self.prepare(programme, scenario, step, values)?;
+        match payload.check {
+            Some(Check { version, violations, on_purpose: false, .. })
+                if !violations.is_empty() =>
+            {
+                Err(PayloadError::Invalid { origin: payload.origin, version, violations })
+            }
+            _ => Ok(payload),
+        }
     }
 
     /// The built-in message of a step, whatever the other sources have.
@@ -112,16 +154,18 @@ impl Payloads {
     ) -> Result<Payload, PayloadError> {
         let (wanted, message) = sending(scenario, step)?;
         let values = Stamp { message, ..values.clone() };
-        self.render(programme, scenario, step, wanted, &values)
+        let (wanted, note) = for_one_procedure(wanted, &self.procedures);
+        self.render(programme, scenario, step, &wanted, note, &values)
     }
 
-    /// Renders and stamps the built-in message of the step `wanted`.
+    /// Renders and finishes the built-in message of the step `wanted`.
     fn render(
         &self,
         programme: &Programme,
         scenario: &Scenario,
         step: u32,
         wanted: &Step,
+        note: Option<String>,
         values: &Stamp,
     ) -> Result<Payload, PayloadError> {
         let rendered = built::render(&self.templates, &self.catalogue, programme, wanted, values);
@@ -131,34 +175,62 @@ impl Payloads {
             }
             Failure::Build(origin, source) => PayloadError::Build { origin, source },
         })?;
-        match stamp(&xml, values) {
-            Ok(xml) => Ok(Payload { xml, origin, notes: Vec::new() }),
-            Err(source) => Err(PayloadError::Build { origin, source }),
-        }
+        let mut payload = self.finish(programme, wanted, &xml, origin, values)?;
+        payload.notes.extend(note);
+        Ok(payload)
     }
 
-    /// Fills and stamps a message that is not ours.
+    /// Fills and finishes a message that is not ours.
+    fn finish_foreign(
+        &self,
+        programme: &Programme,
+        wanted: &Step,
+        text: &str,
+        origin: String,
+        note: Option<String>,
+        values: &Stamp,
+    ) -> Result<Payload, PayloadError> {
+        let filled = match fill_placeholders(text, values) {
+            Ok(filled) => filled,
+            Err(source) => return Err(PayloadError::Build { origin, source }),
+        };
+        let mut payload = self.finish(programme, wanted, &filled, origin, values)?;
+        payload.notes.extend(note);
+        payload.notes.extend(self.doubts(programme, wanted, &payload.xml));
+        Ok(payload)
+    }
+
+    /// Stamps a message, changes it as its step says, and judges it.
     fn finish(
         &self,
         programme: &Programme,
-        text: &str,
+        wanted: &Step,
+        xml: &str,
         origin: String,
-        mut notes: Vec<String>,
         values: &Stamp,
     ) -> Result<Payload, PayloadError> {
-        let filled = fill_placeholders(text, values).and_then(|text| stamp(&text, values));
-        match filled {
-            Ok(xml) => {
-                notes.extend(self.doubts(programme, &xml));
-                Ok(Payload { xml, origin, notes })
-            }
-            Err(source) => Err(PayloadError::Build { origin, source }),
-        }
+        let made = stamp(xml, values).and_then(|xml| {
+            let xml = match &wanted.mutation {
+                Some(Mutation { remove, set, at_least, .. }) => {
+                    mutate(&xml, &Changes { remove, set, at_least })?
+                }
+                None => xml,
+            };
+            nothing_left(&xml).map(|()| xml)
+        });
+        let xml = match made {
+            Ok(xml) => xml,
+            Err(source) => return Err(PayloadError::Build { origin, source }),
+        };
+        let judge = self.judge.as_ref();
+        let check = judge.map(|judge| judge.judge(programme, wanted, &origin, &xml)).transpose()?;
+        let mutation = wanted.mutation.as_ref().map(|mutation| mutation.what.clone());
+        Ok(Payload { xml, origin, mutation, notes: Vec::new(), check })
     }
 
     /// What the test environment of this programme may not like about a
     /// message that is not ours.
-    fn doubts(&self, programme: &Programme, xml: &str) -> Vec<String> {
+    fn doubts(&self, programme: &Programme, wanted: &Step, xml: &str) -> Vec<String> {
         let Ok(document) = read::parse(xml) else { return Vec::new() };
         let root = document.root_element();
         let mut doubts = Vec::new();
@@ -171,7 +243,11 @@ impl Payloads {
                 programme.id
             ));
         }
-        let known = self.catalogue.test_values(&programme.id, "GRN");
+        let mut known = self.catalogue.test_values(&programme.id, "GRN");
+        // What the scenario itself puts there is no surprise.
+        known.extend(
+            wanted.mutation.iter().flat_map(|mutation| mutation.set.values().map(String::as_str)),
+        );
         let mut strange = BTreeSet::new();
         for node in root.descendants().filter(|node| node.tag_name().name() == "GRN") {
             let grn = node.text().unwrap_or_default().trim();
@@ -185,6 +261,34 @@ impl Payloads {
         }
         doubts
     }
+}
+
+/// The step with the one column of test data that this house uses, where it
+/// names one for each procedure; and a note that says so. Software with both
+/// procedures takes the simplified one: such a scenario counts for either, and
+/// the simplified one needs no officers to be released or unloaded.
+fn for_one_procedure(step: &Step, procedures: &[Procedure]) -> (Step, Option<String>) {
+    let of = |procedure: Procedure| {
+        let mut found = step.data.iter().filter(|column| {
+            let mut words = column.split(|c: char| !c.is_ascii_alphanumeric());
+            words.any(|word| word.eq_ignore_ascii_case(procedure.as_str()))
+        });
+        (found.next(), found.next())
+    };
+    let columns = (of(Procedure::Normal), of(Procedure::Simplified));
+    let ((Some(normal), None), (Some(simplified), None)) = columns else {
+        return (step.clone(), None);
+    };
+    if step.data.len() != 2 {
+        return (step.clone(), None);
+    }
+    let (column, why) = match procedures {
+        [Procedure::Normal] => (normal, "the procedure that the software supports"),
+        [Procedure::Simplified] => (simplified, "the procedure that the software supports"),
+        _ => (simplified, "which needs no officers"),
+    };
+    let note = format!("the step has test data for either procedure; used `{column}`, {why}");
+    (Step { data: vec![column.clone()], ..step.clone() }, Some(note))
 }
 
 /// A step and the message it sends.

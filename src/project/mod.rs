@@ -8,9 +8,12 @@
 //! - [`questions`]: the form's questions that only the house can answer.
 //! - [`locate`]: finding the project's folder and reading its file.
 //! - [`mod@write`]: writing a new, commented `ctc-ready.toml`.
+//! - [`xsd`]: HMRC's schemas in the folder that the settings name.
 //!
-//! Floor 3: it uses [`crate::calendar`] and [`crate::catalogue`]'s vocabulary
-//! types alone. Floors 4 and up may call it.
+//! Floor 3: it uses [`crate::calendar`], [`crate::files`], [`crate::digest`],
+//! [`crate::ncts`]' schemas, and of [`crate::catalogue`] the vocabulary types
+//! and the versions there are.
+//! Floors 4 and up may call it.
 
 mod check;
 pub mod locate;
@@ -18,7 +21,9 @@ pub mod parse;
 pub mod questions;
 pub mod settings;
 pub mod write;
+pub mod xsd;
 
 pub use locate::{FILE_NAME, Project, ProjectError};
 pub use parse::{SettingsError, SettingsProblem};
 pub use settings::*;
+pub use xsd::{SchemaSet, XsdError, XsdFolder};

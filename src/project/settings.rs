@@ -194,6 +194,8 @@ pub struct PayloadSettings {
     /// HMRC's test-pack zip, or several, looked into in this order.
     #[serde(default)]
     pub pack: OneOrMany,
+    /// HMRC's schemas: one version's files, or a folder for each version.
+    pub xsd: Option<PathBuf>,
 }
 
 /// A path or a list of paths.
@@ -336,6 +338,7 @@ impl Settings {
             .payloads
             .folder
             .iter_mut()
+            .chain(self.payloads.xsd.iter_mut())
             .chain(self.catalogue.path.iter_mut())
             .chain(self.payloads.pack.paths_mut());
         for path in paths {

@@ -153,6 +153,11 @@ fn payloads_and_gate(page: &mut Page) {
     page.example("folder", "\"payloads\"");
     page.about(&["HMRC's test pack, or a list of packs, as downloaded."]);
     page.example("pack", "\"test-pack.zip\"");
+    page.about(&[
+        "HMRC's XSD files: one version's, or a folder for each (`2.1`, `3.0`). Every message",
+        "is then checked before it is sent.",
+    ]);
+    page.example("xsd", "\"xsd\"");
 
     let gate = GateSettings::default();
     page.section("gate", &["The release gate."]);

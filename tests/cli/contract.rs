@@ -8,7 +8,7 @@ use crate::support::{Project, SCALE, call, nobody_listens};
 
 /// The document is valid against its own schema.
 #[track_caller]
-fn assert_valid(name: &str, document: &Value) {
+pub fn assert_valid(name: &str, document: &Value) {
     let schema = call(&["schema", name]).code(0).json();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let errors: Vec<String> = validator

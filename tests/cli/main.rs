@@ -6,12 +6,17 @@
 
 mod contract;
 mod crash;
+mod doctor;
 mod evidence;
 mod input;
+mod message;
 mod reading;
 #[path = "../reference/mod.rs"]
 mod reference;
 mod refusals;
+#[path = "../schema_of/mod.rs"]
+mod schema_of;
 mod story;
 mod support;
 mod together;
+mod unsent;

@@ -33,7 +33,7 @@ fn assert_narrow(what: &str, text: &str) {
     assert!(!text.contains('\u{1b}'), "{what} has colour in it");
 }
 
-fn snapshot(name: &str, text: &str) {
+pub fn snapshot(name: &str, text: &str) {
     assert_narrow(name, text);
     settings().bind(|| insta::assert_snapshot!(name, text));
 }

@@ -429,7 +429,7 @@ impl Bench {
     }
 
     pub(crate) async fn run(&mut self, jobs: Vec<Job>, wait: bool) -> Result<Outcome, BatchError> {
-        let sources = Sources { folder: self.folder.clone(), packs: vec![] };
+        let sources = Sources { folder: self.folder.clone(), ..Sources::default() };
         let payloads = Payloads::new(sources, &self.catalogue).unwrap();
         let clock: Arc<dyn Clock> = self.clock.clone();
         let dir = self.dir.path().join("evidence");

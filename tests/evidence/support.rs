@@ -55,6 +55,8 @@ pub(crate) fn request(exchange: u32, purpose: Purpose, body: Option<ObjectRef>) 
         lrn: submit.then(|| "LRN1".into()),
         message_identification: None,
         payload_origin: None,
+        payload_mutation: None,
+        payload_check: None,
         method: if submit { "POST" } else { "GET" }.into(),
         url: "https://test/x".into(),
         headers: vec![("accept".into(), "json".into())],

@@ -1,0 +1,58 @@
+//! Writing a file where one may stand already: nothing is lost.
+
+use std::path::{Path, PathBuf};
+
+use super::failure::Failure;
+use crate::files;
+
+/// A kind of file that a command writes.
+pub(super) struct Kind {
+    /// `Word document`.
+    pub(super) what: &'static str,
+    /// Ends the name of what is kept.
+    pub(super) extension: &'static str,
+    /// Largest file looked at, in bytes.
+    pub(super) max: u64,
+    /// Whether such a file begins like one of its kind.
+    pub(super) ours: fn(&[u8]) -> bool,
+}
+
+/// Makes room for `bytes` at `output`: another file of the kind that stands
+/// there is kept beside it, and its new path returned. What is of no such kind
+/// stays where it is.
+///
+/// # Errors
+/// When something else stands there, or cannot be moved.
+pub(super) fn keep_previous(
+    output: &Path,
+    bytes: &[u8],
+    kind: &Kind,
+) -> Result<Option<PathBuf>, Failure> {
+    if !output.exists() {
+        return Ok(None);
+    }
+    let old = match output.is_file() {
+        true => files::read_bounded(output, kind.max)?,
+        false => Vec::new(),
+    };
+    if old == bytes {
+        return Ok(None);
+    }
+    if !(kind.ours)(&old) {
+        return Err(Failure::input(format!(
+            "`{}` exists and is no {}: it is left as it is",
+            output.display(),
+            kind.what
+        ))
+        .hint("name another file with `--output FILE`"));
+    }
+    for number in 1..1_000 {
+        let kept = output.with_extension(format!("previous-{number}.{}", kind.extension));
+        if !kept.exists() {
+            files::rename(output, &kept)?;
+            return Ok(Some(kept));
+        }
+    }
+    Err(Failure::input(format!("too many earlier versions beside `{}`", output.display()))
+        .hint("remove some, or name another file with `--output`"))
+}
