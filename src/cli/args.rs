@@ -397,6 +397,9 @@ pub struct Simulate {
     /// What goes wrong, and when: a TOML file
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
+    /// Refuse messages that HMRC's XSDs do: a folder for each version
+    #[arg(long, value_name = "DIR")]
+    pub xsd: Option<PathBuf>,
     /// Keep the state in a folder, and go on from what is there
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,

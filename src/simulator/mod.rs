@@ -15,7 +15,7 @@
 //!   without clock or HTTP;
 //! - `faults`, `wire`: what goes wrong on request, in answers and beneath them;
 //! - `persist`, `outside`, `texts`: a state that outlives its process;
-//! - `hours`: opening hours;
+//! - `hours`, `validation`: opening hours; HMRC's XSDs;
 //! - `officer`: reading the mails to HMRC's officers;
 //! - `replies` with `consignment`: writing NCTS's messages from the templates
 //!   in `templates/replies`.
@@ -37,8 +37,7 @@
 //! # What it does not do yet
 //!
 //! Messages as JSON and uploads of large messages are answered with 501.
-//! Messages are not validated against the XSDs, transition rules (B and E) are
-//! not applied, push notifications and incidents en route do not exist.
+//! Transition rules (B and E) are not applied, push notifications and incidents en route do not exist.
 //!
 //! # Limits
 //!
@@ -72,6 +71,7 @@ mod store;
 mod tests;
 mod texts;
 mod throttle;
+mod validation;
 mod wire;
 
 pub use faults::{FAULTS_MAX, Faults, FaultsError};

@@ -1,7 +1,8 @@
 //! What can be set about a simulator, and HMRC's published values for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::faults::Faults;
 use super::hours::OpeningHours;
+use crate::ncts::xsd::Schemas;
 
 /// A version of the CTC Traders API, as an `Accept` header names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -113,6 +115,10 @@ pub struct SimulatorOptions {
     /// What is to go wrong; none: nothing.
     #[serde(skip)]
     pub faults: Option<Faults>,
+    /// XSDs that messages are validated against; a version that has none is
+    /// not validated.
+    #[serde(skip)]
+    pub schemas: BTreeMap<ApiVersion, Arc<Schemas>>,
     /// Folder that keeps the state; none: it ends with the simulator.
     #[serde(skip)]
     pub state: Option<PathBuf>,
@@ -177,6 +183,7 @@ impl Default for SimulatorOptions {
             log_kept: 10_000,
             opening_hours: None,
             faults: None,
+            schemas: BTreeMap::new(),
             state: None,
         }
     }

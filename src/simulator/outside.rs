@@ -2,14 +2,23 @@
 //! the schemas of a folder. It is asked once, and written down with the
 //! request, so that a state read back goes the same way without asking again.
 
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::http_errors::Violation;
+use super::options::{ApiVersion, SimulatorOptions};
 use super::throttle::Throttle;
+use super::validation;
 use crate::digest::Digest;
+use crate::ncts::xsd::Schemas;
 
 /// What the request under way met.
 #[derive(Debug, Default)]
 pub(super) struct Outside {
+    /// Schemas to judge messages by; a version that has none is not judged.
+    schemas: BTreeMap<ApiVersion, Arc<Schemas>>,
     throttle: Throttle,
     met: Met,
     /// Whether `met` is told rather than found out.
@@ -22,6 +31,10 @@ pub(super) struct Met {
     /// Whether it was above its token's pace.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) throttled: bool,
+    /// What validation found, message after message; nothing where there were
+    /// no schemas.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    violations: VecDeque<Vec<Violation>>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -30,6 +43,11 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Outside {
+    /// Judges by the schemas of these options.
+    pub(super) fn new(options: &SimulatorOptions) -> Self {
+        Self { schemas: options.schemas.clone(), ..Self::default() }
+    }
+
     /// Begins a request that meets what it meets.
     pub(super) fn live(&mut self) {
         (self.met, self.replaying) = (Met::default(), false);
@@ -52,5 +70,16 @@ impl Outside {
             self.met.throttled = !self.throttle.allows(token, per_second, now);
         }
         !self.met.throttled
+    }
+
+    /// What the schemas of a version have against a message.
+    pub(super) fn violations(&mut self, version: ApiVersion, xml: &str) -> Vec<Violation> {
+        if self.replaying {
+            return self.met.violations.pop_front().unwrap_or_default();
+        }
+        let Some(schemas) = self.schemas.get(&version) else { return Vec::new() };
+        let found = validation::violations(schemas, xml);
+        self.met.violations.push_back(found.clone());
+        found
     }
 }

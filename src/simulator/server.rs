@@ -21,6 +21,7 @@ use super::json as shapes;
 use super::movement::Submitted;
 use super::officer::Mail;
 use super::options::SimulatorOptions;
+use super::outside::Outside;
 use super::persist::{self, Keeper};
 use super::replies::Writer;
 use super::requests::{self, Content, Filters, Resource, Wanted};
@@ -230,7 +231,7 @@ impl Simulator {
         if parts.method == Method::POST {
             let content = requests::content(&parts.headers)?;
             let wanted = requests::accept(&parts.headers, &resource, &self.options.versions)?;
-            let message = receive(&resource, content, wanted, body)?;
+            let message = receive(&resource, content, wanted, body, &mut state.outside)?;
             submission.describe(&message);
             return post(state, &resource, wanted, message, &eori, now, submission);
         }
@@ -306,6 +307,7 @@ fn receive(
     content: Content,
     wanted: Wanted,
     body: &ReadBody,
+    outside: &mut Outside,
 ) -> Result<Submitted, HttpError> {
     if content == Content::Upload {
         return Err(HttpError::not_implemented("large messages by upload"));
@@ -317,8 +319,8 @@ fn receive(
         return Err(HttpError::not_implemented("messages as JSON"));
     }
     match resource {
-        Resource::Movements(kind) => check(&body.bytes, *kind, true, wanted.version),
-        Resource::Messages(kind, _) => check(&body.bytes, *kind, false, wanted.version),
+        Resource::Movements(kind) => check(&body.bytes, *kind, true, wanted.version, outside),
+        Resource::Messages(kind, _) => check(&body.bytes, *kind, false, wanted.version, outside),
         _ => Err(HttpError::method_not_allowed()),
     }
 }

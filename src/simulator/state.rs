@@ -129,11 +129,12 @@ fn bounded<T>(list: &mut VecDeque<T>, most: usize, item: T) {
 
 impl State {
     pub(super) fn new(options: Arc<SimulatorOptions>, writer: Writer) -> Self {
+        let outside = Outside::new(&options);
         Self {
             ncts: Ncts::new(Arc::clone(&options)),
             options,
             writer: Some(writer),
-            outside: Outside::default(),
+            outside,
             faults: Faulting::default(),
             store: Store::default(),
             happened: 0,
@@ -148,6 +149,7 @@ impl State {
 
     /// Gives a state read from a file what files do not hold.
     pub(super) fn equip(&mut self, options: Arc<SimulatorOptions>, writer: Writer) {
+        self.outside = Outside::new(&options);
         self.ncts.options = Arc::clone(&options);
         self.options = options;
         self.writer = Some(writer);

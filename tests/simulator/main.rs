@@ -10,3 +10,4 @@ mod movements;
 mod raw;
 mod refusals;
 mod state;
+mod validation;

@@ -83,7 +83,10 @@ pub(super) struct Asked {
 pub(super) enum Line {
     Asked(Box<Asked>),
     /// Time passed to here, and something happened of its own accord.
-    Passed(DateTime<Utc>),
+    Passed {
+        at: DateTime<Utc>,
+        met: Met,
+    },
     Struck(Box<Struck>),
 }
 

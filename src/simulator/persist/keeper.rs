@@ -119,7 +119,7 @@ impl Keeper {
         } else if state.happened != self.happened {
             // Without it the same would happen, only under the options of the
             // next start: no reason to wait for the disk.
-            self.append(&Line::Passed(now))?;
+            self.append(&Line::Passed { at: now, met })?;
         }
         self.happened = state.happened;
         if wrote {

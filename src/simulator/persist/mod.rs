@@ -203,7 +203,10 @@ fn goes_on(
                 state.faults.recall(&struck);
                 state.strike(*struck);
             }
-            Line::Passed(at) => state.advance(at),
+            Line::Passed { at, met } => {
+                state.outside.replay(met);
+                state.advance(at);
+            }
             Line::Asked(asked) => {
                 let damaged = |why: &str| StateError::Damaged {
                     path: path.clone(),

@@ -12,6 +12,7 @@ use crate::simulator::movement::Outgoing;
 use crate::simulator::ncts::Ncts;
 use crate::simulator::officer::{self, Mail};
 use crate::simulator::options::{ApiVersion, SimulatorOptions};
+use crate::simulator::outside::Outside;
 use MessageType::{Ie007, Ie013, Ie014, Ie015, Ie044, Ie170};
 
 /// A thing that happens from outside.
@@ -85,8 +86,14 @@ impl Play {
                 *count += u32::from(of.opens_movement());
                 let id = format!("{}{count}", &kind.singular()[..1]);
                 let xml = message(*of, sample, &self.mrn);
-                let submitted =
-                    check(xml.as_bytes(), kind, of.opens_movement(), self.version).unwrap();
+                let submitted = check(
+                    xml.as_bytes(),
+                    kind,
+                    of.opens_movement(),
+                    self.version,
+                    &mut Outside::default(),
+                )
+                .unwrap();
                 let taken = self.ncts.on_message(&id, self.version, Arc::new(submitted), self.now);
                 if taken.is_err() {
                     self.seen.push(format!("{id} duplicate LRN"));

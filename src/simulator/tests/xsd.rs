@@ -64,7 +64,9 @@ impl Bench {
         self.pass(0);
         let of = Message::parse(xml).ok()?.message_type();
         let kind = of.movement();
-        let submitted = check(xml.as_bytes(), kind, of.opens_movement(), self.version).ok()?;
+        let submitted =
+            check(xml.as_bytes(), kind, of.opens_movement(), self.version, &mut self.state.outside)
+                .ok()?;
         self.sent += 1;
         match movement {
             Some(movement) => {
