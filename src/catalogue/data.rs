@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::DataSet;
+use super::lay::{DEPTH_LIMIT, expand, lay_over};
 use super::problem::{Key, Problem, Source};
 use crate::ncts::{Direction, MessageType};
 
@@ -17,12 +18,15 @@ pub struct Column {
     pub sheet: Option<String>,
     /// Its heading, as first written.
     pub name: String,
+    /// Sheet and heading of the column it is another name of.
+    pub same_as: Option<(String, String)>,
     /// The message's elements.
     pub data: DataSet,
 }
 
-/// How a column is found: the spreadsheets are not consistent in case and
-/// spaces (`simplified GB-XI`, `Simplified GB-XI  Pre-lodged`).
+/// How a column is found: by its words, since HMRC's documents do not agree in
+/// case, spaces, hyphens and brackets (`simplified GB-XI Non Containerised`,
+/// `Simplified GB-XI Non-Containerised`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ColumnKey {
     message: MessageType,
@@ -37,7 +41,8 @@ impl ColumnKey {
 }
 
 fn plain(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 /// Message and further words of a sheet's name: `IE015`, `IE015 (Final Only)`.
@@ -67,8 +72,21 @@ struct Heading {
     name: String,
 }
 
-/// How deep parts may use parts, and files extend files.
-const DEPTH_LIMIT: usize = 20;
+impl Heading {
+    fn path(&self) -> [Key<'_>; 2] {
+        [Key::Name(&self.sheet), Key::Name(&self.name)]
+    }
+
+    fn column(
+        &self,
+        message: MessageType,
+        same_as: Option<(String, String)>,
+        data: DataSet,
+    ) -> Column {
+        let sheet = sheet_name(&self.sheet).ok().and_then(|(_, sheet)| sheet);
+        Column { message, sheet: sheet.map(str::to_owned), name: self.name.clone(), same_as, data }
+    }
+}
 
 /// A `data.toml` as it stands.
 #[derive(Debug)]
@@ -193,8 +211,16 @@ pub(super) fn assemble(
 
     // A part may be incomplete until a programme's own file completes it, so
     // only what a column uses is checked; the problem is the file's own.
+    let mut problem = |id: &ColumnKey, message: String| {
+        let owner = chain.iter().find_map(|file| Some((file, file.columns.get(id)?)));
+        if let Some((file, (heading, _))) = owner {
+            problems.push(file.source.problem(&heading.path(), message));
+        }
+    };
+    let (others, own): (Laid<'_>, Laid<'_>) =
+        columns.into_iter().partition(|(_, (_, column))| column.contains_key(SAME_AS));
     let mut out = Columns::new();
-    for (id, (heading, column)) in columns {
+    for (id, (heading, column)) in own {
         let under = match parts.get(id.message.as_str()) {
             Some(part) => expand(part, &parts, 0),
             None => Ok(Map::new()),
@@ -205,74 +231,54 @@ pub(super) fn assemble(
         });
         match data {
             Ok(data) => {
-                let sheet = sheet_name(&heading.sheet).ok().and_then(|(_, sheet)| sheet);
-                out.insert(
-                    id.clone(),
-                    Column {
-                        message: id.message,
-                        sheet: sheet.map(str::to_owned),
-                        name: heading.name.clone(),
-                        data: Value::Object(data),
-                    },
-                );
+                out.insert(id.clone(), heading.column(id.message, None, Value::Object(data)));
             }
-            Err(message) => {
-                let owner = chain.iter().find_map(|file| {
-                    file.columns.get(id).map(|(heading, _)| (&file.source, heading))
-                });
-                let (source, heading) = owner.unwrap_or((&file.source, heading));
-                let path = [Key::Name(&heading.sheet), Key::Name(&heading.name)];
-                problems.push(source.problem(&path, message));
+            Err(message) => problem(id, message),
+        }
+    }
+    for (id, (heading, column)) in others {
+        match stands_for(id, &column, &out) {
+            Ok((same_as, data)) => {
+                out.insert(id.clone(), heading.column(id.message, Some(same_as), data));
             }
+            Err(message) => problem(id, message),
         }
     }
     out
 }
 
-/// A part or column with the parts it uses laid down first.
-fn expand(
-    table: &Map<String, Value>,
-    parts: &BTreeMap<&str, Map<String, Value>>,
-    depth: usize,
-) -> Result<Map<String, Value>, String> {
-    if depth > DEPTH_LIMIT {
-        return Err("its parts use each other in a circle".into());
-    }
-    let mut out = Map::new();
-    let mut own = table.clone();
-    if let Some(used) = own.remove(USE) {
-        let Value::Array(names) = used else {
-            return Err("`use` is not a list of parts".into());
-        };
-        for name in names {
-            let Some(name) = name.as_str() else {
-                return Err("`use` is not a list of parts".into());
-            };
-            let part = parts.get(name).ok_or_else(|| format!("there is no part `{name}`"))?;
-            lay_over(&mut out, &expand(part, parts, depth + 1)?);
-        }
-    }
-    lay_over(&mut out, &own);
-    Ok(out)
-}
+/// The key under which a column names the one it is another name of: its sheet
+/// and its heading.
+const SAME_AS: &str = "same-as";
 
-/// The key under which a part or column names the parts it uses.
-const USE: &str = "use";
-
-/// Lays `over` on `base`: tables join key by key, lists of used parts are
-/// appended, anything else is replaced.
-fn lay_over(base: &mut Map<String, Value>, over: &Map<String, Value>) {
-    for (key, value) in over {
-        match (base.get_mut(key), value) {
-            (Some(Value::Object(below)), Value::Object(above)) => lay_over(below, above),
-            (Some(Value::Array(below)), Value::Array(above)) if key == USE => {
-                below.extend(above.iter().cloned());
-            }
-            _ => {
-                base.insert(key.clone(), value.clone());
-            }
-        }
+/// The column that another name stands for, and its data.
+fn stands_for(
+    id: &ColumnKey,
+    column: &Map<String, Value>,
+    columns: &Columns,
+) -> Result<((String, String), DataSet), String> {
+    if column.len() > 1 {
+        return Err(format!("a column with `{SAME_AS}` has nothing else"));
     }
+    let pair: Vec<&str> = column
+        .get(SAME_AS)
+        .and_then(Value::as_array)
+        .map(|pair| pair.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
+    let [sheet, name] = pair.as_slice() else {
+        return Err(format!(
+            "`{SAME_AS}` is not a sheet and a column, such as `[\"IE044\", \"Normal\"]`"
+        ));
+    };
+    let (message, words) = sheet_name(sheet)?;
+    if message != id.message {
+        return Err(format!("`{SAME_AS}` names an {message}, this is an {}", id.message));
+    }
+    let found = columns
+        .get(&ColumnKey::new(message, words, name))
+        .filter(|found| found.same_as.is_none())
+        .ok_or_else(|| format!("sheet `{sheet}` has no column `{name}` of its own"))?;
+    Ok((((*sheet).to_owned(), (*name).to_owned()), found.data.clone()))
 }
 
 /// Every value of an element anywhere in a data set.
@@ -332,12 +338,74 @@ mod tests {
     }
 
     #[test]
+    fn a_group_may_be_laid_on_parts_too() {
+        let text = "[part.a]\none = '1'\ntwo = '2'\n[part.b]\nuse = ['a']\ntwo = 'II'\n\
+             [IE015.c]\nx.y = { use = ['a'], three = '3' }\n\
+             list = [{ use = ['b'] }, { use = ['nowhere'] }]";
+        let (columns, problems) = assembled(vec![file("a", text)], "a");
+        assert!(columns.is_empty());
+        assert!(problems[0].message.contains("no part `nowhere`"), "{problems:?}");
+
+        let (columns, problems) = assembled(vec![file("a", &text.replace("nowhere", "a"))], "a");
+        assert_eq!(problems, []);
+        let plain = serde_json::json!({"one": "1", "two": "2"});
+        assert_eq!(
+            columns[&ColumnKey::new(MessageType::Ie015, None, "c")].data,
+            serde_json::json!({
+                "x": {"y": {"one": "1", "two": "2", "three": "3"}},
+                "list": [{"one": "1", "two": "II"}, plain],
+            })
+        );
+    }
+
+    #[test]
     fn a_column_of_another_sheet_is_another_column() {
         let text = "[IE015.c]\nx = '1'\n[\"IE015 (Final Only)\".c]\nx = '2'";
         let (columns, problems) = assembled(vec![file("a", text)], "a");
         assert_eq!(problems, []);
         let x = |sheet| columns[&ColumnKey::new(MessageType::Ie015, sheet, "C")].data["x"].clone();
         assert_eq!((x(None), x(Some("final  only"))), ("1".into(), "2".into()));
+    }
+
+    #[test]
+    fn names_are_compared_by_their_words() {
+        let text = "[IE044.\"Arrival GB-XI(M)\"]\nx = '1'";
+        let (columns, _) = assembled(vec![file("a", text)], "a");
+        for name in ["arrival  GB-XI (M)", "Arrival GB XI M "] {
+            assert!(columns.contains_key(&ColumnKey::new(MessageType::Ie044, None, name)));
+        }
+        assert!(!columns.contains_key(&ColumnKey::new(MessageType::Ie044, None, "Arrival GB-XI")));
+    }
+
+    #[test]
+    fn another_name_stands_for_a_column_of_whatever_sheet() {
+        let text = "[IE015.c]\nsame-as = ['IE015 (Final Only)', 'D']\n\
+                    [\"IE015 (Final Only)\".d]\nx = '1'";
+        let (columns, problems) = assembled(vec![file("a", text)], "a");
+        assert_eq!(problems, []);
+        let column = &columns[&ColumnKey::new(MessageType::Ie015, None, "c")];
+        assert_eq!((column.name.as_str(), &column.sheet), ("c", &None));
+        assert_eq!(column.same_as, Some(("IE015 (Final Only)".into(), "D".into())));
+        assert_eq!(column.data, serde_json::json!({"x": "1"}));
+    }
+
+    #[test]
+    fn another_name_for_nothing_is_a_problem_with_its_place() {
+        for (line, part) in [
+            ("same-as = ['IE015', 'e']", "sheet `IE015` has no column `e` of its own"),
+            ("same-as = ['IE015', 'c']", "sheet `IE015` has no column `c` of its own"),
+            ("same-as = ['IE013', 'd']", "`same-as` names an IE013, this is an IE015"),
+            ("same-as = ['IE15', 'd']", "`IE15`"),
+            ("same-as = 'd'", "`same-as` is not a sheet and a column"),
+            ("same-as = ['IE015', 'd']\nx = '1'", "a column with `same-as` has nothing else"),
+        ] {
+            let text = format!("[IE015.d]\nx = '1'\n[IE015.c]\n{line}");
+            let (columns, problems) = assembled(vec![file("a", &text)], "a");
+            assert_eq!((columns.len(), problems.len()), (1, 1), "{line}");
+            let problem = problems[0].to_string();
+            assert!(problem.starts_with("a/data.toml:3:1: "), "{problem}");
+            assert!(problem.contains(part), "{problem}");
+        }
     }
 
     #[test]

@@ -49,7 +49,8 @@ struct ProgrammeFile {
     date: Vec<DatedFact>,
     #[serde(default)]
     unpublished: Vec<UnpublishedDate>,
-    errata: Option<Vec<Erratum>>,
+    #[serde(default)]
+    errata: Vec<Erratum>,
 }
 
 /// `common.toml`.
@@ -62,7 +63,8 @@ struct CommonFile {
     timers: Option<Timers>,
     requirement: Option<Vec<Requirement>>,
     pending: Option<Vec<String>>,
-    errata: Option<Vec<Erratum>>,
+    #[serde(default)]
+    errata: Vec<Erratum>,
 }
 
 /// A file of scenarios.
@@ -83,16 +85,26 @@ pub(super) struct DraftProgramme {
     pub(super) common: Option<Source>,
     /// Keys that stand in `common`.
     pub(super) inherited: Vec<&'static str>,
+    /// How many of the errata, which are joined, stand in `common`: the first.
+    inherited_errata: usize,
 }
 
 impl DraftProgramme {
     /// A problem at a place in whichever file the key stands in.
     pub(super) fn problem(&self, path: &[Key<'_>], message: impl Into<String>) -> Problem {
-        let inherited =
-            matches!(path.first(), Some(Key::Name(name)) if self.inherited.contains(name));
+        let mut path = path.to_vec();
+        let inherited = match path.as_mut_slice() {
+            [Key::Name("errata"), Key::At(index), ..] => {
+                let own = index.checked_sub(self.inherited_errata);
+                *index = own.unwrap_or(*index);
+                own.is_none()
+            }
+            [Key::Name(name), ..] => self.inherited.contains(name),
+            _ => false,
+        };
         match &self.common {
-            Some(common) if inherited => common.problem(path, message),
-            _ => self.own.problem(path, message),
+            Some(common) if inherited => common.problem(&path, message),
+            _ => self.own.problem(&path, message),
         }
     }
 }
@@ -288,8 +300,8 @@ impl Catalogue {
     }
 
     /// The test data of a message by sheet and column name of the data
-    /// spreadsheet (see [`super::Step::sheet`]); case and repeated spaces do
-    /// not matter.
+    /// spreadsheet (see [`super::Step::sheet`]); case, spaces and punctuation
+    /// do not matter.
     pub fn data(
         &self,
         programme: &str,
@@ -367,7 +379,9 @@ fn complete(
     }
     let (availability, officers) = (take!(availability), take!(officers));
     let (submission, timers) = (take!(submission), take!(timers));
-    let (requirement, pending, errata) = (take!(requirement), take!(pending), take!(errata));
+    let (requirement, pending) = (take!(requirement), take!(pending));
+    let inherited_errata = base.errata.len();
+    let errata = base.errata.into_iter().chain(file.errata).collect();
 
     for (missing, name) in [
         (availability.is_none(), "availability"),
@@ -396,7 +410,7 @@ fn complete(
         pending: pending.unwrap_or_default(),
         date: file.date,
         unpublished: file.unpublished,
-        errata: errata.unwrap_or_default(),
+        errata,
     };
-    Some(DraftProgramme { programme, own, common, inherited })
+    Some(DraftProgramme { programme, own, common, inherited, inherited_errata })
 }

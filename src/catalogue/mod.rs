@@ -16,6 +16,7 @@
 //! - [`load`]: reading and checking them; every problem is reported at once.
 //! - `twins`: entries that stand for the GB and the XI scenario alike.
 //! - `data`: the data spreadsheets' columns, assembled from parts.
+//! - `lay`: how those parts are laid over each other.
 //! - [`overlay`]: a house's own files laid over the built-in ones.
 //! - [`problem`]: what is wrong with them, with its place.
 //! - [`requirements`]: the decision matrix: which scenarios a house must run.
@@ -27,6 +28,7 @@
 mod check;
 mod check_scenarios;
 mod data;
+mod lay;
 pub mod load;
 pub mod model;
 pub mod overlay;

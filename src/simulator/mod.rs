@@ -11,12 +11,12 @@
 //!   the shapes of answers;
 //! - `check`: what the API checks before it hands a message to NCTS;
 //! - `store`, `throttle`, `ids`: movements; the rate limit; ids and MRNs;
-//! - `ncts` with `departure`, `arrival` and `movement`: NCTS as a state machine
-//!   without clock or HTTP;
+//! - `ncts` with `departure`, `release`, `arrival` and `movement`: NCTS as a
+//!   state machine without clock or HTTP; `transition`: the rules of version 2.0;
 //! - `faults`, `wire`: what goes wrong on request, in answers and beneath them;
 //! - `persist`, `outside`, `texts`: a state that outlives its process;
 //! - `hours`, `validation`: opening hours; HMRC's XSDs;
-//! - `officer`: reading the mails to HMRC's officers;
+//! - `officer` and `wish`: reading the mails to HMRC's officers;
 //! - `replies` with `consignment`: writing NCTS's messages from the templates
 //!   in `templates/replies`.
 //!
@@ -37,7 +37,8 @@
 //! # What it does not do yet
 //!
 //! Messages as JSON and uploads of large messages are answered with 501.
-//! Transition rules (B and E) are not applied, push notifications and incidents en route do not exist.
+//! Push notifications do not exist; incidents en route are taken and passed on
+//! to nobody.
 //!
 //! # Limits
 //!
@@ -61,6 +62,7 @@ mod officer;
 pub mod options;
 mod outside;
 mod persist;
+mod release;
 mod replies;
 mod requests;
 mod serve;
@@ -71,8 +73,10 @@ mod store;
 mod tests;
 mod texts;
 mod throttle;
+mod transition;
 mod validation;
 mod wire;
+mod wish;
 
 pub use faults::{FAULTS_MAX, Faults, FaultsError};
 pub use hours::OpeningHours;

@@ -226,6 +226,7 @@ fn declared(
     version: ApiVersion,
 ) -> Result<Value, BuildError> {
     let document = parsed(&departure.current.xml)?;
+    let guaranteed = parsed(&departure.guaranteed.xml)?;
     let presentation = departure.presented.as_ref().map(|one| parsed(&one.xml)).transpose()?;
     let root = document.root_element();
     let operation = element_at(root, "TransitOperation").unwrap_or(root);
@@ -257,7 +258,7 @@ fn declared(
             "CustomsOfficeOfExitForTransitDeclared",
         ]),
         "representative": consignment::parts(root, &["Representative"]),
-        "guarantees": consignment::guarantees(root),
+        "guarantees": consignment::guarantees(guaranteed.root_element()),
         "consignment": consignment::consignment(root, presented, into, version),
     }))
 }

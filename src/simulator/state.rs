@@ -373,7 +373,7 @@ impl State {
         record.mail.body = record.mail.body.chars().take(officer::READ).collect();
         let answer = match read {
             Ok(instruction) => {
-                self.ncts.on_instruction(&instruction.departure, &instruction.acts, number, now);
+                self.ncts.on_instruction(&instruction, number, now);
                 record.acts = instruction.acts;
                 record.scenario = Some(instruction.scenario);
                 record.step = Some(instruction.step);
