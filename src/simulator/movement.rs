@@ -373,6 +373,8 @@ pub(super) enum Outgoing {
     ControlDecision,
     /// IE019.
     Discrepancies,
+    /// IE182.
+    Incident,
     /// IE035.
     Recovery,
     /// IE045.
@@ -398,6 +400,7 @@ impl Outgoing {
             Self::Rejected { .. } => MessageType::Ie057,
             Self::ControlDecision => MessageType::Ie060,
             Self::Discrepancies => MessageType::Ie019,
+            Self::Incident => MessageType::Ie182,
             Self::Recovery => MessageType::Ie035,
             Self::WrittenOff => MessageType::Ie045,
             Self::GoodsReleased { .. } => MessageType::Ie025,

@@ -2,7 +2,7 @@
 //! the schemas of a folder. It is asked once, and written down with the
 //! request, so that a state read back goes the same way without asking again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,15 @@ pub(super) struct Met {
     violations: VecDeque<Vec<Violation>>,
 }
 
+/// What somebody answered whom the simulator called.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Told {
+    /// Where the notifications of a box are pushed from now on.
+    Callback { box_id: String, url: Option<String> },
+    /// Which of the notifications pushed were taken.
+    Pushed(HashMap<String, bool>),
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_false(value: &bool) -> bool {
     !value
@@ -48,9 +57,10 @@ impl Outside {
         Self { schemas: options.schemas.clone(), ..Self::default() }
     }
 
-    /// Begins a request that meets what it meets.
+    /// Begins a request that meets what it meets. What validation found
+    /// since the last one, while time passed, is told with it.
     pub(super) fn live(&mut self) {
-        (self.met, self.replaying) = (Met::default(), false);
+        (self.met.throttled, self.replaying) = (false, false);
     }
 
     /// Begins a request that is to meet what it met before.

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::callbacks;
 use super::faults::{self, Fault, Plan};
 use super::options::SimulatorOptions;
 use super::persist::StateError;
@@ -122,6 +123,7 @@ pub async fn start(
 ) -> Result<Running, SimulatorError> {
     let (listener, addr) = listen(addr).await?;
     let simulator = Arc::new(Simulator::new(options, clock)?);
+    callbacks::keep_pushing(&simulator);
     let (stop, stopped) = watch::channel(false);
     let task = tokio::spawn(accept(listener, Arc::clone(&simulator), stopped));
     let base_url = format!("http://{addr}");
@@ -197,7 +199,7 @@ struct Cut;
 
 /// Answers a request, with what is to go wrong with it.
 async fn answer(
-    simulator: &Simulator,
+    simulator: &Arc<Simulator>,
     wire: &Wire,
     request: axum::extract::Request,
 ) -> Result<Response, Cut> {
@@ -213,7 +215,7 @@ async fn answer(
     let end = plan.end.as_ref();
     let response = match end {
         Some(fault) if fault.prevents() => None,
-        _ => Some(simulator.respond(&parts, &body)),
+        _ => Some(server::answer(simulator, &parts, &body).await),
     };
     tokio::time::sleep(plan.delay).await;
     let response = match end {

@@ -92,6 +92,30 @@ pub(super) mod text {
     }
 }
 
+/// `#[serde(with = "text_option")]` for an `Option<Arc<str>>`.
+pub(super) mod text_option {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Arc;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Text(#[serde(with = "super::text")] Arc<str>);
+
+    pub(in crate::simulator) fn serialize<S: Serializer>(
+        text: &Option<Arc<str>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        text.as_ref().map(|text| Text(Arc::clone(text))).serialize(to)
+    }
+
+    pub(in crate::simulator) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Arc<str>>, D::Error> {
+        Ok(Option::<Text>::deserialize(from)?.map(|text| text.0))
+    }
+}
+
 /// `#[serde(with = "pairs")]` for maps whose keys are no strings.
 pub(super) mod pairs {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use super::StateError;
 use crate::digest::Digest;
 use crate::files;
+use crate::simulator::apis::ReadBody;
 use crate::simulator::faults::Struck;
 use crate::simulator::options::SimulatorOptions;
-use crate::simulator::outside::Met;
-use crate::simulator::server::ReadBody;
+use crate::simulator::outside::{Met, Told};
 use crate::simulator::state::State;
 use crate::simulator::texts::{numbered, numbering};
 
@@ -86,6 +86,12 @@ pub(super) enum Line {
     Passed {
         at: DateTime<Utc>,
         met: Met,
+    },
+    /// Somebody who was called answered.
+    Told {
+        at: DateTime<Utc>,
+        met: Met,
+        told: Told,
     },
     Struck(Box<Struck>),
 }

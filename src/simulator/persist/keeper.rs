@@ -11,10 +11,12 @@ use chrono::{DateTime, Utc};
 use super::format::{self, Asked, Line};
 use super::{SNAPSHOT, StateError, log_name};
 use crate::files::{self, Access, AppendFile, LockFile};
+use crate::simulator::apis::ReadBody;
 use crate::simulator::faults::{self, Plan};
 use crate::simulator::http_errors::HttpError;
 use crate::simulator::options::SimulatorOptions;
-use crate::simulator::server::{ReadBody, Simulator};
+use crate::simulator::outside::Told;
+use crate::simulator::server::Simulator;
 use crate::simulator::state::State;
 
 /// The log may always grow to this many bytes before the snapshot is renewed.
@@ -172,7 +174,12 @@ impl Simulator {
         let mut state = self.state();
         let mut keeper = self.keeper();
         state.outside.live();
-        let Some(keeper) = &mut *keeper else { return perform(&mut state) };
+        let Some(keeper) = &mut *keeper else {
+            let response = perform(&mut state);
+            // Nobody writes it down.
+            drop(state.outside.met());
+            return response;
+        };
         if keeper.broken {
             return HttpError::internal().into_response();
         }
@@ -192,6 +199,30 @@ impl Simulator {
             }
             Err(error) => keeper.fail(&error).into_response(),
         }
+    }
+
+    /// Takes in what somebody who was called has answered, and writes it down.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub(in crate::simulator) fn learn(&self, told: Told) -> Result<(), HttpError> {
+        let now = self.now();
+        let mut state = self.state();
+        state.outside.live();
+        state.advance(now);
+        state.learn(&told, now);
+        let met = state.outside.met();
+        let Some(keeper) = &mut *self.keeper() else { return Ok(()) };
+        if keeper.broken {
+            return Err(HttpError::internal());
+        }
+        let line = Line::Told { at: now, met, told };
+        let written = keeper
+            .write_faults(&mut state)
+            .and_then(|_| keeper.append(&line))
+            .and_then(|()| Ok(keeper.log.sync()?));
+        keeper.happened = state.happened;
+        written.map_err(|error| keeper.fail(&error))
     }
 
     /// What is to go wrong with a request.

@@ -11,7 +11,8 @@
 //! nothing else: ids are drawn from a seed, and time passes event by event. So
 //! a line holds a request, and reading the folder asks all of them again. What
 //! is not of the state stands in lines too: what a request met (`Met`), faults
-//! that struck, and how far time had passed under these options.
+//! that struck, how far time had passed under these options, and what others
+//! answered who were called (`Told`).
 //! A line is written and synced before its request is answered: what was
 //! answered survives the process and a loss of power. A line that was not
 //! finished belongs to a request that was not answered, and is dropped.
@@ -206,6 +207,11 @@ fn goes_on(
             Line::Passed { at, met } => {
                 state.outside.replay(met);
                 state.advance(at);
+            }
+            Line::Told { at, met, told } => {
+                state.outside.replay(met);
+                state.advance(at);
+                state.learn(&told, at);
             }
             Line::Asked(asked) => {
                 let damaged = |why: &str| StateError::Damaged {

@@ -6,4 +6,5 @@ mod play;
 mod sample;
 mod scenarios;
 mod sequence;
+mod words;
 mod xsd;

@@ -54,7 +54,9 @@ impl Bench {
                 self.state.add(movement, submitted, "E", self.now).ok()?;
                 Some(movement.to_owned())
             }
-            None => self.state.open(submitted, self.version, "E", self.now).ok().map(|ids| ids.0),
+            None => {
+                self.state.open(submitted, self.version, "E", None, self.now).ok().map(|ids| ids.0)
+            }
         }
     }
 
@@ -83,7 +85,7 @@ impl Bench {
             .flat_map(|kind| self.state.store.list(kind, "E"))
             .flat_map(|movement| &movement.messages)
             .filter(|one| one.status == Status::Received)
-            .map(|one| (one.message, one.body.to_string()))
+            .filter_map(|one| Some((one.message?, one.body.as_ref()?.to_string())))
             .collect()
     }
 }
