@@ -107,10 +107,9 @@ fn content(message: MessageType, at: DateTime<Utc>, grn: (String, String)) -> Op
         MessageType::Ie035 => Outgoing::Recovery,
         MessageType::Ie043 => Outgoing::UnloadingPermission { continued: None },
         MessageType::Ie045 => Outgoing::WrittenOff,
-        MessageType::Ie051 => Outgoing::NotReleased {
-            code: "G1".to_owned(),
-            text: "The guarantee is not valid".to_owned(),
-        },
+        MessageType::Ie051 => {
+            Outgoing::NotReleased { code: "G1".into(), text: "The guarantee is not valid".into() }
+        }
         MessageType::Ie055 => Outgoing::GuaranteeInvalid { failed: vec![grn] },
         MessageType::Ie056 => rejected(MessageType::Ie015),
         MessageType::Ie057 => rejected(MessageType::Ie007),
@@ -150,7 +149,7 @@ pub(super) fn reply(
         mrn: Some(mrn.clone()),
         submitted: at,
         accepted: Some(at),
-        simplified: false,
+        simplified: true,
         controlled: false,
         timer: 0,
         taken: Vec::new(),

@@ -178,7 +178,8 @@ async fn connection(
         async move { answer(&simulator, &wire, request.map(Body::new)).await }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new());
+    // A client that has said everything may still want to hear.
+    http.timer(TokioTimer::new()).half_close(true);
     let mut connection = pin!(http.serve_connection(io, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -217,7 +218,9 @@ async fn answer(
         Some(fault) if fault.prevents() => None,
         _ => Some(server::answer(simulator, &parts, &body).await),
     };
-    tokio::time::sleep(plan.delay).await;
+    if !plan.delay.is_zero() {
+        tokio::time::sleep(plan.delay).await;
+    }
     let response = match end {
         Some(Fault::Reset { .. }) => {
             wire.reset();
