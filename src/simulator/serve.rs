@@ -1,17 +1,15 @@
 //! Serving a simulator on a socket of this machine.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use hyper::body::{Frame, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::apis::ctc::Streamed;
 use super::callbacks;
 use super::faults::{self, Fault, Plan};
 use super::options::SimulatorOptions;
@@ -248,6 +247,7 @@ async fn spoil(
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
+    let streamed = body.size_hint().exact().is_none();
     // The body was in memory all the time.
     let mut bytes = to_bytes(body, usize::MAX).await.unwrap_or_default().to_vec();
     let mut head = Response::from_parts(parts, ());
@@ -257,31 +257,17 @@ async fn spoil(
             fault => faults::mend(fault, &mut head, &mut bytes, simulator.now()),
         }
     }
-    let Some((keep, chunked)) = truncate else { return Ok(faults::whole(head, bytes)) };
+    let again = |streamed: bool, head: Response<()>, bytes: Vec<u8>| {
+        let body = if streamed { Streamed::body(bytes) } else { Body::from(bytes) };
+        head.map(|()| body)
+    };
+    let Some((keep, chunked)) = truncate else { return Ok(again(streamed, head, bytes)) };
     let Some(most) = bytes.len().checked_sub(1) else {
         // Of nothing, nothing can be missing but the whole answer.
         return Err(Cut);
     };
     wire.cut_after(keep.unwrap_or(bytes.len() / 2).min(most));
-    if !chunked {
-        return Ok(faults::whole(head, bytes));
-    }
-    Ok(head.map(|()| Body::new(Piece(Some(bytes.into())))))
-}
-
-/// A body of one piece whose length is not told beforehand.
-struct Piece(Option<Bytes>);
-
-impl hyper::body::Body for Piece {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|piece| Ok(Frame::data(piece))))
-    }
+    Ok(again(chunked, head, bytes))
 }
 
 /// Serves a simulator until `until` resolves. `ready` is told the address

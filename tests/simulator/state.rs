@@ -422,3 +422,86 @@ fn what_was_answered_is_there_after_sixty_kills() {
     let messages = exchange(process.addr, &request("GET", &path, "", true)).body();
     assert!(messages.contains("\"IE029\""), "{messages}");
 }
+
+/// A callback that answers challenges and counts what is pushed.
+async fn callback() -> (String, Arc<AtomicUsize>) {
+    use axum::extract::Query;
+    use axum::routing::get;
+    let pushed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&pushed);
+    let challenged = async |query: Query<std::collections::HashMap<String, String>>| {
+        json!({"challenge": query["challenge"]}).to_string()
+    };
+    let taken = move || async move {
+        count.fetch_add(1, Ordering::SeqCst);
+    };
+    let router = axum::Router::new().route("/", get(challenged).post(taken));
+    let listener = tokio::net::TcpListener::bind(loopback()).await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, pushed)
+}
+
+#[tokio::test]
+async fn tokens_boxes_notifications_and_uploads_are_kept_too() {
+    const PULL: &str = "application/vnd.hmrc.1.0+json";
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::with(kept(folder.path())).await;
+    let token = super::oauth::user_token(&bench, &[]).await;
+    let as_user = |bench: &Bench, method| {
+        bench.bare(method, DEPARTURES).bearer_auth(&token).header("Accept", JSON)
+    };
+    let xml = as_user(&bench, Method::POST).header("Content-Type", "application/xml");
+    assert_eq!(xml.body(declaration("LRN1")).send().await.unwrap().status(), 202);
+
+    // A file that is uploaded, and not looked at yet.
+    let asked = bench.request(Method::POST, DEPARTURES).send().await.unwrap();
+    let asked: Value = asked.json().await.unwrap();
+    let fields = asked["uploadRequest"]["fields"].as_object().unwrap();
+    let form = fields.iter().fold(reqwest::multipart::Form::new(), |form, (name, value)| {
+        form.text(name.clone(), value.as_str().unwrap().to_owned())
+    });
+    let file = reqwest::multipart::Part::text(declaration("LRN2"))
+        .file_name("message.xml")
+        .mime_str("application/xml")
+        .unwrap();
+    let href = asked["uploadRequest"]["href"].as_str().unwrap();
+    let sent = reqwest::Client::new().post(href).multipart(form.part("file", file)).send().await;
+    assert_eq!(sent.unwrap().status(), 204);
+
+    // A box whose notifications are pushed.
+    let opened = bench.xml(DEPARTURES, declaration("LRN3")).send().await.unwrap();
+    let opened: Value = opened.json().await.unwrap();
+    let box_id = opened["boxId"].as_str().unwrap().to_owned();
+    let (url, pushed) = callback().await;
+    let path = format!("/simulator/boxes/{box_id}/callback");
+    let set = bench.bare(Method::PUT, &path).json(&json!({"callbackUrl": url})).send().await;
+    assert_eq!(set.unwrap().json::<Value>().await.unwrap(), json!({"successful": true}));
+
+    let notifications = async |bench: &Bench| -> Value {
+        let path = format!("/misc/push-pull-notification/box/{box_id}/notifications");
+        let request = bench.bare(Method::GET, &path).bearer_auth("trader-1");
+        request.header("Accept", PULL).send().await.unwrap().json().await.unwrap()
+    };
+    let boxes = bench.get("/simulator/boxes").await;
+    let bench = again(bench, kept(folder.path()), false).await;
+    assert_eq!(bench.get("/simulator/boxes").await, boxes);
+    assert_eq!(as_user(&bench, Method::GET).send().await.unwrap().status(), 200);
+    bench.pass(5);
+    let id = asked["departureId"].as_str().unwrap();
+    assert_eq!(bench.types(DEPARTURES, id).await, ["IE028", "IE928", "IE015"]);
+    // The file's outcome, and two replies to each of the two movements.
+    let told = loop {
+        let told = notifications(&bench).await;
+        let all = told.as_array().unwrap();
+        if all.len() == 5 && all.iter().all(|one| one["status"] == "ACKNOWLEDGED") {
+            break told;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(pushed.load(Ordering::SeqCst), 5);
+    // Told and taken: nobody is told again.
+    let bench = again(bench, kept(folder.path()), false).await;
+    assert_eq!(notifications(&bench).await, told);
+    assert_eq!(as_user(&bench, Method::GET).send().await.unwrap().status(), 200);
+}

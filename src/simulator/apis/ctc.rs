@@ -267,7 +267,7 @@ fn get(
                     ("application/json", text)
                 }
             };
-            let body = Body::new(Streamed(Some(text.into())));
+            let body = Streamed::body(text);
             Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], body).into_response())
         }
     }
@@ -275,7 +275,13 @@ fn get(
 
 /// A body whose length is not told beforehand: the service streams messages,
 /// so they come in chunks.
-struct Streamed(Option<Bytes>);
+pub(in crate::simulator) struct Streamed(Option<Bytes>);
+
+impl Streamed {
+    pub(in crate::simulator) fn body(bytes: impl Into<Bytes>) -> Body {
+        Body::new(Self(Some(bytes.into())))
+    }
+}
 
 impl HttpBody for Streamed {
     type Data = Bytes;

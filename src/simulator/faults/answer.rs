@@ -1,6 +1,5 @@
 //! What a fault makes of an answer.
 
-use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -107,11 +106,6 @@ fn with_wrong_total(json: &[u8], by: i64) -> Option<Vec<u8>> {
     let (number, rest) = after.split_at(digits);
     let wrong = number.parse::<i64>().ok()?.saturating_add(by).max(0);
     Some(format!("{before}\"totalCount\":{wrong}{rest}").into_bytes())
-}
-
-/// An answer put together again.
-pub(in crate::simulator) fn whole(response: Response<()>, body: Vec<u8>) -> Response {
-    response.map(|()| Body::from(body))
 }
 
 #[cfg(test)]

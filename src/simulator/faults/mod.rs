@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ncts::MessageType;
 
-pub(super) use answer::{instead, mend, whole};
+pub(super) use answer::{instead, mend};
 pub use read::{FAULTS_MAX, FaultsError};
 pub(super) use schedule::{Asked, Faulting, Plan, Schedule, Struck, Twist};
 
