@@ -31,7 +31,9 @@ impl OpeningHours {
     /// programmes share a version, the first one's count.
     pub fn published(catalogue: &Catalogue) -> Self {
         let mut hours = Self::default();
-        for programme in catalogue.programmes() {
+        // A programme without officers has no messages: its versions are
+        // those of another API.
+        for programme in catalogue.programmes().iter().filter(|one| one.officers.is_some()) {
             if let Some(version) = ApiVersion::named(&programme.api.version) {
                 hours.add(version, programme);
             }
@@ -42,7 +44,7 @@ impl OpeningHours {
     fn add(&mut self, version: ApiVersion, programme: &Programme) {
         let environment = || programme.environment_hours();
         self.environment.entry(version).or_insert_with(environment);
-        self.officers.entry(version).or_insert_with(|| programme.officers.hours());
+        self.officers.entry(version).or_insert_with(|| programme.officer_hours());
     }
 
     /// The first instant from `at` on at which NCTS is open for a version, or

@@ -233,14 +233,16 @@ fn schedule(case: &PlanCase<'_>, consequences: &mut Vec<Consequence>) -> Vec<Sch
             rules::SUBMISSION_WINDOW.source,
         );
     }
-    if !tight.is_empty() {
-        let days = case.programme.officers.follow_up_working_days;
+    if let Some(officers) = &case.programme.officers
+        && !tight.is_empty()
+    {
+        let days = officers.follow_up_working_days;
         say(
             format!(
                 "{}: the time left before {by} is less than the {days} working days after which HMRC wants a follow-up; it holds only if the officers answer at once",
                 names(&tight)
             ),
-            Some(&case.programme.officers.source),
+            Some(&officers.source),
         );
     }
     slots
@@ -270,7 +272,7 @@ impl Window {
         let course = Course {
             scenario,
             environment: case.programme.environment_hours(),
-            officers: case.programme.officers.hours(),
+            officers: case.programme.officer_hours(),
         };
         let submission = case.submit_on.unwrap_or_else(|| london::day_of(case.as_of));
         let Some(phase) = dates::phase_covering(case.programme, submission, submission) else {
@@ -293,7 +295,8 @@ impl Window {
             return Self { no_earlier: Some(no_earlier), no_later: None, fit: Fit::Roomy };
         };
 
-        let allowance = case.programme.officers.follow_up_working_days;
+        let officers = case.programme.officers.as_ref();
+        let allowance = officers.map_or(0, |officers| officers.follow_up_working_days);
         let fits = |start: &DateTime<Utc>, allowance: u32| {
             course.finish(*start, allowance).is_some_and(|end| end <= deadline)
         };
