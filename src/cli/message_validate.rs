@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use quick_xml::Reader;
-use quick_xml::events::Event;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -17,6 +15,7 @@ use super::failure::Failure;
 use super::printer::{BAD, DIM, GOOD, Printer, hanging, paint};
 use crate::files;
 use crate::ncts::MessageType;
+use crate::ncts::read;
 use crate::ncts::xsd::{self, Violation};
 use crate::payload::error::MESSAGE_LIMIT;
 use crate::project::xsd::{SchemaSet, XsdFolder, versions};
@@ -120,7 +119,7 @@ impl Court<'_> {
             violations: Vec::new(),
             error: None,
         };
-        let bytes = match read(path, cwd) {
+        let bytes = match read_file(path, cwd) {
             Ok(bytes) => bytes,
             Err(error) => return Ok(FileReport { error: Some(error), ..report }),
         };
@@ -128,13 +127,19 @@ impl Court<'_> {
             Ok(text) => text,
             Err(refused) => return Ok(FileReport { error: Some(refused.to_string()), ..report }),
         };
-        let (root, phase) = header(text);
-        report.message = root.as_deref().and_then(MessageType::from_root);
-        let version = match (root.is_some(), self.version(phase.as_deref())) {
-            (_, Ok(version)) => version,
-            (true, Err(error)) => return Ok(FileReport { error: Some(error), ..report }),
-            // Any version tells what is wrong with what is not even XML.
-            (false, Err(_)) => self.folder.versions().last().map(|version| (*version).to_owned()),
+        // What is hostile or no XML at all is told before anything else of it.
+        let (message, version) = match read::parse(text) {
+            Ok(document) => {
+                let root = document.root_element();
+                let message = MessageType::from_root(root.tag_name().name());
+                (message, self.version(root.attribute("PhaseID").map(str::trim)))
+            }
+            Err(refused) => return Ok(FileReport { error: Some(refused.to_string()), ..report }),
+        };
+        report.message = message;
+        let version = match version {
+            Ok(version) => version,
+            Err(error) => return Ok(FileReport { error: Some(error), ..report }),
         };
         let set = self.set(version)?;
         report.version = set.version.clone();
@@ -195,32 +200,9 @@ impl Court<'_> {
     }
 }
 
-/// The root element's local name and `PhaseID`, without building a tree of
-/// what may be hostile.
-fn header(text: &str) -> (Option<String>, Option<String>) {
-    let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}'));
-    loop {
-        match reader.read_event() {
-            Ok(Event::Start(root) | Event::Empty(root)) => {
-                let name = String::from_utf8_lossy(root.local_name().as_ref()).into_owned();
-                let mut attributes = root.attributes();
-                attributes.with_checks(false);
-                let phase = attributes
-                    .take(xsd::MAX_ATTRIBUTES)
-                    .filter_map(Result::ok)
-                    .find(|attribute| attribute.key.as_ref() == b"PhaseID")
-                    .map(|attribute| String::from_utf8_lossy(&attribute.value).trim().to_owned());
-                return (Some(name), phase);
-            }
-            Ok(Event::Eof) | Err(_) => return (None, None),
-            Ok(_) => {}
-        }
-    }
-}
-
 /// A file's bytes, or those of standard input; what is larger than any message
 /// is not read to its end.
-fn read(path: &Path, cwd: &Path) -> Result<Vec<u8>, String> {
+fn read_file(path: &Path, cwd: &Path) -> Result<Vec<u8>, String> {
     if !is_stdin(path) {
         return files::read_bounded(&cwd.join(path), MESSAGE_LIMIT)
             .map_err(|error| error.to_string());

@@ -1,24 +1,22 @@
 //! Reading a message: its type, header, references, and what a rejection says.
 
-use roxmltree::{Document, Node, ParsingOptions};
+use roxmltree::{Document, Node};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::MessageType;
+use super::xsd::{self, Refused};
 
 /// The namespace of every NCTS message's root element.
 pub const NAMESPACE: &str = "http://ncts.dgtaxud.ec";
 
-/// Most XML nodes a message may have. 1,999 house consignments with their
-/// items (the XSDs' limits) stay well below it.
-const NODES_LIMIT: u32 = 5_000_000;
-
 /// Text that is no NCTS message.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// Not well-formed, or with a document type declaration.
-    #[error("not well-formed XML: {0}")]
-    Xml(#[from] roxmltree::Error),
+    /// Not well-formed, with a document type declaration, or larger in some way
+    /// than any message.
+    #[error(transparent)]
+    Xml(#[from] Refused),
     /// The root element is not of NCTS.
     #[error("the root element `{0}` is not an NCTS message in namespace `{NAMESPACE}`")]
     NotNcts(String),
@@ -47,16 +45,14 @@ pub struct FunctionalError {
     pub value: Option<String>,
 }
 
-/// Parses XML without document type declarations or entities of its own, with
-/// a bound on nodes.
+/// Parses XML without document type declarations or entities of its own, in
+/// the bounds of [`super::xsd`] but for its size.
 ///
 /// # Errors
 /// What makes the text ill-formed or hostile, with its position.
-pub fn parse(xml: &str) -> Result<Document<'_>, roxmltree::Error> {
-    let options =
-        ParsingOptions { allow_dtd: false, nodes_limit: NODES_LIMIT, ..ParsingOptions::default() };
+pub fn parse(xml: &str) -> Result<Document<'_>, Refused> {
     // A byte order mark is no content; the parser would refuse it.
-    Document::parse_with_options(xml.trim_start_matches('\u{feff}'), options)
+    xsd::parse_decoded(xml.trim_start_matches('\u{feff}'))
 }
 
 impl<'input> Message<'input> {
@@ -164,8 +160,14 @@ mod tests {
             "<n:CC999C xmlns:n='http://ncts.dgtaxud.ec'/>",
             "<!DOCTYPE a [<!ENTITY b 'c'>]><n:CC015C xmlns:n='http://ncts.dgtaxud.ec'/>",
             "<n:CC015C xmlns:n='http://ncts.dgtaxud.ec'>",
+            &format!("<n:CC015C xmlns:n='http://ncts.dgtaxud.ec'>{}", "<a>".repeat(1_000_000)),
+            // The parser compares each attribute with all others.
+            &format!(
+                "<n:CC015C xmlns:n='http://ncts.dgtaxud.ec' {}/>",
+                (0..200_000).map(|nth| format!("a{nth}='' ")).collect::<String>()
+            ),
         ] {
-            assert!(Message::parse(text).is_err(), "{text}");
+            assert!(Message::parse(text).is_err(), "{text:.200}");
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::catalogue::{Catalogue, DataSet, Programme, Step};
 use crate::ncts::MessageType;
 use crate::ncts::build::{BuildError, OF_THE_RUN, Stamp, Templates};
 use crate::ncts::read;
+use crate::ncts::xsd::Refused;
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/messages");
 
@@ -86,7 +87,7 @@ pub(super) fn render(
 
 #[derive(Debug)]
 enum Incomplete {
-    Xml(roxmltree::Error),
+    Xml(Refused),
     Unplaced(String),
 }
 

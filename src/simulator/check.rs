@@ -378,8 +378,8 @@ pub(super) fn check(
         .map_err(|_| malformed(1, 1, "Invalid byte of a UTF-8 sequence.".to_owned()))?;
     let text = text.trim_start_matches('\u{feff}');
     let document = read::parse(text).map_err(|error| {
-        let at = error.pos();
-        malformed(at.row, at.col, error.to_string())
+        let (line, column) = error.place();
+        malformed(line, column, error.to_string())
     })?;
     let root = document.root_element();
     let name = root.tag_name().name();

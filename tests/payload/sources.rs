@@ -160,7 +160,7 @@ fn a_bad_file_of_the_house_is_an_error_that_names_it_and_never_passed_over() {
     let good = declaration("own");
     for (text, part) in [
         ("<a>\n{{ Some Thing }}</a>".to_owned(), "line 2: unknown placeholder `{{Some Thing}}`"),
-        ("<a>\n</b>".to_owned(), "at 2:1"),
+        ("<a>\n</b>".to_owned(), "line 2, column 1: not well-formed XML"),
         (good.replace("CC015C", "CC170C"), "it is an IE170, the step sends an IE015"),
         (good.replace("LRN", "Lrn"), "it has no element `TransitOperation/LRN`"),
         (format!("<!DOCTYPE x [<!ENTITY y 'z'>]>{good}"), "DTD"),

@@ -37,6 +37,8 @@ use serde::Serialize;
 
 pub use scan::{MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_PREFIXES, Refused, text_of};
 
+pub(in crate::ncts) use scan::parse_decoded;
+
 use super::MessageType;
 
 /// Most violations reported for one document: whoever sees a thousand needs no

@@ -80,6 +80,19 @@ pub enum Refused {
     },
 }
 
+impl Refused {
+    /// Line and column, from 1, where it shows.
+    pub fn place(&self) -> (u32, u32) {
+        match self {
+            Self::TooLarge { .. } => (1, 1),
+            Self::Encoding { line, column, .. }
+            | Self::Dtd { line, column }
+            | Self::TooMany { line, column, .. }
+            | Self::NotWellFormed { line, column, .. } => (*line, *column),
+        }
+    }
+}
+
 /// Finds lines and columns of byte offsets, cheaply for ascending ones.
 #[derive(Debug)]
 pub(super) struct Places<'a> {
@@ -235,6 +248,11 @@ pub(super) fn scan(text: &str) -> Result<Scanned, Refused> {
         return Err(Refused::TooLarge { bytes: text.len() });
     }
     check_encoding(text)?;
+    bounded(text)
+}
+
+/// Checks bounds, and what the parser leaves unchecked.
+fn bounded(text: &str) -> Result<Scanned, Refused> {
     let at = declaration(text)?.length;
     let scan = Scan { text, at, nodes: 0, depth: 0, prefixes: Vec::new(), cdata: false };
     scan.run()
@@ -417,8 +435,19 @@ impl<'a> Scan<'a> {
 /// Builds the tree of a document, in bounds.
 pub(super) fn parse(text: &str) -> Result<(roxmltree::Document<'_>, Scanned), Refused> {
     let scanned = scan(text)?;
+    Ok((tree(text)?, scanned))
+}
+
+/// Builds the tree of a document of any size, whatever encoding it was decoded
+/// from, in the other bounds.
+pub(in crate::ncts) fn parse_decoded(text: &str) -> Result<roxmltree::Document<'_>, Refused> {
+    bounded(text)?;
+    tree(text)
+}
+
+fn tree(text: &str) -> Result<roxmltree::Document<'_>, Refused> {
     let options = roxmltree::ParsingOptions { allow_dtd: false, ..Default::default() };
-    let document = roxmltree::Document::parse_with_options(text, options).map_err(|error| {
+    roxmltree::Document::parse_with_options(text, options).map_err(|error| {
         use roxmltree::Error;
         let message = error.to_string();
         let place = error.pos();
@@ -431,6 +460,5 @@ pub(super) fn parse(text: &str) -> Result<(roxmltree::Document<'_>, Scanned), Re
         let message = message.replace(&format!(" at {}", error.pos()), "");
         let message = message.chars().take(200).collect();
         Refused::NotWellFormed { line: place.0, column: place.1, message }
-    })?;
-    Ok((document, scanned))
+    })
 }
