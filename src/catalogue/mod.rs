@@ -28,6 +28,7 @@
 mod check;
 mod check_scenarios;
 mod data;
+pub mod hours;
 mod lay;
 pub mod load;
 pub mod model;

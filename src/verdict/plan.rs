@@ -16,9 +16,10 @@ use serde::Serialize;
 use super::case::Need;
 use super::dates;
 use super::rules;
-use crate::calendar::hours::{Hours, Span, Timetable};
+use crate::calendar::hours::Timetable;
 use crate::calendar::{freshness, holidays, london};
-use crate::catalogue::{Availability, Officers, Programme, RequirementKind, Scenario};
+use crate::catalogue::hours::{environment_hours, officer_hours};
+use crate::catalogue::{Programme, RequirementKind, Scenario};
 use crate::ncts::MessageType;
 use crate::project::Settings;
 
@@ -126,23 +127,6 @@ pub struct Consequence {
     pub message: String,
     /// Document and section.
     pub source: Option<String>,
-}
-
-/// When a programme's test environment answers.
-pub fn environment_hours(availability: &[Availability]) -> Timetable {
-    Timetable::new(availability.iter().filter_map(|span| {
-        let hours = match (span.always, span.opens, span.closes) {
-            (true, _, _) => Hours::Always,
-            (false, Some(opens), Some(closes)) => Hours::WorkingDays { opens, closes },
-            _ => return None,
-        };
-        Some(Span { from: span.from, until: span.until, hours })
-    }))
-}
-
-/// When the officers read their mail.
-pub fn officer_hours(officers: &Officers) -> Timetable {
-    Timetable::working_days(officers.opens, officers.closes)
 }
 
 /// Minutes that the timers of a scenario's steps take.
@@ -287,7 +271,7 @@ impl Window {
         let course = Course {
             scenario,
             environment: environment_hours(&case.programme.availability),
-            officers: officer_hours(&case.programme.officers),
+            officers: officer_hours(Some(&case.programme.officers)),
         };
         let submission = case.submit_on.unwrap_or_else(|| london::day_of(case.as_of));
         let Some(phase) = dates::phase_covering(case.programme, submission, submission) else {
