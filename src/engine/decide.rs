@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
+use super::hours::{self, Hours};
 use super::state::{Fate, State};
 use super::tempo::Tempo;
 use super::wait::await_expected;
-use crate::catalogue::{Expectation, Scenario, Step};
+use crate::catalogue::{Expectation, Programme, Scenario, Step};
 use crate::evidence::{Actor, Event, Failure, Received, Recorded, RunClosed, RunState, WaitingFor};
 use crate::ncts::MessageType;
 
@@ -33,6 +34,11 @@ pub enum Action {
     },
     /// Ask the officers.
     AskOfficer {
+        /// The step, from 1.
+        step: u32,
+    },
+    /// Remind the officers, who have let the time pass in which they answer.
+    FollowUp {
         /// The step, from 1.
         step: u32,
     },
@@ -100,19 +106,26 @@ pub fn next(
 /// Whom an open run waits for, from its journal: nobody who may act without
 /// us, if it is for us to go on.
 pub fn waiting_for(
+    programme: &Programme,
     scenario: &Scenario,
     events: &[Recorded],
     now: DateTime<Utc>,
 ) -> Option<WaitingFor> {
     let state = State::fold(events);
-    let scale = events.iter().find_map(|recorded| match &recorded.event {
-        Event::RunOpened(opened) => Some(opened.time_scale),
+    let opened = events.iter().find_map(|recorded| match &recorded.event {
+        Event::RunOpened(opened) => Some(opened),
         _ => None,
     });
-    let tempo = Tempo::faster_by(scale.unwrap_or(1.0));
-    match next(scenario, &state, tempo, now, Some(now)) {
+    let tempo = Tempo::faster_by(opened.map_or(1.0, |opened| opened.time_scale));
+    let hours = opened.map_or_else(Hours::none, |opened| Hours::of(programme, opened.environment));
+    match hours::next(scenario, &state, tempo, &hours, now, Some(now)) {
         Action::Await { waiting_for, .. } => Some(waiting_for),
         Action::Over => None,
+        Action::FollowUp { .. } => Some(WaitingFor {
+            actor: Actor::You,
+            what: "remind the officers: `ctc-ready run` drafts the e-mail".to_owned(),
+            deadline: None,
+        }),
         Action::Send { .. }
         | Action::LookUp { .. }
         | Action::AskOfficer { .. }
