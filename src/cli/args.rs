@@ -318,16 +318,37 @@ pub enum ScenarioCommand {
         /// Those of every programme
         #[arg(long)]
         all_programmes: bool,
+        /// Only some of them
+        #[command(flatten)]
+        filter: ScenarioFilter,
     },
     /// Show a scenario's steps: who does what, what comes back, by when
     Show {
-        /// Its id, such as DSGB1
+        /// Its id, such as DSGB1 or scenario-1-gb
         #[arg(value_name = "SCENARIO")]
         id: String,
         /// Another programme than the project's first
         #[arg(long, value_name = "ID")]
         programme: Option<String>,
     },
+    /// Check the catalogue and your additions to it
+    #[command(after_help = "Exit codes: 0 sound; 1 it has problems; 3 the folder cannot be read.")]
+    Lint {
+        /// Folder of additions [default: `[catalogue] path` of the project]
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Which scenarios to list.
+#[derive(Debug, Args)]
+pub struct ScenarioFilter {
+    /// Only those of a flow
+    #[arg(long, value_name = "FLOW")]
+    pub flow: Option<Flow>,
+    /// Only those of a side
+    #[arg(long, value_name = "SIDE", ignore_case = true)]
+    pub side: Option<Side>,
 }
 
 /// `doctor`.
@@ -403,7 +424,10 @@ pub struct MessageValidate {
 /// `simulate`.
 #[derive(Debug, Args)]
 #[command(after_help = "Any bearer token is accepted; `invalid-token` gets a 401 and\n\
-    `not-subscribed` a 403. Officers read what is posted to /simulator/mailbox.")]
+    `not-subscribed` a 403. Officers read what is posted to /simulator/mailbox.\n\n\
+    A file of faults makes it misbehave as HMRC and networks do, the same way\n\
+    every time; docs/simulator.md tells how to write one.\n\n\
+    Example:\n  ctc-ready simulate --time-scale 60 --state sim --faults faults.toml")]
 pub struct Simulate {
     /// Port on 127.0.0.1; 0: any free one
     #[arg(long, default_value_t = 8989)]
@@ -417,6 +441,18 @@ pub struct Simulate {
         allow_negative_numbers = true
     )]
     pub time_scale: f64,
+    /// What goes wrong, and when: a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+    /// Refuse messages that HMRC's XSDs do: a folder for each version
+    #[arg(long, value_name = "DIR")]
+    pub xsd: Option<PathBuf>,
+    /// Keep the state in a folder, and go on from what is there
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Answer in HMRC's opening hours only, officers in theirs
+    #[arg(long)]
+    pub opening_hours: bool,
 }
 
 /// `demo`.
@@ -447,6 +483,8 @@ pub struct Schema {
 pub enum SchemaName {
     /// `scenario list`.
     ScenarioList,
+    /// `scenario lint`.
+    ScenarioLint,
     /// `plan`.
     Plan,
     /// `run`, `answered`.

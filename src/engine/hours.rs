@@ -12,7 +12,6 @@ use super::state::State;
 use super::tempo::{Pace, Tempo};
 use crate::calendar::hours::Timetable;
 use crate::calendar::{holidays, london};
-use crate::catalogue::hours::{environment_hours, officer_hours};
 use crate::catalogue::{Programme, Scenario};
 use crate::evidence::{Actor, WaitingFor};
 use crate::ncts::MessageType;
@@ -58,11 +57,10 @@ impl Hours {
         if environment != Environment::TraderTest {
             return Self::none();
         }
-        let officers = Some(&programme.officers);
         Self {
-            environment: environment_hours(&programme.availability),
-            officers: officers.map(|officers| Officers {
-                timetable: officer_hours(Some(officers)),
+            environment: programme.environment_hours(),
+            officers: programme.officers.as_ref().map(|officers| Officers {
+                timetable: programme.officer_hours(),
                 mailbox: officers.mailbox.clone(),
                 follow_up_working_days: officers.follow_up_working_days,
             }),

@@ -50,19 +50,36 @@ pub struct About<'a> {
     pub contact: Option<&'a str>,
 }
 
+/// Why there is no e-mail.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// The catalogue's checks let no such scenario pass.
+    #[error("programme `{programme}` names no officers who could be asked")]
+    NoOfficers {
+        /// The programme.
+        programme: String,
+    },
+    /// A template is wrong.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
 /// Drafts the e-mail for a step of officers; `asked`: when they were asked, for
 /// the one that reminds them.
 ///
 /// # Errors
-/// Only when a template is wrong.
+/// When the programme has no officers, or a template is wrong.
 pub fn draft(
     programme: &Programme,
     scenario: &Scenario,
     step: u32,
     asked: Option<DateTime<Utc>>,
     about: &About<'_>,
-) -> Result<Mail, BuildError> {
-    let officers = &programme.officers;
+) -> Result<Mail, MailError> {
+    let officers = programme
+        .officers
+        .as_ref()
+        .ok_or_else(|| MailError::NoOfficers { programme: programme.id.clone() })?;
     let action = scenario
         .step
         .get((step as usize).saturating_sub(1))

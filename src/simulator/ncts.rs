@@ -1,21 +1,23 @@
 //! NCTS: a state machine in which time passes only when it is told so.
 //!
 //! [`Ncts::on_message`] takes a message and files what follows from it;
-//! [`Ncts::on_instruction`] does the same for an officer; [`Ncts::due`] lets
-//! time pass and hands out the replies that fell due, in order. Nothing here
+//! [`Ncts::on_instruction`] does the same for an officer; [`Ncts::step`] lets
+//! the next thing happen and hands out the replies it brings. Nothing here
 //! knows of HTTP or asks a clock.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::ids::Ids;
 use super::movement::{
-    Arrival, ArrivalState, Departure, DepartureState, Outgoing, Reply, Submitted,
+    Arrival, ArrivalState, Departure, DepartureState, Done, Outgoing, Reply, Submitted,
 };
-use super::officer::Act;
+use super::officer::{Act, Instruction};
 use super::options::{ApiVersion, SimulatorOptions};
+use super::texts::pairs;
 use crate::ncts::{MessageType, MovementKind};
 
 /// The LRN was used before by the same sender and has not been freed.
@@ -23,7 +25,7 @@ use crate::ncts::{MessageType, MovementKind};
 pub(super) struct DuplicateLrn;
 
 /// Something that will happen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Event {
     /// NCTS looks at a message of a movement.
     Process { movement: String, message: Arc<Submitted> },
@@ -38,7 +40,22 @@ pub(super) enum Event {
     /// The presentation notification did not come in time.
     PresentationExpires { movement: String, timer: u64 },
     /// An officer acts on a departure, or on the arrival of its goods.
-    Act { movement: String, act: Act, mail: u64 },
+    Act { movement: String, deed: Done },
+}
+
+impl Event {
+    /// The movement it happens to.
+    fn movement(&self) -> &str {
+        match self {
+            Self::Process { movement, .. }
+            | Self::Accept { movement }
+            | Self::GuaranteeFails { movement }
+            | Self::Release { movement, .. }
+            | Self::GuaranteeExpires { movement, .. }
+            | Self::PresentationExpires { movement, .. }
+            | Self::Act { movement, .. } => movement,
+        }
+    }
 }
 
 /// What came of one act of an officer.
@@ -53,19 +70,26 @@ pub(super) struct Outcome {
 }
 
 /// The state of NCTS.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ncts {
+    /// Those it works by now, whatever it was saved under.
+    #[serde(skip)]
     pub(super) options: Arc<SimulatorOptions>,
     pub(super) ids: Ids,
     pub(super) departures: HashMap<String, Departure>,
     pub(super) arrivals: HashMap<String, Arrival>,
     /// `(sender, LRN)` in use.
+    #[serde(with = "pairs")]
     pub(super) lrns: HashMap<(String, String), String>,
     /// Departures by MRN.
     pub(super) mrns: HashMap<String, String>,
+    #[serde(with = "pairs")]
     queue: BTreeMap<(DateTime<Utc>, u64), Event>,
     filed: u64,
+    /// Handed out before anything is saved.
+    #[serde(skip)]
     out: VecDeque<Reply>,
+    #[serde(skip)]
     outcomes: Vec<Outcome>,
 }
 
@@ -86,11 +110,24 @@ impl Ncts {
     }
 
     /// Files an event. Events of the same instant happen in the order of
-    /// filing.
+    /// filing; what falls due while NCTS or its officers are away happens when
+    /// they are back.
     pub(super) fn after(&mut self, now: DateTime<Utc>, delay: TimeDelta, event: Event) {
         self.filed += 1;
         let at = now.checked_add_signed(delay).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let at = match self.version_of(event.movement()) {
+            Some(version) => {
+                let officer = matches!(event, Event::Act { .. });
+                self.options.attended(version, officer, at)
+            }
+            None => at,
+        };
         self.queue.insert((at, self.filed), event);
+    }
+
+    fn version_of(&self, movement: &str) -> Option<ApiVersion> {
+        let departure = self.departures.get(movement).map(|one| one.version);
+        departure.or_else(|| self.arrivals.get(movement).map(|one| one.version))
     }
 
     /// A new timer's number.
@@ -124,14 +161,19 @@ impl Ncts {
                     state: DepartureState::Submitted,
                     opened: Arc::clone(&message),
                     current: Arc::clone(&message),
+                    guaranteed: Arc::clone(&message),
                     presented: None,
                     invalidation: None,
                     lrn,
                     mrn: None,
-                    submitted: now,
+                    // Timers count from when NCTS takes it up.
+                    submitted: self.options.attended(version, false, now),
                     accepted: None,
+                    simplified: message.declaration.simplified,
                     controlled: false,
                     timer: 0,
+                    taken: Vec::new(),
+                    done: Vec::new(),
                 };
                 self.departures.insert(movement.to_owned(), departure);
             }
@@ -145,6 +187,7 @@ impl Ncts {
                     last: message.identification.clone(),
                     continued: 0,
                     opened: Arc::clone(&message),
+                    taken: Vec::new(),
                 };
                 self.arrivals.insert(movement.to_owned(), arrival);
             }
@@ -155,32 +198,59 @@ impl Ncts {
         Ok(())
     }
 
-    /// Has an officer do `acts` on a departure, one after the other.
-    pub(super) fn on_instruction(
-        &mut self,
-        departure: &str,
-        acts: &[Act],
-        mail: u64,
-        now: DateTime<Utc>,
-    ) {
+    /// Has an officer do what a mail asks, one thing after the other.
+    pub(super) fn on_instruction(&mut self, told: &Instruction, mail: u64, now: DateTime<Utc>) {
         let delays = self.options.delays;
-        let mut delay = self.options.scaled(delays.officer);
-        for act in acts {
-            let movement = departure.to_owned();
-            self.after(now, delay, Event::Act { movement, act: *act, mail });
+        let ready = now + self.options.scaled(delays.officer);
+        let begins = match self.version_of(&told.departure) {
+            Some(version) => self.options.attended(version, true, ready),
+            None => ready,
+        };
+        let mut delay = TimeDelta::zero();
+        for act in &told.acts {
+            let movement = told.departure.clone();
+            let (scenario, step) = (told.scenario.clone(), told.step);
+            let deed = Done { scenario, step, act: *act, mail };
+            self.after(begins, delay, Event::Act { movement, deed });
             delay += self.options.scaled(delays.officer_step);
         }
     }
 
-    /// Lets time pass until `now`, and hands out the replies that fell due.
-    pub(super) fn due(&mut self, now: DateTime<Utc>) -> Vec<Reply> {
-        while let Some((&(at, nth), _)) = self.queue.first_key_value()
-            && at <= now
-        {
-            let Some(event) = self.queue.remove(&(at, nth)) else { break };
-            self.happen(event, at);
+    /// Does it, unless an earlier mail about the same step had it done.
+    fn do_once(&mut self, movement: &str, deed: Done, at: DateTime<Utc>) -> Result<(), String> {
+        let departure = self.departures.get(movement).ok_or("the movement is gone")?;
+        let same = |one: &&Done| {
+            one.scenario == deed.scenario && one.step == deed.step && one.act == deed.act
+        };
+        if let Some(before) = departure.done.iter().find(same) {
+            return Err(format!("mail {} had it done", before.mail));
         }
-        self.out.drain(..).collect()
+        self.act(movement, deed.act, at)?;
+        if let Some(departure) = self.departures.get_mut(movement) {
+            departure.done.push(deed);
+        }
+        Ok(())
+    }
+
+    /// When the next thing happens.
+    pub(super) fn next_at(&self) -> Option<DateTime<Utc>> {
+        self.queue.first_key_value().map(|(&(at, _), _)| at)
+    }
+
+    /// Lets the next thing happen, if it is due by `now`, and hands out the
+    /// replies it brings. One at a time: what names it draws then does not
+    /// depend on when anybody looks.
+    pub(super) fn step(&mut self, now: DateTime<Utc>) -> Option<Vec<Reply>> {
+        let entry = self.queue.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let ((at, _), event) = entry.remove_entry();
+        self.happen(event, at);
+        Some(self.out.drain(..).collect())
+    }
+
+    /// Lets time pass until `now`: all steps at once.
+    #[cfg(test)]
+    pub(super) fn due(&mut self, now: DateTime<Utc>) -> Vec<Reply> {
+        std::iter::from_fn(|| self.step(now)).flatten().collect()
     }
 
     /// What officers did since the last call.
@@ -208,7 +278,7 @@ impl Ncts {
                     self.arrival_message(&movement, &message, at);
                 }
             }
-            Event::Accept { movement } => self.accept(&movement, at),
+            Event::Accept { movement } => self.automatic_acceptance(&movement, at),
             Event::GuaranteeFails { movement } => self.guarantee_fails(&movement, at),
             Event::Release { movement, timer } => self.automatic_release(&movement, timer, at),
             Event::GuaranteeExpires { movement, timer } => {
@@ -217,8 +287,9 @@ impl Ncts {
             Event::PresentationExpires { movement, timer } => {
                 self.presentation_expires(&movement, timer, at);
             }
-            Event::Act { movement, act, mail } => {
-                let refused = self.act(&movement, act, at).err();
+            Event::Act { movement, deed } => {
+                let (mail, act) = (deed.mail, deed.act);
+                let refused = self.do_once(&movement, deed, at).err();
                 self.outcomes.push(Outcome { mail, at, act, refused });
             }
         }
@@ -263,24 +334,5 @@ impl Ncts {
             departure,
             arrival: Some(arrival.clone()),
         });
-    }
-
-    /// The latest departure with an LRN named in `text` as a word of its own,
-    /// and that LRN.
-    pub(super) fn named_in(&self, text: &str) -> Option<(&Departure, String)> {
-        let boundary = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
-        let named = |lrn: &str| {
-            text.match_indices(lrn).any(|(start, found)| {
-                boundary(text[..start].chars().next_back())
-                    && boundary(text[start + found.len()..].chars().next())
-            })
-        };
-        self.departures
-            .values()
-            .filter(|departure| !departure.lrn.is_empty() && named(&departure.lrn))
-            .max_by(|a, b| {
-                (a.lrn.len(), a.submitted, &a.id).cmp(&(b.lrn.len(), b.submitted, &b.id))
-            })
-            .map(|departure| (departure, departure.lrn.clone()))
     }
 }

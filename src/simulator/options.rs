@@ -1,12 +1,19 @@
 //! What can be set about a simulator, and HMRC's published values for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::faults::Faults;
+use super::hours::OpeningHours;
+use crate::ncts::xsd::Schemas;
 
 /// A version of the CTC Traders API, as an `Accept` header names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ApiVersion {
     /// 2.0: NCTS5 under transition rules. HMRC has withdrawn it; it is here to
     /// rehearse the transition programme.
@@ -44,7 +51,7 @@ impl ApiVersion {
 /// Timers of NCTS in HMRC's Trader Test.
 ///
 /// Source: testing guides for NCTS5 and NCTS6, test scenarios guidelines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timers {
     /// Simplified procedure: from IE028 to IE029.
     pub automatic_release: Duration,
@@ -56,7 +63,7 @@ pub struct Timers {
 
 /// How long NCTS and its officers take over things for which HMRC publishes
 /// no time. Invented, and kept short of every published timer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delays {
     /// From a message's arrival to the first reply to it.
     pub processing: Duration,
@@ -68,8 +75,33 @@ pub struct Delays {
     pub officer_step: Duration,
 }
 
+/// A guarantee whose balance the guarantee API tells. In pounds sterling, as
+/// all of HMRC's are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuaranteeBalance {
+    /// Type of guarantee; balances exist for 0, 1 and 9.
+    pub guarantee_type: u8,
+    /// Four alphanumerics, whatever the case.
+    pub access_code: String,
+    /// What is left of it.
+    pub pence: i64,
+}
+
+/// An application registered on the Developer Hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Application {
+    /// The client id.
+    pub client_id: String,
+    /// The client secret.
+    pub client_secret: String,
+    /// At most five; a request's must begin with one. One on this machine's
+    /// loopback interface without a port stands for every port.
+    pub redirect_uris: Vec<String>,
+}
+
 /// Everything that can be set about a simulator.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SimulatorOptions {
     /// Decides every id, MRN and message identification: the same seed and
     /// the same requests give the same ones.
@@ -95,6 +127,14 @@ pub struct SimulatorOptions {
     /// Authorisation numbers of places where goods may be presented
     /// (location qualifier `Y`), checked in a presentation notification.
     pub known_locations: BTreeSet<String>,
+    /// What the guarantee API knows, by GRN; none of HMRC's test guarantees
+    /// is valid in declarations.
+    pub balances: BTreeMap<String, GuaranteeBalance>,
+    /// How long the balance of a guarantee cannot be asked again, before
+    /// [`Self::time_scale`].
+    pub balance_lock: Duration,
+    /// Applications known from the start.
+    pub applications: Vec<Application>,
     /// `PhaseID` on replies: what HMRC's router inserts, whatever the version.
     pub phase_id: String,
     /// Most movements kept; the oldest is dropped for a new one.
@@ -103,6 +143,18 @@ pub struct SimulatorOptions {
     pub bytes_kept: usize,
     /// Most entries kept of the submission log and of the mailbox.
     pub log_kept: usize,
+    /// When NCTS answers and officers read their mail; none: always.
+    pub opening_hours: Option<OpeningHours>,
+    /// What is to go wrong; none: nothing.
+    #[serde(skip)]
+    pub faults: Option<Faults>,
+    /// XSDs that messages are validated against; a version that has none is
+    /// not validated.
+    #[serde(skip)]
+    pub schemas: BTreeMap<ApiVersion, Arc<Schemas>>,
+    /// Folder that keeps the state; none: it ends with the simulator.
+    #[serde(skip)]
+    pub state: Option<PathBuf>,
 }
 
 const fn minutes(count: u64) -> Duration {
@@ -131,6 +183,38 @@ const LOCODES: &[&str] = &[
 const LOCATIONS: &[&str] =
     &["GB DEP E20 1HZ", "GB DES E20 1HZ", "XI DEP BT1 3ET", "XI DES BT1 3ET"];
 
+/// GRN, type and pounds of the guarantees whose balance can be asked.
+///
+/// Source: guarantee balance testing guide, test data.
+const BALANCES: &[(&str, u8, i64)] = &[
+    ("23GB0000010000854", 0, 262_626),
+    ("23GB0000010000863", 1, 10_000),
+    ("23GB0000010000872", 9, 90_000),
+    ("23XI0000010000655", 0, 30_000),
+    ("23XI0000010000664", 1, 50_000),
+];
+
+/// Their access code.
+const ACCESS_CODE: &str = "AC01";
+
+fn balances() -> BTreeMap<String, GuaranteeBalance> {
+    let balance = |guarantee_type, pounds| GuaranteeBalance {
+        guarantee_type,
+        access_code: ACCESS_CODE.to_owned(),
+        pence: pounds * 100,
+    };
+    BALANCES.iter().map(|(grn, of, pounds)| ((*grn).to_owned(), balance(*of, *pounds))).collect()
+}
+
+/// The application that is there without registering one.
+fn application() -> Application {
+    Application {
+        client_id: "simulator-client".to_owned(),
+        client_secret: "simulator-secret".to_owned(),
+        redirect_uris: ["http://localhost", "http://127.0.0.1"].map(str::to_owned).to_vec(),
+    }
+}
+
 fn set(items: &[&str]) -> BTreeSet<String> {
     items.iter().map(|item| (*item).to_owned()).collect()
 }
@@ -158,10 +242,17 @@ impl Default for SimulatorOptions {
             known_guarantees: set(GUARANTEES),
             known_locodes: set(LOCODES),
             known_locations: set(LOCATIONS),
+            balances: balances(),
+            balance_lock: minutes(1),
+            applications: vec![application()],
             phase_id: "NCTS5.1".to_owned(),
             movements_kept: 10_000,
             bytes_kept: 256 << 20,
             log_kept: 10_000,
+            opening_hours: None,
+            faults: None,
+            schemas: BTreeMap::new(),
+            state: None,
         }
     }
 }
@@ -178,6 +269,18 @@ impl SimulatorOptions {
         // A float becomes the nearest whole number that fits; a time scale
         // near nothing gives the longest wait there is.
         TimeDelta::nanoseconds(nanos as i64)
+    }
+
+    /// The first instant from `at` on at which NCTS, or an officer, is there
+    /// for a movement of a version; `at` when they never are.
+    pub(super) fn attended(
+        &self,
+        version: ApiVersion,
+        officer: bool,
+        at: DateTime<Utc>,
+    ) -> DateTime<Utc> {
+        let hours = self.opening_hours.as_ref();
+        hours.and_then(|hours| hours.attended(version, officer, at)).unwrap_or(at)
     }
 
     /// What is wrong with the options, if anything.

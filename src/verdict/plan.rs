@@ -18,7 +18,6 @@ use super::dates;
 use super::rules;
 use crate::calendar::hours::Timetable;
 use crate::calendar::{freshness, holidays, london};
-use crate::catalogue::hours::{environment_hours, officer_hours};
 use crate::catalogue::{Programme, RequirementKind, Scenario};
 use crate::ncts::MessageType;
 use crate::project::Settings;
@@ -234,14 +233,16 @@ fn schedule(case: &PlanCase<'_>, consequences: &mut Vec<Consequence>) -> Vec<Sch
             rules::SUBMISSION_WINDOW.source,
         );
     }
-    if !tight.is_empty() {
-        let days = case.programme.officers.follow_up_working_days;
+    if let Some(officers) = &case.programme.officers
+        && !tight.is_empty()
+    {
+        let days = officers.follow_up_working_days;
         say(
             format!(
                 "{}: the time left before {by} is less than the {days} working days after which HMRC wants a follow-up; it holds only if the officers answer at once",
                 names(&tight)
             ),
-            Some(&case.programme.officers.source),
+            Some(&officers.source),
         );
     }
     slots
@@ -270,8 +271,8 @@ impl Window {
         let none = Self { no_earlier: None, no_later: None, fit: Fit::None };
         let course = Course {
             scenario,
-            environment: environment_hours(&case.programme.availability),
-            officers: officer_hours(Some(&case.programme.officers)),
+            environment: case.programme.environment_hours(),
+            officers: case.programme.officer_hours(),
         };
         let submission = case.submit_on.unwrap_or_else(|| london::day_of(case.as_of));
         let Some(phase) = dates::phase_covering(case.programme, submission, submission) else {
@@ -294,7 +295,8 @@ impl Window {
             return Self { no_earlier: Some(no_earlier), no_later: None, fit: Fit::Roomy };
         };
 
-        let allowance = case.programme.officers.follow_up_working_days;
+        let officers = case.programme.officers.as_ref();
+        let allowance = officers.map_or(0, |officers| officers.follow_up_working_days);
         let fits = |start: &DateTime<Utc>, allowance: u32| {
             course.finish(*start, allowance).is_some_and(|end| end <= deadline)
         };
