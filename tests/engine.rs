@@ -36,6 +36,8 @@ struct Silent {
 impl Watcher for Silent {
     fn moved(&mut self, _: &RunView) {}
 
+    fn requested(&mut self, _: u64) {}
+
     fn mail_to_send(&mut self, _: &RunView, mail: &Mail) {
         self.mails.push(mail.clone());
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, Duration, Utc};
-use ctc_ready::catalogue::{Catalogue, Scenario};
+use ctc_ready::catalogue::{Catalogue, Programme, Scenario};
 use ctc_ready::digest::Digest;
 use ctc_ready::engine::decide::{self, Action};
 use ctc_ready::engine::state::{Fate, State};
@@ -201,6 +201,7 @@ impl Run {
             to: "o".into(),
             subject: "s".into(),
             body: body(),
+            eml: None,
             delivered: false,
         }));
     }
@@ -266,6 +267,7 @@ impl Run {
                 }
             }
             Action::Finish(closed) => self.log(Event::RunClosed(closed)),
+            Action::FollowUp { step } => panic!("step {step}: the core keeps no hours"),
             Action::Over => {}
         }
     }
@@ -346,6 +348,9 @@ proptest! {
         which in 0usize..COUNT,
         dice in prop::collection::vec(any::<(u8, u8, u8)>(), 0..60),
     ) {
+        static PROGRAMME: LazyLock<Programme> = LazyLock::new(|| {
+            Catalogue::built_in().unwrap().programme("ncts6").unwrap().clone()
+        });
         let mut run = Run::new(scenarios().nth(which).unwrap().clone());
         for (what, a, b) in dice {
             let message = MessageType::ALL[a as usize % MessageType::ALL.len()];
@@ -368,7 +373,7 @@ proptest! {
             run.looked = b % 3 == 0;
             let _ = run.next();
             let _ = decide::position(&run.scenario, &run.state);
-            let _ = decide::waiting_for(&run.scenario, &run.events, run.now);
+            let _ = decide::waiting_for(&PROGRAMME, &run.scenario, &run.events, run.now);
         }
     }
 

@@ -170,6 +170,11 @@ fn in_range(year: i32) -> Result<(), LondonError> {
     if YEARS.contains(&year) { Ok(()) } else { Err(LondonError::Year(year)) }
 }
 
+/// `Fri 2026-12-04 16:30 (London)`, for people who plan their week.
+pub fn for_planning(instant: DateTime<Utc>) -> String {
+    local(instant).format("%a %Y-%m-%d %H:%M (London)").to_string()
+}
+
 /// `2026-12-04 16:30 (London)`, for messages to people.
 pub fn for_people(instant: DateTime<Utc>) -> String {
     local(instant).format("%Y-%m-%d %H:%M (London)").to_string()

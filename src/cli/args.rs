@@ -98,6 +98,8 @@ pub enum Command {
     Plan(Plan),
     /// Run the required scenarios, or go on with those under way
     Run(Run),
+    /// Note that HMRC's officers replied, with their reply as evidence
+    Answered(Answered),
     /// Show where every requirement stands
     Status(Status),
     /// Judge whether you may submit: exit code 0 yes, 1 no
@@ -190,7 +192,9 @@ pub struct Plan {
 #[derive(Debug, Args)]
 #[command(
     after_help = "run is idempotent: what passed stays, what is under way goes on, what is\n\
-    missing is started. The bearer token is read from CTC_READY_TOKEN."
+    missing is started. The bearer token is read from CTC_READY_TOKEN.\n\n\
+    While Trader Test is closed nothing is sent; where HMRC's officers must act,\n\
+    an e-mail for you to send is shown and written to mail/ in the project."
 )]
 pub struct Run {
     /// Scenarios to run [default: those required]
@@ -229,6 +233,28 @@ pub struct Run {
     /// Requests a second, all runs together [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub max_requests_per_second: Option<u32>,
+    /// Tell programs what happens: JSON lines added to FILE; `-`: standard output
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+}
+
+/// `answered`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Not needed for a run to go on: `run` goes on once the officers' messages\n\
+    have come. It keeps their reply as evidence, and no follow-up is drafted.\n\n\
+    Example:\n  ctc-ready answered DNGB1 --attach reply.eml --note \"released by phone\""
+)]
+pub struct Answered {
+    /// The run that waits: its id, the beginning of its id, or its scenario
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Their reply, a screenshot: kept as evidence (at most 16 MiB)
+    #[arg(long, value_name = "FILE")]
+    pub attach: Vec<PathBuf>,
+    /// A few words about it
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
 }
 
 /// `status`.
@@ -461,8 +487,10 @@ pub enum SchemaName {
     ScenarioLint,
     /// `plan`.
     Plan,
-    /// `run`.
+    /// `run`, `answered`.
     Run,
+    /// A line of `run --events`.
+    RunEvents,
     /// `status`.
     Status,
     /// `gate`.

@@ -249,9 +249,12 @@ impl Desk {
     ) -> Result<BTreeMap<RunId, WaitingFor>, Failure> {
         let mut waiting = BTreeMap::new();
         for run in runs.iter().filter(|run| run.state == RunState::Waiting) {
-            if let Some(scenario) = self.catalogue.scenario(&run.programme, &run.scenario) {
+            let programme = self.catalogue.programme(&run.programme);
+            let scenario = self.catalogue.scenario(&run.programme, &run.scenario);
+            if let (Some(programme), Some(scenario)) = (programme, scenario) {
                 let events = store.events(run.run)?;
-                waiting.extend(engine::waiting_for(scenario, &events, now).map(|w| (run.run, w)));
+                let waits = engine::waiting_for(programme, scenario, &events, now);
+                waiting.extend(waits.map(|waits| (run.run, waits)));
             }
         }
         Ok(waiting)

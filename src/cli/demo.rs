@@ -83,10 +83,11 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         failed: true,
         abandon: false,
         max_requests_per_second: None,
+        events: None,
     };
-    let (report, _) = run::execute(context, &desk, &selected, &run_args)?;
+    let run::Executed { report, .. } = run::execute(context, &desk, &selected, &run_args)?;
     context.printer.line("");
-    run::print_runs(context, &report);
+    run::print_runs(context, &report, None);
     let as_of = context.clock.now();
     let evidence = desk.evidence(as_of)?;
 

@@ -6,21 +6,26 @@
 //! - [`printer`]: the only place that prints.
 //! - [`failure`]: errors as the user sees them, with exit codes.
 //! - [`exit`]: the exit codes.
-//! - `progress`: live progress of a batch.
+//! - `progress`: a batch as it goes; `board`: on a terminal; `events`: for
+//!   programs; `mails`: e-mails for a person to send.
 //!
 //! Top floor: it may use everything, nothing may use it but the binary.
 
+mod answered;
 pub mod args;
 mod bench;
+mod board;
 mod checklist;
 pub mod context;
 mod demo;
 mod doctor;
+mod events;
 pub mod exit;
 pub mod failure;
 mod gate;
 mod init;
 mod kept;
+mod mails;
 mod message_build;
 mod message_validate;
 mod plan;
@@ -116,6 +121,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Init(args) => init::run(context, &args),
         Command::Plan(args) => plan::run(context, &args),
         Command::Run(args) => run::run(context, &args),
+        Command::Answered(args) => answered::run(context, &args),
         Command::Status(args) => status::run(context, &args),
         Command::Gate(args) => gate::run(context, &args),
         Command::Checklist(args) => checklist::run(context, &args),

@@ -32,6 +32,8 @@ pub struct Printer {
     out: AutoStream<std::io::Stdout>,
     err: AutoStream<std::io::Stderr>,
     format: Format,
+    /// Lines for people go to standard error: programs read the other one.
+    aside: bool,
     /// The first thing that went wrong on standard output.
     lost: Option<std::io::Error>,
 }
@@ -49,6 +51,7 @@ impl Printer {
             out: AutoStream::new(std::io::stdout(), choice),
             err: AutoStream::new(std::io::stderr(), choice),
             format,
+            aside: false,
             lost: None,
         }
     }
@@ -89,10 +92,26 @@ impl Printer {
 
     /// A line for people on standard output; nothing in JSON.
     pub fn line(&mut self, text: impl AsRef<str>) {
-        if !self.json() {
+        if self.aside {
+            self.note(text);
+        } else if !self.json() {
             let written = writeln!(self.out, "{}", tame(text.as_ref()));
             self.keep(written);
         }
+    }
+
+    /// From now on, lines for people go to standard error.
+    pub fn step_aside(&mut self) {
+        self.aside = true;
+    }
+
+    /// JSON in one line on standard output, whatever the format; there at once.
+    pub fn json_line<T: Serialize>(&mut self, document: &T) {
+        let written = match serde_json::to_string(document) {
+            Ok(text) => writeln!(self.out, "{text}").and_then(|()| self.out.flush()),
+            Err(error) => Err(error.into()),
+        };
+        self.keep(written);
     }
 
     /// Lines for people, folded at [`WIDTH`], each indented by `indent`.

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::args::Run;
-use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL, scenario_in, sources};
+use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL, scenario_in, shown, sources};
+use super::events::EventLog;
 use super::exit;
 use super::failure::{Failure, Kind};
-use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, columns, paint};
-use super::progress::{Progress, mail_lines};
+use super::mails::{self, Whose};
+use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint};
+use super::progress::{Outlets, Progress};
 use super::runtime;
 use super::standing::{Selected, Standing, abandon, standing_of};
+use crate::calendar::london;
 use crate::catalogue::{Catalogue, Flow, RequirementKind};
 use crate::engine::batch::{Job, Options};
 use crate::engine::mail::Mail;
@@ -35,12 +39,22 @@ pub(super) fn run(context: &mut Context, args: &Run) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
     let selected = select(&desk, args)?;
     only_messages(&selected)?;
-    let (report, stalled) = execute(context, &desk, &selected, args)?;
+    let Executed { report, stalled, again_at } = execute(context, &desk, &selected, args)?;
     context.printer.document(&report);
-    print_runs(context, &report);
+    print_runs(context, &report, again_at);
     tell_stalled(context, &stalled);
     tell_held_back(context, &report);
     Ok(exit_code(&report, !stalled.is_empty()))
+}
+
+/// What came of running.
+pub(super) struct Executed {
+    /// The attempt that now stands for each selected scenario.
+    pub(super) report: RunReport,
+    /// The runs that could not go on.
+    pub(super) stalled: Vec<Stalled>,
+    /// When running again can first bring something, where a clock decides.
+    pub(super) again_at: Option<DateTime<Utc>>,
 }
 
 /// A run that could not go on, and why.
@@ -158,14 +172,15 @@ fn only_messages(selected: &[Selected]) -> Result<(), Failure> {
     }
 }
 
-/// Runs what is to be run; tells the attempt that now stands for each, and
-/// those that could not go on.
+/// Runs what is to be run.
 pub(super) fn execute(
     context: &mut Context,
     desk: &Desk,
     selected: &[Selected],
     args: &Run,
-) -> Result<(RunReport, Vec<Stalled>), Failure> {
+) -> Result<Executed, Failure> {
+    // Before anything is sent: whoever wants to be told must not miss it.
+    let events = open_events(context, args)?;
     let settings = &desk.project.settings;
     let environment = args.environment.unwrap_or(settings.run.environment);
     let given = args.base_url.clone().or_else(|| {
@@ -206,6 +221,13 @@ pub(super) fn execute(
     let mut entries = Vec::new();
     let mut stalled = Vec::new();
     let mut held_back = Vec::new();
+    let mut again_at = None;
+    let rate = args
+        .max_requests_per_second
+        .or(settings.run.max_requests_per_second)
+        .map_or(pacer::STANDARD_RATE, f64::from);
+    let outlets =
+        Outlets { root: desk.project.root.clone(), cwd: context.cwd.clone(), events, rate };
     if plan.iter().any(|(_, standing)| !matches!(standing, Standing::Stays(_))) {
         let payloads = Payloads::new(sources(&desk.project), &desk.catalogue)?;
         let scale = args.time_scale.unwrap_or(if embedded { EMBEDDED_SCALE } else { 1.0 });
@@ -213,10 +235,6 @@ pub(super) fn execute(
             Environment::Simulator => Tempo::faster_by(scale),
             _ => Tempo::REAL,
         };
-        let rate = args
-            .max_requests_per_second
-            .or(settings.run.max_requests_per_second)
-            .map_or(pacer::STANDARD_RATE, f64::from);
         let software = &settings.software;
         let contact = settings.business.contact_email.clone();
         let clock = Arc::clone(&context.clock);
@@ -226,7 +244,7 @@ pub(super) fn execute(
         plan = plan_from(&store.read()?.readable_runs().0);
         let jobs = jobs(&plan);
         abandon(&mut store, &plan)?;
-        let mut progress = Progress::new(&mut context.printer);
+        let mut progress = Progress::new(&mut context.printer, Arc::clone(&clock), outlets);
         let outcome: Result<Outcome, Failure> = runtime()?.block_on(async {
             let simulator = match base_url {
                 Some(_) => None,
@@ -282,12 +300,17 @@ pub(super) fn execute(
         let outcome = outcome?;
         for run in outcome.runs.iter().filter(|run| !shown.contains(&run.run)) {
             if run.waiting_for.as_ref().is_some_and(|waiting| waiting.actor == Actor::Officer) {
-                remind(context, &store.read()?, run)?;
+                remind(context, desk, &store.read()?, run)?;
             }
         }
         entries.extend(outcome.runs);
         stalled = outcome.stalled;
         held_back = outcome.held_back;
+        again_at = outcome.again_at;
+    } else if outlets.events.is_some() {
+        // Whoever reads them is told that nothing was to be done.
+        let clock = Arc::clone(&context.clock);
+        Progress::new(&mut context.printer, clock, outlets).finish();
     }
     entries.extend(plan.iter().filter_map(|(_, standing)| match standing {
         Standing::Stays(record) => Some(RunEntry::new(record, None)),
@@ -300,7 +323,8 @@ pub(super) fn execute(
         })
     };
     entries.sort_by_key(place);
-    Ok((RunReport { schema_version: 1, runs: entries, held_back }, stalled))
+    let report = RunReport { schema_version: 1, runs: entries, held_back };
+    Ok(Executed { report, stalled, again_at })
 }
 
 /// What the batch is to do.
@@ -342,26 +366,68 @@ pub(super) fn simulator_options(
     }
 }
 
+/// Where events go; on standard output nothing else may stand.
+fn open_events(context: &mut Context, args: &Run) -> Result<Option<EventLog>, Failure> {
+    let Some(file) = &args.events else { return Ok(None) };
+    let log = EventLog::open(file, &context.cwd)?;
+    if matches!(log, EventLog::Output) {
+        if context.printer.json() {
+            return Err(Failure::usage(
+                "`--events -` and `--format json` both want standard output for themselves",
+            )
+            .hint("name a file: `--events FILE`"));
+        }
+        context.printer.step_aside();
+    }
+    Ok(Some(log))
+}
+
 /// Shows again the e-mail on which a run still waits: whoever closed the
 /// terminal, or was interrupted, has no other copy.
-fn remind(context: &mut Context, store: &Store, run: &RunEntry) -> Result<(), Failure> {
+fn remind(
+    context: &mut Context,
+    desk: &Desk,
+    store: &Store,
+    run: &RunEntry,
+) -> Result<(), Failure> {
     let asked = store.events(run.run)?.into_iter().rev().find_map(|line| match line.event {
-        Event::OfficerAsked(asked) if !asked.delivered => Some(asked),
+        Event::OfficerAsked(asked) if !asked.delivered => Some(Some((asked, false))),
+        Event::OfficerReminded(asked) if !asked.delivered => Some(Some((asked, true))),
+        // They have it.
+        Event::OfficerAnswered(_) => Some(None),
         _ => None,
     });
-    let Some(asked) = asked else { return Ok(()) };
-    let body = String::from_utf8_lossy(&store.object(&asked.body)?).into_owned();
-    let mail = Mail { to: asked.to, subject: asked.subject, body };
-    context.printer.note("");
-    context
-        .printer
-        .note(format!("{} still waits for the officers; if not sent yet:", run.scenario));
-    mail_lines(&run.scenario, asked.step, &mail).iter().for_each(|line| context.printer.note(line));
+    let Some((asked, follow_up)) = asked.flatten() else { return Ok(()) };
+    let text = |object| -> Result<String, Failure> {
+        Ok(String::from_utf8_lossy(&store.object(object)?).into_owned())
+    };
+    let eml = asked.eml.as_ref().map(&text).transpose()?;
+    let mail = Mail {
+        step: asked.step,
+        follow_up,
+        body: text(&asked.body)?,
+        to: asked.to,
+        subject: asked.subject,
+        eml: eml.clone().unwrap_or_default(),
+    };
+    let whose = Whose { programme: &run.programme, scenario: &run.scenario, attempt: run.attempt };
+    let file = match eml {
+        Some(_) => shown(&mails::write(&desk.project.root, &whose, &mail)?, &context.cwd),
+        None => "none: an earlier version of ctc-ready wrote the text alone".to_owned(),
+    };
+    let printer = &mut context.printer;
+    printer.note("");
+    printer.note(format!("{} still waits for the officers; if not sent yet:", run.scenario));
+    mails::lines(&run.scenario, &mail, &file).iter().for_each(|line| printer.note(line));
     Ok(())
 }
 
 /// The runs as a table, then what failed and who is awaited.
-pub(super) fn print_runs(context: &mut Context, report: &RunReport) {
+pub(super) fn print_runs(
+    context: &mut Context,
+    report: &RunReport,
+    again_at: Option<DateTime<Utc>>,
+) {
     let printer = &mut context.printer;
     if printer.json() {
         return;
@@ -395,15 +461,8 @@ pub(super) fn print_runs(context: &mut Context, report: &RunReport) {
             printer.line(paint(BAD, format!("{} failed at step {}", run.scenario, failure.step)));
             printer.prose(2, &failure.message);
         }
-        if let Some(waiting) = &run.waiting_for {
-            printer.line("");
-            printer.line(paint(CARE, format!("{} is waiting", run.scenario)));
-            printer.prose(2, &waiting.what);
-            if let Some(deadline) = waiting.deadline {
-                printer.line(format!("  by {}", crate::calendar::london::for_people(deadline)));
-            }
-        }
     }
+    print_waits(printer, report);
     let any = |state| report.runs.iter().any(|run| run.state == state);
     if any(RunState::Failed) {
         printer.line("");
@@ -411,6 +470,33 @@ pub(super) fn print_runs(context: &mut Context, report: &RunReport) {
     }
     if any(RunState::Waiting) {
         printer.line("");
-        printer.line("next: `ctc-ready run` goes on from here, at any time; `--wait` stays");
+        printer.line(match again_at {
+            Some(at) => format!(
+                "next: `ctc-ready run` again after {}, or `--wait` stays",
+                london::for_planning(at)
+            ),
+            None => "next: `ctc-ready run` goes on from here, at any time; `--wait` stays".into(),
+        });
+    }
+}
+
+/// Whom each run waits for, and until when.
+pub(super) fn print_waits(printer: &mut Printer, report: &RunReport) {
+    for run in &report.runs {
+        let Some(waiting) = &run.waiting_for else { continue };
+        printer.line("");
+        printer.line(paint(CARE, format!("{} is waiting", run.scenario)));
+        printer.prose(2, &waiting.what);
+        let london = waiting.deadline.map(london::for_planning);
+        match (waiting.actor, london) {
+            (Actor::OpeningHours, _) | (_, None) => {}
+            (Actor::Officer, Some(at)) => {
+                printer.line(format!("  the officers have until {at}"));
+            }
+            (_, Some(at)) => printer.line(format!("  by {at}")),
+        }
+        if waiting.actor == Actor::Officer {
+            printer.line(format!("  their reply: `ctc-ready answered {}`", run.run));
+        }
     }
 }

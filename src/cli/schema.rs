@@ -19,6 +19,7 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::ScenarioLint => schema_for!(super::scenario::ScenarioLint),
         SchemaName::Plan => schema_for!(Plan),
         SchemaName::Run => schema_for!(RunReport),
+        SchemaName::RunEvents => schema_for!(super::events::RunEvent),
         SchemaName::Status => schema_for!(Status),
         SchemaName::Gate => schema_for!(Verdict),
         SchemaName::Checklist => schema_for!(ChecklistReport),

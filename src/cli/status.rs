@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint};
 use crate::calendar::london;
 use crate::catalogue::RequirementKind;
+use crate::evidence::Actor;
 use crate::verdict::{self, RequirementState, RequirementStatus};
 
 /// Runs the command.
@@ -46,6 +47,16 @@ pub(super) fn print(printer: &mut Printer, title: &str, status: &verdict::Status
         printer.line("  recommended");
         table(printer, &tried);
     }
+    for item in &status.requirements {
+        let Some(waiting) = &item.waiting_for else { continue };
+        printer.line("");
+        let scenario = item.scenario.as_deref().unwrap_or(&item.requirement);
+        printer.line(format!("  {scenario} waits for {}", actor_of(waiting.actor)));
+        printer.prose(4, &waiting.what);
+        if let (false, Some(deadline)) = (waiting.actor == Actor::OpeningHours, waiting.deadline) {
+            printer.line(format!("    until {}", london::for_planning(deadline)));
+        }
+    }
     let untried = recommended
         .iter()
         .filter(|item| item.attempts == 0 && item.state != RequirementState::NotApplicable)
@@ -74,6 +85,17 @@ fn table(printer: &mut Printer, items: &[&RequirementStatus]) {
     }
     for line in columns(&["REQUIREMENT", "STATE", "SCENARIO", "TRIES", "FRESH UNTIL"], &rows) {
         printer.line(format!("  {line}"));
+    }
+}
+
+/// Who must act.
+fn actor_of(actor: Actor) -> &'static str {
+    match actor {
+        Actor::You => "you",
+        Actor::Officer => "HMRC's officers",
+        Actor::Timer => "NCTS",
+        Actor::OpeningHours => "opening hours",
+        Actor::RequestBudget => "the request budget",
     }
 }
 

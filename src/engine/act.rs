@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use super::batch::{Batch, BatchError, Whose};
-use super::decide::{self, Action, MAX_SENDS};
+use super::decide::{Action, MAX_SENDS};
 use super::exchange::{self, Intent};
+use super::hours;
 use super::mail::{self, Mail};
+use super::report::Doing;
 use super::slot::{self, Fetch, Plan, Task, UnderWay};
 use crate::evidence::{Durability, Event, OfficerAsked, Purpose};
 use crate::hmrc::transport::{Call, Method};
@@ -24,12 +26,20 @@ impl Batch<'_> {
         {
             return Ok(());
         }
+        let open = slot.hours.is_open(now);
+        if !open && !slot.fetches.is_empty() {
+            // It is listed again once the environment opens.
+            slot.fetches.clear();
+            slot.listed.clear();
+            slot.looked.clear();
+        }
         if let Some(fetch) = slot.fetches.pop_front() {
             return self.fetch(index, fetch);
         }
         let kinds = slot.kinds();
         let looked = slot.looked(&kinds, now);
-        match decide::next(&slot.scenario, &slot.state, self.options.tempo, now, looked) {
+        let tempo = self.options.tempo;
+        match hours::next(&slot.scenario, &slot.state, tempo, &slot.hours, now, looked) {
             Action::Send { attempts, .. } if attempts >= MAX_SENDS => {
                 let what = slot.last_problem.clone().unwrap_or_default();
                 self.stall(index, format!("not taken after {attempts} attempts: {what}"));
@@ -37,16 +47,19 @@ impl Batch<'_> {
             }
             Action::Send { step, message, .. } => self.send(index, step, message, now),
             Action::LookUp { message, .. } => self.look_up(index, message),
-            Action::AskOfficer { step } => self.ask_officer(index, step),
+            Action::AskOfficer { step } => self.ask_officer(index, step, None),
+            Action::FollowUp { step } => {
+                let asked = slot.state.asked.get(&step).copied();
+                self.ask_officer(index, step, asked.or(Some(now)))
+            }
             Action::Await { waiting_for, look_at } => {
-                if slot.plan.as_ref().is_none_or(|plan| plan.needs.is_empty()) {
+                if !open || slot.plan.as_ref().is_none_or(|plan| plan.needs.is_empty()) {
                     slot.plan = Some(Plan { look_at, needs: kinds });
                 }
                 if slot.waiting_for.as_ref() != Some(&waiting_for) {
-                    let doing = format!("waiting for {}", waiting_for.what);
                     slot.waiting_for = Some(waiting_for);
                     slot.waiting_since = Some(now);
-                    let view = slot.view(doing);
+                    let view = slot.view(Doing::Waiting);
                     self.watcher.moved(&view);
                 }
                 Ok(())
@@ -124,20 +137,27 @@ impl Batch<'_> {
         self.start(index, Task::LookUp, &Intent::asking(Purpose::LookUp), call)
     }
 
-    fn ask_officer(&mut self, index: usize, step: u32) -> Result<(), BatchError> {
+    /// Drafts the e-mail to the officers: the first, or (with `asked`, when that
+    /// was) the one that reminds them.
+    fn ask_officer(
+        &mut self,
+        index: usize,
+        step: u32,
+        asked: Option<DateTime<Utc>>,
+    ) -> Result<(), BatchError> {
         let slot = &self.slots[index];
         let software = format!("{} {}", self.options.software.name, self.options.software.version);
         let about = mail::About {
+            run: slot.run,
+            now: self.clock.now(),
             lrn: slot.state.lrn.as_deref().unwrap_or_default(),
             mrn: slot.state.mrn.as_deref(),
             software: &software,
             contact: self.options.contact.as_deref(),
         };
-        let mail = mail::draft(&slot.programme, &slot.scenario, step, &about)?;
+        let mail = mail::draft(&slot.programme, &slot.scenario, step, asked, &about)?;
         if self.options.environment != Environment::Simulator {
-            let view = slot.view("asking the officers");
-            self.watcher.mail_to_send(&view, &mail);
-            return self.asked(index, step, mail, false);
+            return self.asked(index, &mail, false);
         }
         let body = serde_json::json!({"to": mail.to, "subject": mail.subject, "body": mail.body});
         let call = Call {
@@ -150,28 +170,41 @@ impl Batch<'_> {
             body: Some(body.to_string().into_bytes()),
         };
         self.watcher.moved(&self.slots[index].view("asking the officers"));
-        self.start(index, Task::Mail(step, mail), &Intent::asking(Purpose::Mail), call)
+        self.start(index, Task::Mail(mail), &Intent::asking(Purpose::Mail), call)
     }
 
+    /// Records that the officers were asked, or that a person is to ask them.
     pub(super) fn asked(
         &mut self,
         index: usize,
-        step: u32,
-        mail: Mail,
+        mail: &Mail,
         delivered: bool,
     ) -> Result<(), BatchError> {
         let redactor = &self.redactor;
         let slot = &mut self.slots[index];
         let Some(writer) = &slot.writer else { return Ok(()) };
         let body = writer.put_object(mail.body.as_bytes(), Some("text/plain"), redactor)?;
-        let event = Event::OfficerAsked(OfficerAsked {
-            step,
-            to: mail.to,
-            subject: mail.subject,
+        let eml = writer.put_object(mail.eml.as_bytes(), Some("message/rfc822"), redactor)?;
+        let asked = OfficerAsked {
+            step: mail.step,
+            to: mail.to.clone(),
+            subject: mail.subject.clone(),
             body,
+            eml: Some(eml),
             delivered,
-        });
-        Ok(slot.append(event, Durability::Synced)?)
+        };
+        let event = match mail.follow_up {
+            false => Event::OfficerAsked(asked),
+            true => Event::OfficerReminded(asked),
+        };
+        slot.append(event, Durability::Synced)?;
+        let Mail { step, follow_up, .. } = *mail;
+        let view = slot.view(Doing::Asked { step, follow_up });
+        self.watcher.moved(&view);
+        if !delivered {
+            self.watcher.mail_to_send(&view, mail);
+        }
+        Ok(())
     }
 
     fn fetch(&mut self, index: usize, fetch: Fetch) -> Result<(), BatchError> {

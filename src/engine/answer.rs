@@ -4,7 +4,9 @@
 use chrono::{DateTime, Utc};
 
 use super::batch::{Batch, BatchError};
+use super::decide;
 use super::exchange::{self, Answered};
+use super::report::Doing;
 use super::slot::{Fetch, MessageToFetch, Task};
 use crate::evidence::{
     Durability, Event, Failure, LookedUp, ObjectRef, Received, RunClosed, RunState, Submitted,
@@ -54,8 +56,8 @@ impl Batch<'_> {
             Task::Fetch(Fetch::Message(what)) => {
                 self.fetched(index, exchange, what, answer, stored_body)?
             }
-            Task::Mail(step, mail) => {
-                self.asked(index, *step, mail.clone(), true)?;
+            Task::Mail(mail) => {
+                self.asked(index, mail, true)?;
                 None
             }
         };
@@ -86,9 +88,9 @@ impl Batch<'_> {
                 match task {
                     // The pure core sees the refusal in the journal.
                     Task::Submit if !matches!(answer.status, 407 | 501) => {}
-                    Task::Mail(step, _) => {
+                    Task::Mail(mail) => {
                         let message = format!("the officer refused: {problem}");
-                        self.finish(index, failed_run("officer-refused", step, message))?;
+                        self.finish(index, failed_run("officer-refused", mail.step, message))?;
                     }
                     _ => self.stall(index, problem),
                 }
@@ -180,7 +182,7 @@ impl Batch<'_> {
         });
         slot.append(event, Durability::Synced)?;
         slot.waiting_for = None;
-        let view = slot.view(format!("sent {message}"));
+        let view = slot.view(Doing::Sent { step, message });
         self.watcher.moved(&view);
         Ok(())
     }
@@ -322,9 +324,10 @@ impl Batch<'_> {
             errors: message.functional_errors().into_iter().take(MAX_ERRORS).map(cut).collect(),
             body,
         });
+        let (step, _) = decide::position(&slot.scenario, &slot.state);
         slot.append(event, Durability::Synced)?;
         slot.waiting_for = None;
-        let view = slot.view(format!("got {kind}"));
+        let view = slot.view(Doing::Received { step, message: kind });
         self.watcher.moved(&view);
         Ok(None)
     }

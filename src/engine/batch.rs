@@ -13,9 +13,10 @@ use secrecy::SecretString;
 use tokio::task::JoinSet;
 use url::Url;
 
+use super::decide;
 use super::exchange::Answered;
 use super::looks::{Group, Look};
-use super::report::{HeldBack, RunEntry, Watcher};
+use super::report::{Doing, HeldBack, RunEntry, Watcher};
 use super::slot::{self, Slot};
 use super::tempo::Tempo;
 use crate::catalogue::{Programme, Scenario};
@@ -80,6 +81,9 @@ pub struct Outcome {
     pub held_back: Vec<HeldBack>,
     /// Requests that left.
     pub requests: u64,
+    /// When running again can first bring something: the next look at a timer,
+    /// or the next opening. None: whenever a person has acted.
+    pub again_at: Option<DateTime<Utc>>,
 }
 
 /// What stops a batch.
@@ -289,7 +293,12 @@ impl<'a> Batch<'a> {
                 Slot::new(job.programme, job.scenario, attempt, writer, &opened)
             }
         };
-        self.watcher.moved(&slot.view("opened"));
+        let resumed = slot.state.resumed;
+        self.watcher.moved(&slot.view(Doing::Opened { resumed }));
+        let (step, _) = decide::position(&slot.scenario, &slot.state);
+        if let Some(at) = slot.state.answered.get(&step).copied() {
+            self.watcher.moved(&slot.view(Doing::Answered { step, at }));
+        }
         self.slots.push(slot);
         Ok(())
     }
@@ -305,6 +314,7 @@ impl<'a> Batch<'a> {
     /// Lets a call go, as soon as the budget allows.
     pub(super) fn spawn(&mut self, of: Whose, call: Call) {
         self.requests += 1;
+        self.watcher.requested(self.requests);
         let (carrier, clock) = (Arc::clone(&self.carrier), Arc::clone(&self.clock));
         let pacer = Arc::clone(&self.pacer);
         self.calls.spawn(async move {
@@ -380,7 +390,7 @@ impl<'a> Batch<'a> {
         slot.waiting_for =
             Some(WaitingFor { actor: Actor::You, what: why.clone(), deadline: None });
         slot.stalled = Some(why.clone());
-        let view = slot.view(format!("stopped: {why}"));
+        let view = slot.view(Doing::Stopped(why));
         self.watcher.moved(&view);
     }
 
@@ -397,11 +407,11 @@ impl<'a> Batch<'a> {
         let recorded = self.store.close_run(writer, closed)?;
         slot.state.apply(&recorded);
         slot.waiting_for = None;
-        let doing = match &slot.state.closed {
-            Some((_, RunClosed { failure: Some(failure), .. })) => failure.message.clone(),
-            _ => "passed".to_owned(),
+        let why = match &slot.state.closed {
+            Some((_, RunClosed { failure: Some(failure), .. })) => Some(failure.message.clone()),
+            _ => None,
         };
-        let view = slot.view(doing);
+        let view = slot.view(Doing::Over(why));
         self.watcher.moved(&view);
         Ok(())
     }
@@ -462,10 +472,20 @@ impl<'a> Batch<'a> {
             stalled: Vec::new(),
             held_back: Vec::new(),
             requests: self.requests,
+            again_at: None,
         };
         for slot in self.slots {
             // A journal that is still open is let go before it is read.
             drop(slot.writer);
+            let clock = slot
+                .waiting_for
+                .as_ref()
+                .is_some_and(|waiting| matches!(waiting.actor, Actor::Timer | Actor::OpeningHours));
+            let look_at = slot.plan.filter(|_| clock).map(|plan| plan.look_at);
+            outcome.again_at = match (outcome.again_at, look_at) {
+                (Some(known), Some(this)) => Some(known.min(this)),
+                (known, this) => known.or(this),
+            };
             let record = store.run(slot.run)?;
             outcome.runs.push(RunEntry::new(&record, slot.waiting_for));
             outcome.stalled.extend(slot.stalled.map(|why| (slot.scenario.id, why)));

@@ -1,10 +1,12 @@
 //! The pure core: what a run needs next.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 
+use super::hours::{self, Hours};
 use super::state::{Fate, State};
-use super::tempo::{Pace, Tempo};
-use crate::catalogue::{Expectation, Scenario, Step};
+use super::tempo::Tempo;
+use super::wait::await_expected;
+use crate::catalogue::{Expectation, Programme, Scenario, Step};
 use crate::evidence::{Actor, Event, Failure, Received, Recorded, RunClosed, RunState, WaitingFor};
 use crate::ncts::MessageType;
 
@@ -32,6 +34,11 @@ pub enum Action {
     },
     /// Ask the officers.
     AskOfficer {
+        /// The step, from 1.
+        step: u32,
+    },
+    /// Remind the officers, who have let the time pass in which they answer.
+    FollowUp {
         /// The step, from 1.
         step: u32,
     },
@@ -99,19 +106,26 @@ pub fn next(
 /// Whom an open run waits for, from its journal: nobody who may act without
 /// us, if it is for us to go on.
 pub fn waiting_for(
+    programme: &Programme,
     scenario: &Scenario,
     events: &[Recorded],
     now: DateTime<Utc>,
 ) -> Option<WaitingFor> {
     let state = State::fold(events);
-    let scale = events.iter().find_map(|recorded| match &recorded.event {
-        Event::RunOpened(opened) => Some(opened.time_scale),
+    let opened = events.iter().find_map(|recorded| match &recorded.event {
+        Event::RunOpened(opened) => Some(opened),
         _ => None,
     });
-    let tempo = Tempo::faster_by(scale.unwrap_or(1.0));
-    match next(scenario, &state, tempo, now, Some(now)) {
+    let tempo = Tempo::faster_by(opened.map_or(1.0, |opened| opened.time_scale));
+    let hours = opened.map_or_else(Hours::none, |opened| Hours::of(programme, opened.environment));
+    match hours::next(scenario, &state, tempo, &hours, now, Some(now)) {
         Action::Await { waiting_for, .. } => Some(waiting_for),
         Action::Over => None,
+        Action::FollowUp { .. } => Some(WaitingFor {
+            actor: Actor::You,
+            what: "remind the officers: `ctc-ready run` drafts the e-mail".to_owned(),
+            deadline: None,
+        }),
         Action::Send { .. }
         | Action::LookUp { .. }
         | Action::AskOfficer { .. }
@@ -158,54 +172,7 @@ fn send(
     Action::Send { step: number, message, attempts: state.refusals }
 }
 
-fn await_expected(
-    step: &Step,
-    progress: &Progress<'_>,
-    state: &State,
-    tempo: Tempo,
-    now: DateTime<Utc>,
-    looked: Option<DateTime<Utc>>,
-) -> Action {
-    // An event of the future: the clock was set back.
-    let since = progress.since.or(state.opened).unwrap_or(now).min(now);
-    let timer = progress.missing.first().and_then(|expected| expected.after_minutes);
-    let names = progress
-        .missing
-        .iter()
-        .map(|expected| expected.message.as_str())
-        .collect::<Vec<_>>()
-        .join(", ");
-    let (actor, pace, due, what) = match (timer, &step.officer) {
-        (Some(minutes), _) => {
-            let due = since + tempo.minutes(minutes);
-            (Actor::Timer, Pace::Automatic, due, format!("{names} ({minutes} minute timer)"))
-        }
-        (None, Some(request)) => {
-            (Actor::Officer, Pace::Officer, since, format!("{names}: officers to {request}"))
-        }
-        (None, None) => (Actor::Timer, Pace::Automatic, since, format!("{names} from NCTS")),
-    };
-    let give_up = due + tempo.patience(pace);
-    let too_late = now >= give_up;
-    if too_late && looked.is_some_and(|looked| looked >= give_up) {
-        return Action::Finish(failed(
-            "overdue",
-            progress.step,
-            format!("{names} did not come by {} UTC", give_up.format("%Y-%m-%d %H:%M:%S")),
-        ));
-    }
-    let deadline = match actor {
-        Actor::Officer => None,
-        _ => Some(due + tempo.real(Duration::minutes(15))),
-    };
-    // What came while no process watched is there already.
-    let unseen = state.resumed && looked.is_none();
-    let look_at =
-        if too_late || unseen { now } else { tempo.next_look(since, due, now, pace).min(give_up) };
-    Action::Await { waiting_for: WaitingFor { actor, what, deadline }, look_at }
-}
-
-fn failed(reason: &str, step: u32, message: String) -> RunClosed {
+pub(super) fn failed(reason: &str, step: u32, message: String) -> RunClosed {
     RunClosed {
         state: RunState::Failed,
         failure: Some(Failure { reason: reason.to_owned(), step, message, errors: Vec::new() }),
@@ -259,13 +226,13 @@ pub fn meaning_of_code(code: &str) -> &'static str {
 }
 
 /// How far the messages received fulfil the steps.
-struct Progress<'a> {
+pub(super) struct Progress<'a> {
     /// The first step not done, from 1; one more than the last when all are.
-    step: u32,
+    pub(super) step: u32,
     /// What that step still expects.
-    missing: Vec<&'a Expectation>,
+    pub(super) missing: Vec<&'a Expectation>,
     /// When anything last happened in that step.
-    since: Option<DateTime<Utc>>,
+    pub(super) since: Option<DateTime<Utc>>,
     /// A refusal that no step asked for.
     refusal: Option<&'a Received>,
 }

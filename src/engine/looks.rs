@@ -63,7 +63,7 @@ impl Batch<'_> {
         let due: BTreeSet<Group> = self
             .slots
             .iter()
-            .filter(|slot| slot.open())
+            .filter(|slot| slot.open() && slot.hours.is_open(now))
             .filter_map(|slot| Some((slot, slot.plan.as_ref()?)))
             .filter(|(_, plan)| now >= plan.look_at)
             .flat_map(|(slot, plan)| {

@@ -1,35 +1,52 @@
-//! The e-mail that asks HMRC's officers to act.
+//! The e-mails to HMRC's officers: the one that asks them to act, and the one
+//! that reminds them of it.
 //!
 //! Source: testing guides, test scenarios guidelines: the subject names
 //! "Manual Intervention"; the body names scenario, step, the action expected
-//! and the LRN.
+//! and the LRN; follow up after one working day.
 
+use chrono::{DateTime, Utc};
+
+use super::eml::{self, Letter};
+use crate::calendar::london;
 use crate::catalogue::{Programme, Scenario};
+use crate::evidence::RunId;
 use crate::ncts::build::{BuildError, Templates};
 
-const TEMPLATE: &str = include_str!("../../templates/mail/intervention.txt");
+const INTERVENTION: &str = include_str!("../../templates/mail/intervention.txt");
+const FOLLOW_UP: &str = include_str!("../../templates/mail/follow-up.txt");
 
 /// A drafted e-mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
+    /// The scenario step it is about.
+    pub step: u32,
+    /// Whether it reminds of an earlier one.
+    pub follow_up: bool,
     /// Recipient.
     pub to: String,
     /// Subject.
     pub subject: String,
     /// Text.
     pub body: String,
+    /// The whole of it as a file (RFC 5322).
+    pub eml: String,
 }
 
 /// What the e-mail is about, besides the scenario's step.
 #[derive(Clone, Debug)]
 pub struct About<'a> {
+    /// The run.
+    pub run: RunId,
+    /// When it is drafted.
+    pub now: DateTime<Utc>,
     /// LRN of the declaration.
     pub lrn: &'a str,
     /// MRN, once known.
     pub mrn: Option<&'a str>,
     /// Whom the officers may ask: software, version.
     pub software: &'a str,
-    /// E-mail address for questions.
+    /// E-mail address for questions; the sender.
     pub contact: Option<&'a str>,
 }
 
@@ -42,19 +59,21 @@ pub enum MailError {
         /// The programme.
         programme: String,
     },
-    /// The template is wrong.
+    /// A template is wrong.
     #[error(transparent)]
     Build(#[from] BuildError),
 }
 
-/// Drafts the e-mail for a step of officers.
+/// Drafts the e-mail for a step of officers; `asked`: when they were asked, for
+/// the one that reminds them.
 ///
 /// # Errors
-/// When the programme has no officers, or the template is wrong.
+/// When the programme has no officers, or a template is wrong.
 pub fn draft(
     programme: &Programme,
     scenario: &Scenario,
     step: u32,
+    asked: Option<DateTime<Utc>>,
     about: &About<'_>,
 ) -> Result<Mail, MailError> {
     let officers = programme
@@ -66,6 +85,7 @@ pub fn draft(
         .get((step as usize).saturating_sub(1))
         .and_then(|step| step.officer.as_deref())
         .unwrap_or_default();
+    let contact = about.contact.and_then(eml::address);
     let context = serde_json::json!({
         "scenario": scenario.id,
         "title": scenario.title,
@@ -74,15 +94,37 @@ pub fn draft(
         "lrn": about.lrn,
         "mrn": about.mrn,
         "software": about.software,
-        "contact": about.contact,
+        "contact": contact,
+        "asked": asked.map(london::for_people),
     });
-    let templates = Templates::new([("intervention.txt".to_owned(), TEMPLATE.to_owned())])?;
-    Ok(Mail {
-        to: officers.mailbox.clone(),
-        subject: format!(
-            "{}: {} step {step}, LRN {}",
-            officers.subject_must_include, scenario.id, about.lrn
-        ),
-        body: templates.render("intervention.txt", context)?,
-    })
+    let (name, template) = match asked {
+        None => ("intervention.txt", INTERVENTION),
+        Some(_) => ("follow-up.txt", FOLLOW_UP),
+    };
+    let templates = Templates::new([(name.to_owned(), template.to_owned())])?;
+    let body = templates.render(name, context)?;
+    let subject = format!(
+        "{}{}: {} step {step}, LRN {}",
+        if asked.is_some() { "Follow-up: " } else { "" },
+        officers.subject_must_include,
+        scenario.id,
+        about.lrn
+    );
+    let domain = contact.and_then(|contact| contact.split_once('@')).map(|(_, domain)| domain);
+    let id = |kind: &str| {
+        format!("{}.{step}.{kind}@{}", about.run, domain.unwrap_or("ctc-ready.invalid"))
+    };
+    let (asks, reminds) = (id("request"), id("follow-up"));
+    let letter = Letter {
+        from: contact,
+        to: &officers.mailbox,
+        subject: &subject,
+        date: about.now,
+        id: if asked.is_some() { &reminds } else { &asks },
+        follows: asked.is_some().then_some(asks.as_str()),
+        body: &body,
+    };
+    let eml = letter.to_eml();
+    let to = officers.mailbox.clone();
+    Ok(Mail { step, follow_up: asked.is_some(), to, subject, body, eml })
 }

@@ -3,8 +3,10 @@
 //! - [`state`]: what has happened in a run, folded from its journal alone, so
 //!   that a resumed run is the same run.
 //! - [`decide`]: the pure core: state and instant in, next action out.
+//! - [`hours`]: whether that can be done now: opening hours, windows, follow-ups.
+//! - `wait`: the part about messages that are awaited.
 //! - [`tempo`]: how fast the environment's timers run, and how often to ask.
-//! - [`mail`]: the e-mail that asks HMRC's officers to act.
+//! - [`mail`]: the e-mails to HMRC's officers; `eml`: as files.
 //! - [`batch`]: the shell: performs actions of many runs under one request
 //!   budget and appends what happened to the evidence. Its parts: `act` (what
 //!   a run does next), `rehearse` (every message once before any is sent),
@@ -21,7 +23,9 @@ mod act;
 mod answer;
 pub mod batch;
 pub mod decide;
+mod eml;
 mod exchange;
+pub mod hours;
 mod looks;
 pub mod mail;
 mod rehearse;
@@ -29,6 +33,7 @@ pub mod report;
 mod slot;
 pub mod state;
 pub mod tempo;
+mod wait;
 
 pub use batch::{Batch, BatchError, Outcome};
 pub use decide::waiting_for;

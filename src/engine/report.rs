@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::evidence::{Driver, Failure, RunId, RunRecord, RunState, WaitingFor};
+use crate::ncts::MessageType;
 use crate::project::Environment;
 
 use super::mail::Mail;
@@ -96,6 +97,8 @@ pub struct RunView {
     pub run: RunId,
     /// `DSGB1`.
     pub scenario: String,
+    /// `ncts5-final`.
+    pub programme: String,
     /// Attempt number.
     pub attempt: u32,
     /// The step it is at, from 1.
@@ -106,17 +109,79 @@ pub struct RunView {
     pub messages: (u32, u32),
     /// Where it stands.
     pub state: RunState,
-    /// What it is doing, in a few words.
-    pub doing: String,
+    /// What it is doing, or has just done.
+    pub doing: Doing,
     /// Who must act next.
     pub waiting_for: Option<WaitingFor>,
+}
+
+/// What a run is doing, or has just done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Doing {
+    /// It was opened, or taken up again.
+    Opened {
+        /// Whether an earlier process opened it.
+        resumed: bool,
+    },
+    /// Something under way, in words.
+    Busy(String),
+    /// The API took this step's message.
+    Sent {
+        /// The step, from 1.
+        step: u32,
+        /// Its message.
+        message: MessageType,
+    },
+    /// A message of NCTS was fetched.
+    Received {
+        /// The step it was at when the message came.
+        step: u32,
+        /// The message.
+        message: MessageType,
+    },
+    /// The officers were asked to act, or reminded of it.
+    Asked {
+        /// The step, from 1.
+        step: u32,
+        /// Whether it was a reminder.
+        follow_up: bool,
+    },
+    /// The officers replied at this time by the user's word; their messages
+    /// have not come.
+    Answered {
+        /// The step, from 1.
+        step: u32,
+        /// When the user said so.
+        at: DateTime<Utc>,
+    },
+    /// It waits: see [`RunView::waiting_for`].
+    Waiting,
+    /// It cannot go on in this batch, for this reason.
+    Stopped(String),
+    /// It is over: see [`RunView::state`]; why, unless it passed.
+    Over(Option<String>),
+}
+
+impl From<String> for Doing {
+    fn from(text: String) -> Self {
+        Self::Busy(text)
+    }
+}
+
+impl From<&str> for Doing {
+    fn from(text: &str) -> Self {
+        Self::Busy(text.to_owned())
+    }
 }
 
 /// Someone who watches a batch.
 pub trait Watcher {
     /// A run moved on.
     fn moved(&mut self, view: &RunView);
-    /// The officers must be asked, and a person must send this e-mail.
+    /// One more request leaves; how many that makes for the whole batch.
+    fn requested(&mut self, total: u64);
+    /// The officers must be asked or reminded, and a person must send this
+    /// e-mail. It is evidence already.
     fn mail_to_send(&mut self, view: &RunView, mail: &Mail);
     /// Something is worth telling, such as a retry or a note on a payload.
     fn note(&mut self, text: &str);

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::decide;
-use super::report::RunView;
+use super::hours::Hours;
+use super::report::{Doing, RunView};
 use super::state::State;
 use crate::catalogue::{Programme, Scenario};
 use crate::evidence::{
@@ -21,6 +22,8 @@ pub(super) struct Slot {
     pub(super) programme: Programme,
     /// Its scenario.
     pub(super) scenario: Scenario,
+    /// The hours it keeps.
+    pub(super) hours: Hours,
     /// Attempt number.
     pub(super) attempt: u32,
     /// The run.
@@ -82,8 +85,8 @@ pub(super) enum Task {
     LookUp,
     /// Fetch something.
     Fetch(Fetch),
-    /// Hand a mail to the simulator's mailbox for this step.
-    Mail(u32, super::mail::Mail),
+    /// Hand a mail to the simulator's mailbox.
+    Mail(super::mail::Mail),
 }
 
 /// A GET to make.
@@ -119,7 +122,13 @@ impl Slot {
         writer: RunWriter,
         events: &[Recorded],
     ) -> Self {
+        let opened = events.iter().find_map(|recorded| match &recorded.event {
+            Event::RunOpened(opened) => Some(opened.environment),
+            _ => None,
+        });
         Self {
+            hours: opened
+                .map_or_else(Hours::none, |environment| Hours::of(&programme, environment)),
             programme,
             scenario,
             attempt,
@@ -204,7 +213,7 @@ impl Slot {
     }
 
     /// How it looks from outside.
-    pub(super) fn view(&self, doing: impl Into<String>) -> RunView {
+    pub(super) fn view(&self, doing: impl Into<Doing>) -> RunView {
         let steps = self.scenario.step.len() as u32;
         let (step, _) = decide::position(&self.scenario, &self.state);
         let expected: usize = self.scenario.step.iter().map(|step| step.expect.len()).sum();
@@ -215,6 +224,7 @@ impl Slot {
         RunView {
             run: self.run,
             scenario: self.scenario.id.clone(),
+            programme: self.programme.id.clone(),
             attempt: self.attempt,
             step: step.min(steps),
             steps,

@@ -28,6 +28,11 @@ pub struct State {
     pub sent: BTreeMap<u32, (DateTime<Utc>, Submitted)>,
     /// Steps for which the officers were asked, with the time.
     pub asked: BTreeMap<u32, DateTime<Utc>>,
+    /// Steps whose officers were reminded, with the time.
+    pub reminded: BTreeMap<u32, DateTime<Utc>>,
+    /// Steps to which the officers replied by the user's word, with the time
+    /// at which that was last said.
+    pub answered: BTreeMap<u32, DateTime<Utc>>,
     /// Messages of NCTS in the order fetched, with the time.
     pub received: Vec<(DateTime<Utc>, Received)>,
     /// Ids of all messages that need not be fetched (any more).
@@ -176,6 +181,12 @@ impl State {
             }
             Event::OfficerAsked(asked) => {
                 self.asked.insert(asked.step, at);
+            }
+            Event::OfficerReminded(asked) => {
+                self.reminded.insert(asked.step, at);
+            }
+            Event::OfficerAnswered(answered) => {
+                self.answered.insert(answered.step, at);
             }
             Event::RunClosed(closed) => self.closed = Some((at, closed.clone())),
         }

@@ -38,6 +38,10 @@ pub enum Event {
     Received(Received),
     /// The officers were asked to act.
     OfficerAsked(OfficerAsked),
+    /// The officers were reminded of that.
+    OfficerReminded(OfficerAsked),
+    /// The user says that the officers replied.
+    OfficerAnswered(OfficerAnswered),
     /// Last line of a finished run.
     RunClosed(RunClosed),
 }
@@ -297,7 +301,7 @@ pub struct Received {
     pub body: ObjectRef,
 }
 
-/// The officers were asked to act.
+/// The officers were asked to act, or reminded of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OfficerAsked {
     /// The scenario step.
@@ -308,9 +312,35 @@ pub struct OfficerAsked {
     pub subject: String,
     /// The e-mail's text.
     pub body: ObjectRef,
+    /// The whole e-mail as a file (RFC 5322).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eml: Option<ObjectRef>,
     /// True when ctc-ready delivered it (simulator); false when a person must
     /// send it.
     pub delivered: bool,
+}
+
+/// The user says that the officers replied. The line's `at` is the time of
+/// saying so.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OfficerAnswered {
+    /// The scenario step that waited for them.
+    pub step: u32,
+    /// What the user wrote about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The reply, a screenshot.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+}
+
+/// A file that the user gave as evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// The file's name, without its folder.
+    pub name: String,
+    /// Its bytes; the media type is told from the name.
+    pub file: ObjectRef,
 }
 
 /// How a run ended.

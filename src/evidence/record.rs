@@ -204,7 +204,11 @@ impl RunRecord {
             record.last_event = recorded.at;
             match &recorded.event {
                 Event::RunOpened(_) => return Err(FoldError::Opened(line)),
-                Event::RunResumed(_) | Event::LookedUp(_) | Event::OfficerAsked(_) => {}
+                Event::RunResumed(_)
+                | Event::LookedUp(_)
+                | Event::OfficerAsked(_)
+                | Event::OfficerReminded(_)
+                | Event::OfficerAnswered(_) => {}
                 Event::Request(request) => {
                     let at = request.sent_at.unwrap_or(recorded.at);
                     let exchange = Exchange { at, request, outcome: None };

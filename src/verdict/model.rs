@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::catalogue::RequirementKind;
-use crate::evidence::{Actor, RunId};
+use crate::evidence::{Actor, RunId, WaitingFor};
 
 /// Where a requirement stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -51,6 +51,8 @@ pub struct RequirementStatus {
     pub fresh_until: Option<DateTime<Utc>>,
     /// Who must act next.
     pub next_actor: Option<Actor>,
+    /// What an attempt under way waits for, and until when.
+    pub waiting_for: Option<WaitingFor>,
 }
 
 /// `status --format json`.

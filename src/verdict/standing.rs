@@ -209,11 +209,13 @@ impl Standing<'_> {
         // A run that does not count stands for nothing.
         let run = self.run.filter(|_| self.state != RequirementState::Missing);
         let needed = self.need.kind == RequirementKind::Mandatory;
+        let under_way = matches!(self.state, RequirementState::Waiting | RequirementState::Running);
+        let waiting_for =
+            run.filter(|_| under_way).and_then(|run| case.waiting.get(&run.run)).cloned();
         let next_actor = match self.state {
-            RequirementState::Waiting | RequirementState::Running => Some(
-                run.and_then(|run| case.waiting.get(&run.run))
-                    .map_or(Actor::You, |waiting| waiting.actor),
-            ),
+            RequirementState::Waiting | RequirementState::Running => {
+                Some(waiting_for.as_ref().map_or(Actor::You, |waiting| waiting.actor))
+            }
             RequirementState::Failed | RequirementState::Stale => Some(Actor::You),
             RequirementState::Missing if needed => Some(Actor::You),
             _ => None,
@@ -232,6 +234,7 @@ impl Standing<'_> {
             attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
             fresh_until: self.fresh_until,
             next_actor,
+            waiting_for,
         }
     }
 }

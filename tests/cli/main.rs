@@ -4,9 +4,11 @@
 #![allow(missing_docs, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and skip loudly")]
 
+mod answered;
 mod contract;
 mod crash;
 mod doctor;
+mod events;
 mod evidence;
 mod input;
 mod message;

@@ -254,6 +254,7 @@ pub fn status(requirement: &str, kind: RequirementKind, run: &RunRecord) -> Requ
         attempts: 1,
         fresh_until: None,
         next_actor: None,
+        waiting_for: None,
     }
 }
 
@@ -272,6 +273,7 @@ pub fn without_run(
         attempts: 0,
         fresh_until: None,
         next_actor: None,
+        waiting_for: None,
     }
 }
 

@@ -32,7 +32,11 @@ pub(crate) struct VirtualClock {
 
 impl VirtualClock {
     fn new() -> Self {
-        let base = "2026-11-21T09:30:00Z".parse().unwrap();
+        // A Monday: Trader Test is open, and its officers are there.
+        Self::at("2026-11-23T09:30:00Z".parse().unwrap())
+    }
+
+    fn at(base: DateTime<Utc>) -> Self {
         Self {
             origin: tokio::time::Instant::now(),
             base: Mutex::new(base),
@@ -315,12 +319,15 @@ impl World {
 pub(crate) struct Silent {
     pub(crate) mails: Vec<Mail>,
     pub(crate) notes: Vec<String>,
+    pub(crate) views: Vec<RunView>,
 }
 
 impl Watcher for Silent {
     fn moved(&mut self, view: &RunView) {
-        self.notes.push(view.doing.clone());
+        self.views.push(view.clone());
     }
+
+    fn requested(&mut self, _: u64) {}
 
     fn mail_to_send(&mut self, _: &RunView, mail: &Mail) {
         self.mails.push(mail.clone());

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod fake;
+mod people;
 
 use std::time::Duration as StdDuration;
 
@@ -483,7 +484,7 @@ async fn a_token_that_the_api_quotes_goes_nowhere() {
             Ok(outcome) => format!("{outcome:?}"),
             Err(error) => format!("{error:?} {error}"),
         };
-        told += &bench.watcher.notes.join("\n");
+        told += &format!("{:?} {:?}", bench.watcher.notes, bench.watcher.views);
         assert!(told.contains("is no good"), "{told}");
         assert!(!told.contains(TOKEN), "{told}");
         let run = bench.only_run();

@@ -1,0 +1,269 @@
+//! An e-mail as a file (RFC 5322, MIME with RFC 2045 and 2047) that any mail
+//! program opens, ready to be sent.
+//!
+//! Whatever a text holds, it stays in its place: no value can add a header, and
+//! a body's lines are short and plain ASCII on the wire.
+
+use chrono::{DateTime, Utc};
+
+/// Longest line on the wire, without its end.
+const LINE: usize = 76;
+
+/// Most characters of a header's value: ids and titles of a house's own
+/// catalogue may be of any length.
+const MAX_VALUE: usize = 400;
+
+/// What the file says.
+#[derive(Clone, Debug)]
+pub(super) struct Letter<'a> {
+    /// Sender, where known; the mail program fills it in where not.
+    pub(super) from: Option<&'a str>,
+    /// Recipient.
+    pub(super) to: &'a str,
+    /// Subject.
+    pub(super) subject: &'a str,
+    /// When it was drafted.
+    pub(super) date: DateTime<Utc>,
+    /// Its own id, without angle brackets.
+    pub(super) id: &'a str,
+    /// The id of the letter that it follows.
+    pub(super) follows: Option<&'a str>,
+    /// Text.
+    pub(super) body: &'a str,
+}
+
+impl Letter<'_> {
+    /// The file; lines end with CR LF.
+    pub(super) fn to_eml(&self) -> String {
+        let mut out = String::new();
+        let mut header = |name: &str, value: &str| {
+            out.push_str(&format!("{name}: {value}\r\n"));
+        };
+        // Mail programs open it as a draft.
+        header("X-Unsent", "1");
+        if let Some(from) = self.from.and_then(address) {
+            header("From", from);
+        }
+        if let Some(to) = address(self.to) {
+            header("To", to);
+        }
+        header("Subject", &unstructured("Subject: ".len(), self.subject));
+        header("Date", &self.date.to_rfc2822());
+        header("Message-ID", &format!("<{}>", id(self.id)));
+        if let Some(follows) = self.follows {
+            let follows = format!("<{}>", id(follows));
+            header("In-Reply-To", &follows);
+            header("References", &follows);
+        }
+        header("MIME-Version", "1.0");
+        header("Content-Type", "text/plain; charset=utf-8");
+        header("Content-Transfer-Encoding", "quoted-printable");
+        out.push_str("\r\n");
+        out.push_str(&quoted_printable(self.body));
+        out
+    }
+}
+
+/// `text`, if it is an address and nothing else: one `@`, and characters that
+/// mean nothing in a header.
+pub(super) fn address(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let (local, domain) = text.split_once('@')?;
+    let atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    let host = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let dots = |part: &str| part.split('.').all(|label| !label.is_empty());
+    (local.chars().all(atom)
+        && domain.chars().all(host)
+        && dots(local)
+        && dots(domain)
+        && text.len() <= 254)
+        .then_some(text)
+}
+
+fn id(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || "-._@".contains(*c)).collect()
+}
+
+/// A header's free text: as it is where it is plain words, else in encoded
+/// words (RFC 2047).
+fn unstructured(name: usize, text: &str) -> String {
+    let text: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_VALUE).collect();
+    let text = text.trim();
+    let short = |word: &str| (1..=LINE / 2).contains(&word.len());
+    let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && !text.contains("=?")
+        && text.split(' ').all(short);
+    if plain {
+        return folded(name, text);
+    }
+    let mut words = vec![String::new()];
+    for c in text.chars() {
+        let coded: String = match c {
+            ' ' => "_".to_owned(),
+            c if c.is_ascii_alphanumeric() => c.to_string(),
+            c => c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("={byte:02X}")).collect(),
+        };
+        // At most 75 characters a word, a character never in two words.
+        match words.last_mut() {
+            Some(word) if word.len() + coded.len() <= 50 => word.push_str(&coded),
+            _ => words.push(coded),
+        }
+    }
+    let words: Vec<String> = words.iter().map(|word| format!("=?utf-8?Q?{word}?=")).collect();
+    words.join("\r\n ")
+}
+
+/// Words in lines: a line but the first begins with a space.
+fn folded(name: usize, text: &str) -> String {
+    let (mut out, mut length) = (String::new(), name);
+    for word in text.split(' ') {
+        if !out.is_empty() {
+            if length + 1 + word.len() > LINE {
+                out.push_str("\r\n");
+                length = 0;
+            }
+            out.push(' ');
+            length += 1;
+        }
+        out.push_str(word);
+        length += word.len();
+    }
+    out
+}
+
+/// A text in quoted-printable (RFC 2045, section 6.7), ended by a line end.
+fn quoted_printable(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let mut length = 0;
+        let mut characters = line.chars().peekable();
+        while let Some(c) = characters.next() {
+            let at_end = characters.peek().is_none();
+            let plain = matches!(c, '!'..='~') && c != '=' || matches!(c, ' ' | '\t') && !at_end;
+            let coded: String = match plain {
+                true => c.to_string(),
+                false => {
+                    c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("={byte:02X}")).collect()
+                }
+            };
+            if length + coded.len() > LINE - 1 {
+                out.push_str("=\r\n");
+                length = 0;
+            }
+            length += coded.len();
+            out.push_str(&coded);
+        }
+        out.push_str("\r\n");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeZone;
+    use proptest::prelude::*;
+
+    fn letter<'a>(to: &'a str, subject: &'a str, body: &'a str) -> Letter<'a> {
+        Letter {
+            from: Some("customs@software.example"),
+            to,
+            subject,
+            date: Utc.with_ymd_and_hms(2026, 11, 23, 9, 5, 7).unwrap(),
+            id: "run.2.asked@software.example",
+            follows: None,
+            body,
+        }
+    }
+
+    /// The headers and the body, decoded.
+    fn read(eml: &str) -> (Vec<(String, String)>, String) {
+        let (head, body) = eml.split_once("\r\n\r\n").unwrap();
+        let head = head.replace("\r\n ", " ");
+        let headers = head.split("\r\n").map(|line| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (name.to_owned(), value.to_owned())
+        });
+        (headers.collect(), decoded(&body.replace("=\r\n", ""), false))
+    }
+
+    fn decoded(text: &str, words: bool) -> String {
+        let mut bytes = Vec::new();
+        let mut rest = text.bytes();
+        while let Some(byte) = rest.next() {
+            match byte {
+                b'=' => {
+                    let digits = [rest.next().unwrap(), rest.next().unwrap()];
+                    let digits = std::str::from_utf8(&digits).unwrap();
+                    bytes.push(u8::from_str_radix(digits, 16).unwrap());
+                }
+                b'_' if words => bytes.push(b' '),
+                byte => bytes.push(byte),
+            }
+        }
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn subject_of(headers: &[(String, String)]) -> String {
+        let (_, value) = headers.iter().find(|(name, _)| name == "Subject").unwrap();
+        if !value.starts_with("=?") {
+            return value.clone();
+        }
+        let words = value.split(' ');
+        let inner = |word: &str| {
+            let inner = word.strip_prefix("=?utf-8?Q?").unwrap().strip_suffix("?=").unwrap();
+            decoded(inner, true)
+        };
+        words.map(inner).collect()
+    }
+
+    #[test]
+    fn only_an_address_is_one() {
+        for good in ["a@b.example", "customs+test@software.example", " x@y "] {
+            assert_eq!(address(good), Some(good.trim()), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a@b@c",
+            "a b@c",
+            "A <a@b>",
+            "a@b\r\nBcc: x@y",
+            "a,b@c",
+            "é@b",
+            "a@.b",
+        ] {
+            assert_eq!(address(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        /// Nobody's text becomes a header, breaks a line, or gets lost.
+        #[test]
+        fn no_text_leaves_its_place(
+            subject in "(\\PC|[\r\n\t =?_]){0,120}",
+            body in "(\\PC|[\n =.]){0,300}",
+            to in "(\\PC|[\r\n]){0,20}",
+        ) {
+            let eml = letter(&to, &subject, &body).to_eml();
+            prop_assert!(eml.is_ascii());
+            prop_assert!(!eml.replace("\r\n", "").contains(['\r', '\n']));
+            prop_assert!(eml.split("\r\n").all(|line| line.len() <= 78));
+            let (headers, text) = read(&eml);
+            let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+            let known = ["X-Unsent", "From", "To", "Subject", "Date", "Message-ID",
+                "MIME-Version", "Content-Type", "Content-Transfer-Encoding"];
+            let expected: Vec<&str> =
+                known.into_iter().filter(|name| *name != "To" || address(&to).is_some()).collect();
+            prop_assert_eq!(names, expected);
+            let wanted: String =
+                subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            prop_assert_eq!(subject_of(&headers), wanted.trim());
+            let lines: Vec<&str> = body.lines().collect();
+            prop_assert_eq!(text.lines().collect::<Vec<_>>(), lines);
+        }
+    }
+}
