@@ -1,9 +1,10 @@
 //! The pure core: what a run needs next.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 
 use super::state::{Fate, State};
-use super::tempo::{Pace, Tempo};
+use super::tempo::Tempo;
+use super::wait::await_expected;
 use crate::catalogue::{Expectation, Scenario, Step};
 use crate::evidence::{Actor, Event, Failure, Received, Recorded, RunClosed, RunState, WaitingFor};
 use crate::ncts::MessageType;
@@ -158,54 +159,7 @@ fn send(
     Action::Send { step: number, message, attempts: state.refusals }
 }
 
-fn await_expected(
-    step: &Step,
-    progress: &Progress<'_>,
-    state: &State,
-    tempo: Tempo,
-    now: DateTime<Utc>,
-    looked: Option<DateTime<Utc>>,
-) -> Action {
-    // An event of the future: the clock was set back.
-    let since = progress.since.or(state.opened).unwrap_or(now).min(now);
-    let timer = progress.missing.first().and_then(|expected| expected.after_minutes);
-    let names = progress
-        .missing
-        .iter()
-        .map(|expected| expected.message.as_str())
-        .collect::<Vec<_>>()
-        .join(", ");
-    let (actor, pace, due, what) = match (timer, &step.officer) {
-        (Some(minutes), _) => {
-            let due = since + tempo.minutes(minutes);
-            (Actor::Timer, Pace::Automatic, due, format!("{names} ({minutes} minute timer)"))
-        }
-        (None, Some(request)) => {
-            (Actor::Officer, Pace::Officer, since, format!("{names}: officers to {request}"))
-        }
-        (None, None) => (Actor::Timer, Pace::Automatic, since, format!("{names} from NCTS")),
-    };
-    let give_up = due + tempo.patience(pace);
-    let too_late = now >= give_up;
-    if too_late && looked.is_some_and(|looked| looked >= give_up) {
-        return Action::Finish(failed(
-            "overdue",
-            progress.step,
-            format!("{names} did not come by {} UTC", give_up.format("%Y-%m-%d %H:%M:%S")),
-        ));
-    }
-    let deadline = match actor {
-        Actor::Officer => None,
-        _ => Some(due + tempo.real(Duration::minutes(15))),
-    };
-    // What came while no process watched is there already.
-    let unseen = state.resumed && looked.is_none();
-    let look_at =
-        if too_late || unseen { now } else { tempo.next_look(since, due, now, pace).min(give_up) };
-    Action::Await { waiting_for: WaitingFor { actor, what, deadline }, look_at }
-}
-
-fn failed(reason: &str, step: u32, message: String) -> RunClosed {
+pub(super) fn failed(reason: &str, step: u32, message: String) -> RunClosed {
     RunClosed {
         state: RunState::Failed,
         failure: Some(Failure { reason: reason.to_owned(), step, message, errors: Vec::new() }),
@@ -259,13 +213,13 @@ pub fn meaning_of_code(code: &str) -> &'static str {
 }
 
 /// How far the messages received fulfil the steps.
-struct Progress<'a> {
+pub(super) struct Progress<'a> {
     /// The first step not done, from 1; one more than the last when all are.
-    step: u32,
+    pub(super) step: u32,
     /// What that step still expects.
-    missing: Vec<&'a Expectation>,
+    pub(super) missing: Vec<&'a Expectation>,
     /// When anything last happened in that step.
-    since: Option<DateTime<Utc>>,
+    pub(super) since: Option<DateTime<Utc>>,
     /// A refusal that no step asked for.
     refusal: Option<&'a Received>,
 }

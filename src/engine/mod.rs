@@ -3,6 +3,7 @@
 //! - [`state`]: what has happened in a run, folded from its journal alone, so
 //!   that a resumed run is the same run.
 //! - [`decide`]: the pure core: state and instant in, next action out.
+//! - `wait`: its part about messages that are awaited.
 //! - [`tempo`]: how fast the environment's timers run, and how often to ask.
 //! - [`mail`]: the e-mail that asks HMRC's officers to act.
 //! - [`batch`]: the shell: performs actions of many runs under one request
@@ -29,6 +30,7 @@ pub mod report;
 mod slot;
 pub mod state;
 pub mod tempo;
+mod wait;
 
 pub use batch::{Batch, BatchError, Outcome};
 pub use decide::waiting_for;
