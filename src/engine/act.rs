@@ -38,6 +38,12 @@ impl Batch<'_> {
             Action::Send { step, message, .. } => self.send(index, step, message, now),
             Action::LookUp { message, .. } => self.look_up(index, message),
             Action::AskOfficer { step } => self.ask_officer(index, step),
+            Action::AskBalance { attempts, .. } if attempts >= MAX_SENDS => {
+                let what = slot.last_problem.clone().unwrap_or_default();
+                self.stall(index, format!("not answered after {attempts} attempts: {what}"));
+                Ok(())
+            }
+            Action::AskBalance { step, .. } => self.ask_balance(index, step),
             Action::Await { waiting_for, look_at } => {
                 if slot.plan.as_ref().is_none_or(|plan| plan.needs.is_empty()) {
                     slot.plan = Some(Plan { look_at, needs: kinds });
@@ -186,7 +192,7 @@ impl Batch<'_> {
     }
 
     /// Records the request, then lets the call go.
-    fn start(
+    pub(super) fn start(
         &mut self,
         index: usize,
         task: Task,

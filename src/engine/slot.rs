@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::decide;
 use super::report::RunView;
 use super::state::State;
-use crate::catalogue::{Programme, Scenario};
+use crate::catalogue::{Programme, Scenario, Step};
 use crate::evidence::{
     Durability, Event, EvidenceError, Recorded, RunId, RunState, RunWriter, WaitingFor,
 };
@@ -82,6 +82,8 @@ pub(super) enum Task {
     LookUp,
     /// Fetch something.
     Fetch(Fetch),
+    /// Ask for the balance of this step's guarantee (its GRN).
+    Balance(u32, String),
     /// Hand a mail to the simulator's mailbox for this step.
     Mail(u32, super::mail::Mail),
 }
@@ -146,6 +148,11 @@ impl Slot {
         self.writer.is_some() && self.stalled.is_none()
     }
 
+    /// A step by its number.
+    pub(super) fn step(&self, number: u32) -> Option<&Step> {
+        self.scenario.step.get((number as usize).checked_sub(1)?)
+    }
+
     /// Appends an event and takes it into account.
     pub(super) fn append(
         &mut self,
@@ -207,7 +214,9 @@ impl Slot {
     pub(super) fn view(&self, doing: impl Into<String>) -> RunView {
         let steps = self.scenario.step.len() as u32;
         let (step, _) = decide::position(&self.scenario, &self.state);
-        let expected: usize = self.scenario.step.iter().map(|step| step.expect.len()).sum();
+        let expected = |step: &Step| step.expect.len() + usize::from(step.answer.is_some());
+        let expected: usize = self.scenario.step.iter().map(expected).sum();
+        let received = self.state.received.len() + self.state.balances.len();
         let state = match &self.state.closed {
             Some((_, closed)) => closed.state,
             None => RunState::Waiting,
@@ -218,7 +227,7 @@ impl Slot {
             attempt: self.attempt,
             step: step.min(steps),
             steps,
-            messages: (self.state.received.len() as u32, expected as u32),
+            messages: (received as u32, expected as u32),
             state,
             doing: doing.into(),
             waiting_for: self.waiting_for.clone(),
