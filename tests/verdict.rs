@@ -5,7 +5,7 @@
 mod verdict_support;
 
 use chrono::TimeDelta;
-use ctc_ready::catalogue::{Flow, RequirementKind};
+use ctc_ready::catalogue::{Flow, PendingChecklist, RequirementKind};
 use ctc_ready::evidence::verify::{Problem, SealReport};
 use ctc_ready::evidence::{Actor, RunRecord, RunState, WaitingFor};
 use ctc_ready::project::Environment;
@@ -34,7 +34,7 @@ fn rules_have_unique_kebab_case_names_and_a_line_each() {
         assert!(!one.about.is_empty() && !one.about.contains('\n'), "{}", one.name);
         assert_eq!(rule(one.name), Some(one));
     }
-    assert_eq!(RULES.len(), 19);
+    assert_eq!(RULES.len(), 20);
 }
 
 #[test]
@@ -128,6 +128,15 @@ fn every_rule_fires_on_what_it_is_about() {
         (|h| h.submit_on = Some(day("2026-11-28")), "submission-window", Severity::Info),
         (|h| h.go_live("2026-12-04"), "lead-time", Severity::Warning),
         (|h| h.go_live("2026-11-21"), "lead-time", Severity::Warning),
+        (
+            |h| {
+                let (what, source) = ("It is pending".to_owned(), "GBG".to_owned());
+                h.programme.submission = None;
+                h.programme.pending_checklist = Some(PendingChecklist { what, source });
+            },
+            "checklist-pending",
+            Severity::Warning,
+        ),
     ];
     for (n, (change, rule, severity)) in rows.iter().enumerate() {
         let mut house = House::new();

@@ -1,32 +1,29 @@
 //! The one validator of the catalogue, what types alone cannot say: programmes
 //! and their requirements here, scenarios in `check_scenarios`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::check_scenarios::{self, side_of};
-use super::load::{Draft, DraftProgramme};
 use super::problem::{Key, Problem};
-use super::{FormFile, Procedure, Requirement, RequirementKind, Scenario, SubmissionChannel};
+use super::read::{Draft, DraftProgramme};
+use super::{Procedure, Requirement, RequirementKind, Scenario, SubmissionChannel};
 
 use Key::{At, Name};
 
 /// Adds every problem of the draft.
-pub(super) fn check(
-    draft: &Draft,
-    forms: &BTreeMap<String, Vec<FormFile>>,
-    problems: &mut Vec<Problem>,
-) {
+pub(super) fn check(draft: &Draft, problems: &mut Vec<Problem>) {
     let ids: BTreeSet<&str> = draft.programmes.iter().map(|d| d.programme.id.as_str()).collect();
     for programme in &draft.programmes {
         dates(programme, problems);
         addresses(programme, problems);
+        needed(draft, programme, problems);
         requirements(draft, programme, problems);
     }
     for file in &draft.scenarios {
         check_scenarios::scenarios(draft, file, &ids, problems);
     }
     check_scenarios::duplicates(draft, problems);
-    for (folder, files) in forms {
+    for (folder, files) in &draft.forms {
         if draft.whole && !ids.contains(folder.as_str()) {
             problems.extend(files.iter().map(|file| Problem {
                 file: file.path.clone(),
@@ -100,8 +97,9 @@ fn dates(draft: &DraftProgramme, problems: &mut Vec<Problem>) {
         }
     }
 
-    let officers = &programme.officers;
-    if officers.closes <= officers.opens {
+    if let Some(officers) = &programme.officers
+        && officers.closes <= officers.opens
+    {
         problems.push(draft.problem(
             &[Name("officers"), Name("closes")],
             format!(
@@ -110,12 +108,14 @@ fn dates(draft: &DraftProgramme, problems: &mut Vec<Problem>) {
             ),
         ));
     }
-    let timers = &programme.timers;
-    for (name, minutes) in [
-        ("automatic-release-minutes", timers.automatic_release_minutes),
-        ("await-presentation-minutes", timers.await_presentation_minutes),
-        ("guarantee-amendment-minutes", timers.guarantee_amendment_minutes),
-    ] {
+    let timers = programme.timers.iter().flat_map(|timers| {
+        [
+            ("automatic-release-minutes", timers.automatic_release_minutes),
+            ("await-presentation-minutes", timers.await_presentation_minutes),
+            ("guarantee-amendment-minutes", timers.guarantee_amendment_minutes),
+        ]
+    });
+    for (name, minutes) in timers {
         if minutes == 0 {
             problems.push(draft.problem(&[Name("timers"), Name(name)], "a timer of no minutes"));
         }
@@ -147,26 +147,36 @@ fn kebab(name: &str) -> bool {
 /// Addresses, sources and other words.
 fn addresses(draft: &DraftProgramme, problems: &mut Vec<Problem>) {
     let programme = &draft.programme;
-    if !programme.officers.mailbox.contains('@') {
-        problems.push(draft.problem(&[Name("officers"), Name("mailbox")], "not an e-mail address"));
-    }
-    let submission = &programme.submission;
-    match (submission.channel, &submission.to) {
-        (SubmissionChannel::Email, Some(to)) if to.contains('@') => {}
-        (SubmissionChannel::Email, _) => problems.push(
-            draft.problem(&[Name("submission"), Name("to")], "`email` needs an address in `to`"),
-        ),
-        (SubmissionChannel::SupportForm, Some(_)) => problems.push(
-            draft.problem(&[Name("submission"), Name("to")], "`support-form` takes no address"),
-        ),
-        (SubmissionChannel::SupportForm, None) => {}
-    }
     let mut sources: Vec<(Vec<Key<'_>>, &str)> = vec![
         (vec![Name("title")], &programme.title),
         (vec![Name("api"), Name("source")], &programme.api.source),
-        (vec![Name("officers"), Name("source")], &programme.officers.source),
-        (vec![Name("submission"), Name("source")], &submission.source),
     ];
+    if let Some(officers) = &programme.officers {
+        if !officers.mailbox.contains('@') {
+            problems
+                .push(draft.problem(&[Name("officers"), Name("mailbox")], "not an e-mail address"));
+        }
+        sources.push((vec![Name("officers"), Name("source")], &officers.source));
+    }
+    if let Some(submission) = &programme.submission {
+        let at = [Name("submission"), Name("to")];
+        match (submission.channel, &submission.to) {
+            (SubmissionChannel::Email, Some(to)) if to.contains('@') => {}
+            (SubmissionChannel::Email, _) => {
+                problems.push(draft.problem(&at, "`email` needs an address in `to`"));
+            }
+            (SubmissionChannel::SupportForm, Some(_)) => {
+                problems.push(draft.problem(&at, "`support-form` takes no address"));
+            }
+            (SubmissionChannel::SupportForm, None) => {}
+        }
+        sources.push((vec![Name("submission"), Name("source")], &submission.source));
+    }
+    if let Some(pending) = &programme.pending_checklist {
+        for (name, text) in [("what", &pending.what), ("source", &pending.source)] {
+            sources.push((vec![Name("pending-checklist"), Name(name)], text));
+        }
+    }
     let mut list = |name, texts: Vec<&'_ str>| {
         for (index, text) in texts.iter().enumerate() {
             if text.trim().is_empty() {
@@ -183,52 +193,70 @@ fn addresses(draft: &DraftProgramme, problems: &mut Vec<Problem>) {
     list("date", programme.date.iter().map(|fact| fact.source.as_str()).collect());
     list("unpublished", programme.unpublished.iter().map(|fact| fact.source.as_str()).collect());
     list("errata", programme.errata.iter().map(|fact| fact.source.as_str()).collect());
-    for (path, text) in sources.drain(..) {
+    for (path, text) in sources {
         if text.trim().is_empty() {
             problems.push(draft.problem(&path, "must not be empty"));
         }
     }
 }
 
+/// What a programme must say because of its scenarios, and that it says how its
+/// form is submitted, or that there is none.
+fn needed(draft: &Draft, programme: &DraftProgramme, problems: &mut Vec<Problem>) {
+    let own = &programme.programme;
+    let steps: Vec<_> =
+        draft.scenarios_of(&own.id).into_iter().flat_map(|scenario| &scenario.step).collect();
+    let sends = steps.iter().any(|step| step.send.is_some());
+    let asks = steps.iter().any(|step| step.officer.is_some());
+    for (needed, given, path, what) in [
+        (
+            sends,
+            own.api.phase_id.is_some(),
+            &["api", "phase-id"][..],
+            "its scenarios send messages",
+        ),
+        (sends, own.api.xsd.is_some(), &["api", "xsd"], "its scenarios send messages"),
+        (sends, !own.availability.is_empty(), &["availability"], "its scenarios send messages"),
+        (sends, own.timers.is_some(), &["timers"], "its scenarios send messages"),
+        (asks, own.officers.is_some(), &["officers"], "its scenarios ask them to act"),
+    ] {
+        if needed && !given {
+            let keys: Vec<Key<'_>> = path.iter().map(|key| Name(key)).collect();
+            let name = path.join(".");
+            problems.push(programme.problem(&keys, format!("`{}` needs `{name}`: {what}", own.id)));
+        }
+    }
+    if own.submission.is_some() == own.pending_checklist.is_some() {
+        problems.push(programme.problem(
+            &[Name("pending-checklist")],
+            format!(
+                "`{}` needs either `submission`, how its form is sent, or `pending-checklist`, why there is none",
+                own.id
+            ),
+        ));
+    }
+}
+
 /// The checklist's slots and the scenarios they name.
 fn requirements(draft: &Draft, programme: &DraftProgramme, problems: &mut Vec<Problem>) {
     let id = &programme.programme.id;
-    let known = |name: &str| {
-        draft
-            .scenarios
-            .iter()
-            .filter(|file| file.programmes.contains(id))
-            .flat_map(|file| &file.scenarios)
-            .map(|(_, scenario)| scenario)
-            .find(|scenario| scenario.id == name)
-    };
-    let pending = &programme.programme.pending;
-    let mut named = BTreeSet::new();
+    let scenarios = draft.scenarios_of(id);
+    let known = |name: &str| scenarios.iter().find(|scenario| scenario.id == name);
     for (index, requirement) in programme.programme.requirement.iter().enumerate() {
-        let mandatory = requirement.kind == RequirementKind::Mandatory;
         let at = |cell| [Name("requirement"), At(index), Name("any-of"), Name(cell)];
         shape(programme, index, requirement, problems);
         for (cell, names, procedure) in cells(requirement) {
             let mut sides = BTreeSet::new();
             for (position, name) in names.iter().enumerate() {
-                named.insert(name.as_str());
                 let mut path = at(cell).to_vec();
                 path.push(At(position));
-                let waits = pending.contains(name);
                 match known(name) {
                     Some(scenario) => {
                         if let Some(message) = mismatch(requirement, procedure, scenario) {
                             problems.push(programme.problem(&path, message));
                         }
                     }
-                    None if waits && !mandatory => {}
                     None if !draft.whole => {}
-                    None if waits => problems.push(programme.problem(
-                        &path,
-                        format!(
-                            "`{name}` is pending, which a mandatory requirement cannot wait for"
-                        ),
-                    )),
                     None => problems.push(programme.problem(
                         &path,
                         format!("there is no scenario `{name}` in programme `{id}`"),
@@ -246,17 +274,6 @@ fn requirements(draft: &Draft, programme: &DraftProgramme, problems: &mut Vec<Pr
                     ));
                 }
             }
-        }
-    }
-    for (index, name) in pending.iter().enumerate() {
-        let at = [Name("pending"), At(index)];
-        if known(name).is_some() {
-            problems.push(
-                programme
-                    .problem(&at, format!("`{name}` is in the catalogue: it is no longer pending")),
-            );
-        } else if !named.contains(name.as_str()) {
-            problems.push(programme.problem(&at, format!("no requirement names `{name}`")));
         }
     }
 }

@@ -1,12 +1,11 @@
-//! What types alone cannot say about scenarios.
+//! What types alone cannot say about scenarios; their steps in `check_steps`.
 
 use std::collections::BTreeSet;
 
-use super::data::ColumnKey;
-use super::load::{Draft, DraftScenarios};
+use super::check_steps;
 use super::problem::{Key, Problem};
-use super::{Flow, Procedure, Scenario, Side, Step};
-use crate::ncts::{Direction, MessageType};
+use super::read::{Draft, DraftScenarios};
+use super::{Flow, Procedure, Scenario, Side};
 
 use Key::{At, Name};
 
@@ -60,159 +59,98 @@ pub(super) fn scenarios(
             problems.push(file.source.problem(&at, format!("`{programme}` is there twice")));
         }
     }
+    for (index, entry) in file.entries.iter().enumerate() {
+        for (key, message) in entry.problems() {
+            let path = [Name("scenario"), At(index), Name(key)];
+            problems.push(file.source.problem(&path, message));
+        }
+    }
     for (index, scenario) in &file.scenarios {
         let mut say = |path: &[Key<'_>], message: String| {
             let mut whole = vec![Name("scenario"), At(*index)];
             whole.extend_from_slice(path);
             problems.push(file.source.problem(&whole, message));
         };
-        let id = &scenario.id;
-        let plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-';
-        if id.is_empty() || !id.bytes().all(plain) {
-            say(&[Name("id")], format!("`{id}` is not a scenario id such as `DSGB1`"));
-        }
-        if let Some((flow, procedure)) = told_by(id) {
-            if flow != scenario.flow {
-                say(&[Name("flow")], format!("the id `{id}` tells {}", flow.as_str()));
-            }
-            if !scenario.procedure.is_some_and(|tested| tested.covers(procedure)) {
-                say(&[Name("procedure")], format!("the id `{id}` tells {}", procedure.as_str()));
-            }
-        }
-        if let Some(side) = side_of(id)
-            && side != scenario.side
-        {
-            say(&[Name("side")], format!("the id `{id}` tells {}", side.as_str()));
-        }
-        for (key, text) in [("title", &scenario.title), ("source", &scenario.source)] {
-            if text.trim().is_empty() {
-                say(&[Name(key)], "must not be empty".into());
-            }
-        }
-        if scenario.step.is_empty() {
-            say(&[], format!("`{id}` has no steps"));
-        }
-        steps(draft, file, scenario, &mut say);
+        itself(scenario, &mut say);
+        check_steps::steps(draft, file, scenario, &mut say);
     }
 }
 
-fn steps(
-    draft: &Draft,
-    file: &DraftScenarios,
-    scenario: &Scenario,
-    say: &mut impl FnMut(&[Key<'_>], String),
-) {
-    let mut sent: Vec<MessageType> = Vec::new();
-    for (index, step) in scenario.step.iter().enumerate() {
-        let at = |name| [Name("step"), At(index), Name(name)];
-        let number = index + 1;
-        if step.send.is_none() && step.officer.is_none() {
-            say(
-                &[Name("step"), At(index)],
-                format!("step {number} has no action: `send` or `officer`"),
-            );
+/// Everything about a scenario but its steps.
+fn itself(scenario: &Scenario, say: &mut impl FnMut(&[Key<'_>], String)) {
+    let id = &scenario.id;
+    if !is_id(id) {
+        say(&[Name("id")], format!("`{id}` is not a scenario id such as `DSGB1`"));
+    }
+    match (scenario.flow, scenario.procedure) {
+        (Flow::GuaranteeBalance, Some(_)) => {
+            say(&[Name("procedure")], format!("`{id}` asks for a balance: it follows no procedure"))
         }
-        if step.officer.as_ref().is_some_and(|words| words.trim().is_empty()) {
-            say(&at("officer"), format!("step {number} does not say what officers are asked"));
+        (Flow::GuaranteeBalance, None) | (_, Some(_)) => {}
+        (_, None) => say(&[], format!("`{id}` does not say which `procedure` it tests")),
+    }
+    if let Some((flow, procedure)) = told_by(id) {
+        if flow != scenario.flow {
+            say(&[Name("flow")], format!("the id `{id}` tells {}", flow.as_str()));
         }
-        if step.deadline_minutes_after_ie015.is_some() && !sent.contains(&MessageType::Ie015) {
-            say(
-                &at("deadline-minutes-after-ie015"),
-                format!(
-                    "no IE015 was sent before step {number}, from which its deadline could count"
-                ),
-            );
-        }
-        if step.deadline_minutes_after_ie015 == Some(0) {
-            say(&at("deadline-minutes-after-ie015"), "a deadline of no minutes".into());
-        }
-        match step.send {
-            Some(message) => {
-                if message.direction() != Direction::Sent {
-                    say(&at("send"), format!("{message} comes from NCTS: it cannot be sent"));
-                } else if sent.is_empty() && !message.opens_movement() {
-                    say(
-                        &at("send"),
-                        format!("{message} belongs to a movement, and none is open yet"),
-                    );
-                }
-                sent.push(message);
-                columns(draft, file, step, message, index, say);
-            }
-            None => {
-                for (name, given) in
-                    [("data", !step.data.is_empty()), ("mutation", step.mutation.is_some())]
-                {
-                    if given {
-                        say(
-                            &at(name),
-                            format!("step {number} sends nothing: it needs no `{name}`"),
-                        );
-                    }
-                }
-                if sent.is_empty() {
-                    say(&at("officer"), "officers cannot act before a movement is open".into());
-                }
-            }
-        }
-        for (position, expectation) in step.expect.iter().enumerate() {
-            let path = [Name("step"), At(index), Name("expect"), At(position)];
-            let message = expectation.message;
-            if message.direction() != Direction::Received {
-                say(&path, format!("{message} is sent by the trader: it cannot be expected"));
-            }
-            if expectation.after_minutes == Some(0) {
-                say(&path, format!("{message} after no minutes: leave `after_minutes` out"));
-            }
+        if scenario.procedure.is_some_and(|tested| !tested.covers(procedure)) {
+            say(&[Name("procedure")], format!("the id `{id}` tells {}", procedure.as_str()));
         }
     }
-    let expected = scenario.step.iter().any(|step| !step.expect.is_empty());
-    if !scenario.step.is_empty() && !expected {
-        say(&[], format!("`{}` expects nothing: it could not fail", scenario.id));
+    if let Some(side) = side_of(id)
+        && side != scenario.side
+    {
+        say(&[Name("side")], format!("the id `{id}` tells {}", side.as_str()));
+    }
+    let errata = scenario.errata.as_ref().map(|text| ("errata", text));
+    for (key, text) in
+        [("title", &scenario.title), ("source", &scenario.source)].into_iter().chain(errata)
+    {
+        if text.trim().is_empty() {
+            say(&[Name(key)], "must not be empty".into());
+        }
+        if let Some(message) = unknown_word(text) {
+            say(&[Name(key)], message);
+        }
+    }
+    if scenario.title.contains('\n') {
+        say(&[Name("title")], "a title is one line".into());
+    }
+    if scenario.step.is_empty() {
+        say(&[], format!("`{id}` has no steps"));
     }
 }
 
-/// The data columns a step names.
-fn columns(
-    draft: &Draft,
-    file: &DraftScenarios,
-    step: &Step,
-    message: MessageType,
-    index: usize,
-    say: &mut impl FnMut(&[Key<'_>], String),
-) {
-    if step.data.is_empty() {
-        say(
-            &[Name("step"), At(index), Name("send")],
-            format!("{message} needs `data`: the name of a column of test data"),
-        );
-    }
-    for (position, column) in step.data.iter().enumerate() {
-        for programme in file.programmes.iter().filter(|_| draft.whole) {
-            let Some(columns) = draft.columns.get(programme) else { continue };
-            if !columns.contains_key(&ColumnKey::new(message, step.sheet.as_deref(), column)) {
-                let sheet = step.sheet.as_ref().map(|sheet| format!(" on sheet `{sheet}`"));
-                say(
-                    &[Name("step"), At(index), Name("data"), At(position)],
-                    format!(
-                        "programme `{programme}` has no test data `{column}` for {message}{}",
-                        sheet.unwrap_or_default()
-                    ),
-                );
-            }
-        }
-    }
+/// `DSGB1`, `P6-DSGB-01`, `Scenario 1 GB`.
+fn is_id(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= 40
+        && id.split(' ').all(|word| {
+            !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        })
+        && id.bytes().any(|b| b.is_ascii_uppercase())
+}
+
+/// What is wrong with a text in which braces are left when the words that twins
+/// differ in were filled in.
+pub(super) fn unknown_word(text: &str) -> Option<String> {
+    let from = text.find(['{', '}'])?;
+    let rest = text.get(from..).unwrap_or_default();
+    let word = rest.split_inclusive('}').next().unwrap_or(rest);
+    let word: String = word.chars().take(30).collect();
+    Some(format!("`{word}` is none of the words `{{side}}`, `{{there}}` and `{{place}}`"))
 }
 
 /// Scenarios that are there twice in one programme, in whatever files.
 pub(super) fn duplicates(draft: &Draft, problems: &mut Vec<Problem>) {
+    // An overlay may have what the built-in files have, and takes its place.
     let mut seen = BTreeSet::new();
     for file in &draft.scenarios {
         let own: BTreeSet<&String> = file.programmes.iter().collect();
         for (index, scenario) in &file.scenarios {
-            let id = scenario.id.to_ascii_uppercase();
+            let id = scenario.id.to_ascii_uppercase().replace(' ', "-");
             for programme in &own {
-                if !seen.insert((*programme, id.clone())) {
+                if !seen.insert((file.overlay, *programme, id.clone())) {
                     problems.push(file.source.problem(
                         &[Name("scenario"), At(*index), Name("id")],
                         format!("`{}` is there twice in programme `{programme}`", scenario.id),

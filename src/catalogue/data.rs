@@ -161,6 +161,17 @@ impl DataFile {
         }
         Some(file)
     }
+
+    /// Lays it over the file known as `below`, which says itself what it
+    /// extends.
+    pub(super) fn lie_over(&mut self, below: &str, problems: &mut Vec<Problem>) {
+        if self.extends.replace(below.to_owned()).is_some() {
+            problems.push(self.source.problem(
+                &[Key::Name("extends")],
+                "the built-in file that it lies over says what they extend: leave `extends` out",
+            ));
+        }
+    }
 }
 
 /// Assembles the columns of the programme in `folder`. `files` holds every

@@ -13,7 +13,9 @@
 //! ```
 //!
 //! - [`model`]: the types, which mirror the files.
-//! - [`load`]: reading and checking them; every problem is reported at once.
+//! - [`load`]: the catalogue, and looking things up in it.
+//! - `read`: reading the files; `check`, `check_scenarios`, `check_steps`: the
+//!   one validator, which reports every problem at once.
 //! - `twins`: entries that stand for the GB and the XI scenario alike.
 //! - `data`: the data spreadsheets' columns, assembled from parts.
 //! - `lay`: how those parts are laid over each other.
@@ -22,22 +24,23 @@
 //! - [`requirements`]: the decision matrix: which scenarios a house must run.
 //!
 //! Floor 2: it uses [`crate::ncts`], [`crate::calendar`] and
-//! [`crate::files`]. Floors 3 and up
-//! may call it.
+//! [`crate::files`]. Floors 3 and up may call it.
 
 mod check;
 mod check_scenarios;
+mod check_steps;
 mod data;
 mod lay;
 pub mod load;
 pub mod model;
 pub mod overlay;
 pub mod problem;
+mod read;
 pub mod requirements;
 mod twins;
 
 pub use data::Column;
-pub use load::Catalogue;
+pub use load::{Catalogue, CatalogueFile, Inspection};
 pub use model::*;
 pub use overlay::OverlayError;
 pub use problem::{CatalogueError, Problem};

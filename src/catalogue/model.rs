@@ -157,19 +157,23 @@ pub struct Programme {
     pub api: Api,
     /// When results count, oldest phase first; at least one.
     pub phase: Vec<Phase>,
-    /// When the test environment answers.
+    /// When the test environment answers; empty: no hours are published.
     pub availability: Vec<Availability>,
-    /// The officers who act in the test environment.
-    pub officers: Officers,
-    /// How the form reaches HMRC.
-    pub submission: Submission,
-    /// Timers of the test environment.
-    pub timers: Timers,
+    /// The officers who act in the test environment; there, where any scenario
+    /// asks them.
+    pub officers: Option<Officers>,
+    /// How the form reaches HMRC; none: see `pending_checklist`.
+    pub submission: Option<Submission>,
+    /// Why there is no form to submit; there, where there is no `submission`.
+    pub pending_checklist: Option<PendingChecklist>,
+    /// Timers of the test environment; there, where any scenario sends
+    /// messages.
+    pub timers: Option<Timers>,
     /// Slots of the checklist, mandatory ones first, in the form's order.
     pub requirement: Vec<Requirement>,
-    /// Scenarios that recommended slots name before they are in the catalogue.
+    /// Titles of HMRC's documents by the short names that `source`s begin with.
     #[serde(default)]
-    pub pending: Vec<String>,
+    pub documents: BTreeMap<String, String>,
     /// Other published dates that have consequences.
     #[serde(default)]
     pub date: Vec<DatedFact>,
@@ -188,10 +192,12 @@ pub struct Programme {
 pub struct Api {
     /// `2.1`: goes into the `Accept` header.
     pub version: String,
-    /// The `PhaseID` attribute of messages sent: `NCTS5.1`, `NCTS6`.
-    pub phase_id: String,
-    /// Folder name of the XSDs of this version under the reference folder.
-    pub xsd: String,
+    /// The `PhaseID` attribute of messages sent: `NCTS5.1`, `NCTS6`; there,
+    /// where any scenario sends messages.
+    pub phase_id: Option<String>,
+    /// Folder name of the XSDs of this version under the reference folder;
+    /// there, where any scenario sends messages.
+    pub xsd: Option<String>,
     /// Document and section.
     pub source: String,
 }
@@ -261,6 +267,16 @@ pub struct Submission {
     pub how: String,
     /// Most files the channel takes.
     pub max_files: Option<u32>,
+    /// Document and section.
+    pub source: String,
+}
+
+/// A checklist that HMRC announces and has not published.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PendingChecklist {
+    /// What holds meanwhile, in a sentence of our own.
+    pub what: String,
     /// Document and section.
     pub source: String,
 }
@@ -416,6 +432,29 @@ pub enum TestedProcedure {
     /// Either: the scenario names test data for both.
     #[serde(rename = "simplified/normal")]
     Either,
+}
+
+impl Programme {
+    /// Whether its scenarios declare movements: only messages carry a PhaseID.
+    pub fn declares(&self) -> bool {
+        self.api.phase_id.is_some()
+    }
+
+    /// A fact's source with the short names of documents spelt out, where the
+    /// programme knows them: `TG6: test scenarios` becomes `CTC Traders API
+    /// testing guide (NCTS6), test scenarios`.
+    pub fn spelt_out(&self, source: &str) -> String {
+        let mut parts = source.split("; ").map(|part| {
+            let (name, rest) = part.split_once([':', ',']).unwrap_or((part, ""));
+            match self.documents.get(name) {
+                Some(title) if rest.is_empty() => title.clone(),
+                Some(title) => format!("{title},{rest}"),
+                None => part.to_owned(),
+            }
+        });
+        let first = parts.next().unwrap_or_default();
+        parts.fold(first, |out, part| format!("{out}; {part}"))
+    }
 }
 
 impl TestedProcedure {

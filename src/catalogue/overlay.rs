@@ -1,9 +1,9 @@
 //! An overlay: a folder laid out like `scenarios/` whose files are added to
-//! the built-in ones, or take their place (`[catalogue] path` in the settings).
+//! the built-in ones, or change them (`[catalogue] path` in the settings).
 
 use std::path::{Path, PathBuf};
 
-use super::load::Catalogue;
+use super::load::{Catalogue, CatalogueFile, Inspection};
 use super::problem::CatalogueError;
 use crate::files::{self, FileError};
 
@@ -40,19 +40,31 @@ pub enum OverlayError {
 }
 
 impl Catalogue {
-    /// The built-in catalogue with the files of `folder` laid over it. Links
-    /// are not followed.
+    /// The built-in catalogue with the files of `folder` laid over it (see
+    /// [`Catalogue::inspect`]). Links are not followed.
     ///
     /// # Errors
     /// What cannot be read, and every problem of the catalogue that results.
     pub fn with_overlay(folder: &Path) -> Result<Self, OverlayError> {
+        let Inspection { catalogue, problems, .. } = Self::inspect_overlay(folder)?;
+        catalogue.ok_or_else(|| OverlayError::Unsound {
+            folder: folder.to_owned(),
+            problems: CatalogueError { problems },
+        })
+    }
+
+    /// All there is to say about the built-in catalogue with the files of
+    /// `folder` laid over it.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn inspect_overlay(folder: &Path) -> Result<Inspection, OverlayError> {
         let mut own = Vec::new();
         collect(folder, "", 0, &mut own)?;
         if own.is_empty() {
             return Err(OverlayError::Empty(folder.to_owned()));
         }
-        Self::load(Self::embedded().chain(own))
-            .map_err(|problems| OverlayError::Unsound { folder: folder.to_owned(), problems })
+        Ok(Self::inspect(Self::embedded(), own))
     }
 }
 
@@ -60,22 +72,23 @@ fn collect(
     folder: &Path,
     inside: &str,
     depth: usize,
-    out: &mut Vec<(String, String)>,
+    out: &mut Vec<CatalogueFile>,
 ) -> Result<(), OverlayError> {
     for entry in files::list(folder)? {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
-        let shown = format!("{inside}{name}");
+        let inside_path = format!("{inside}{name}");
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() && depth + 1 < MAX_DEPTH {
-            collect(&path, &format!("{shown}/"), depth + 1, out)?;
+            collect(&path, &format!("{inside_path}/"), depth + 1, out)?;
         } else if kind.is_file() && name.ends_with(".toml") {
             if out.len() >= MAX_FILES {
                 return Err(OverlayError::TooMany(folder.to_owned()));
             }
             let bytes = files::read_bounded(&path, MAX_FILE)?;
+            let shown = path.display().to_string();
             let text = String::from_utf8(bytes).map_err(|_| OverlayError::NotUtf8(path))?;
-            out.push((shown, text));
+            out.push(CatalogueFile { path: inside_path, shown, text });
         }
     }
     Ok(())
@@ -85,35 +98,6 @@ fn collect(
 mod tests {
     use super::*;
     use std::fs;
-
-    #[test]
-    fn an_overlay_adds_and_replaces() {
-        let folder = tempfile::tempdir().unwrap();
-        let built_in = Catalogue::built_in().unwrap();
-        let file = Catalogue::embedded()
-            .find(|(path, _)| path == "ncts6/standard-departures.toml")
-            .unwrap();
-        let own = file.1.replace("P6-DSGB-01", "P6-DSGB-99");
-        fs::create_dir_all(folder.path().join("house")).unwrap();
-        fs::write(folder.path().join("house/mine.toml"), &own).unwrap();
-        // Its other scenario is in the built-in file too: both would define it.
-        let doubled = Catalogue::with_overlay(folder.path()).unwrap_err().to_string();
-        assert!(doubled.contains("`P6-DSXI-01` is there twice"), "{doubled}");
-        fs::create_dir_all(folder.path().join("ncts6")).unwrap();
-        fs::rename(
-            folder.path().join("house/mine.toml"),
-            folder.path().join("ncts6/standard-departures.toml"),
-        )
-        .unwrap();
-        // In its place it is read instead; the requirement now names a
-        // scenario that is gone, and that is said.
-        let gone = Catalogue::with_overlay(folder.path()).unwrap_err().to_string();
-        assert!(gone.contains("P6-DSGB-01"), "{gone}");
-        let both = file.1;
-        fs::write(folder.path().join("ncts6/standard-departures.toml"), both).unwrap();
-        let catalogue = Catalogue::with_overlay(folder.path()).unwrap();
-        assert_eq!(catalogue.scenarios("ncts6").len(), built_in.scenarios("ncts6").len());
-    }
 
     #[test]
     fn what_cannot_be_an_overlay_is_named() {

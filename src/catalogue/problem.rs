@@ -56,21 +56,47 @@ pub(super) enum Key<'a> {
     At(usize),
 }
 
-/// A file and the problems found in it so far.
+/// A file, perhaps with another one laid over it, and whether all of it could
+/// be read.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
-    file: String,
-    text: String,
+    /// The file, then the one that lies over it.
+    layers: Vec<Layer>,
     /// Whether every element was read: only then do indices tell places.
     whole: bool,
+}
+
+/// A file's name and text. All layers share one count of bytes, so that a span
+/// tells which file it is of.
+#[derive(Clone, Debug)]
+struct Layer {
+    file: String,
+    text: String,
+    /// What the count is at the text's beginning.
+    begins: usize,
 }
 
 /// Most problems reported for one file: whoever sees a hundred needs no more.
 const PROBLEMS_LIMIT: usize = 100;
 
+/// Lists of tables that a file laid over another one may change one by one, and
+/// the key that tells which. Other lists are given whole.
+const KEYED: [(&str, &str); 4] =
+    [("phase", "name"), ("date", "id"), ("unpublished", "id"), ("requirement", "id")];
+
 impl Source {
     pub(super) fn new(file: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { file: file.into(), text: text.into(), whole: true }
+        let layer = Layer { file: file.into(), text: text.into(), begins: 0 };
+        Self { layers: vec![layer], whole: true }
+    }
+
+    /// The same with another file laid over it: its tables join key by key, and
+    /// so do the elements of the lists in [`KEYED`]; everything else it gives
+    /// takes the place of what was there.
+    pub(super) fn under(mut self, file: impl Into<String>, text: impl Into<String>) -> Self {
+        let begins = self.layers.iter().map(|layer| layer.text.len() + 1).sum();
+        self.layers.push(Layer { file: file.into(), text: text.into(), begins });
+        self
     }
 
     /// A problem at the deepest part of `path` that exists in the file. The
@@ -78,22 +104,56 @@ impl Source {
     pub(super) fn problem(&self, path: &[Key<'_>], message: impl Into<String>) -> Problem {
         let known = path.iter().take_while(|key| self.whole || matches!(key, Key::Name(_)));
         let path: Vec<Key<'_>> = known.copied().collect();
-        let place = DeTable::parse(&self.text)
-            .ok()
-            .and_then(|table| span_of(table.get_ref(), &path))
-            .map(|span| place(&self.text, span.start));
-        Problem { file: self.file.clone(), place, message: message.into() }
+        let span = self.table(&mut Vec::new()).and_then(|table| span_of(&table, &path));
+        match span {
+            Some(span) => self.at(span.start, message.into()),
+            None => self.somewhere(message.into()),
+        }
+    }
+
+    /// A problem without a place.
+    fn somewhere(&self, message: String) -> Problem {
+        let file = self.layers.last().map(|layer| layer.file.clone()).unwrap_or_default();
+        Problem { file, place: None, message }
+    }
+
+    /// A problem at a place by the count that all layers share.
+    fn at(&self, offset: usize, message: String) -> Problem {
+        let layer = self.layers.iter().rev().find(|layer| layer.begins <= offset);
+        match layer {
+            Some(layer) => Problem {
+                file: layer.file.clone(),
+                place: Some(place(&layer.text, offset - layer.begins)),
+                message,
+            },
+            None => self.somewhere(message),
+        }
+    }
+
+    /// The layers as one table; none, with problems, when one is no TOML.
+    fn table(&self, problems: &mut Vec<Problem>) -> Option<DeTable<'_>> {
+        let before = problems.len();
+        let mut all: Option<DeTable<'_>> = None;
+        for layer in &self.layers {
+            let (table, errors) = DeTable::parse_recoverable(&layer.text);
+            problems.extend(errors.iter().take(PROBLEMS_LIMIT).map(|error| {
+                let start = error.span().map(|span| layer.begins + span.start);
+                self.parser_problem(start, error)
+            }));
+            let table = counted_from(layer.begins, table.into_inner());
+            match &mut all {
+                Some(below) => lay_over(below, table),
+                None => all = Some(table),
+            }
+        }
+        all.filter(|_| problems.len() == before)
     }
 
     /// Reads the file as a `T`. Every unknown field is reported, and besides
     /// the first other error of each element of the file's top-level arrays;
     /// elements with errors are left out. None when nothing could be read.
     pub(super) fn read<T: DeserializeOwned>(&mut self, problems: &mut Vec<Problem>) -> Option<T> {
-        let (mut table, errors) = DeTable::parse_recoverable(&self.text);
-        if !errors.is_empty() {
-            problems.extend(errors.iter().take(PROBLEMS_LIMIT).map(|e| self.parser_problem(e)));
-            return None;
-        }
+        let mut table = Spanned::new(0..0, self.table(problems)?);
         let mut whole = true;
         for _ in 0..PROBLEMS_LIMIT {
             let error = match T::deserialize(Deserializer::from(table.clone())) {
@@ -104,8 +164,10 @@ impl Source {
                 }
                 Err(error) => error,
             };
-            problems.push(self.parser_problem(&error));
-            let span = error.span()?;
+            // What is missing altogether has no place.
+            let span = error.span().filter(|span| *span != (0..0));
+            problems.push(self.parser_problem(span.as_ref().map(|span| span.start), &error));
+            let span = span?;
             let removed = if error.message().starts_with("unknown field") {
                 remove_key(table.get_mut(), &span)
             } else {
@@ -119,12 +181,87 @@ impl Source {
         None
     }
 
-    fn parser_problem(&self, error: &toml::de::Error) -> Problem {
-        Problem {
-            file: self.file.clone(),
-            place: error.span().map(|span| place(&self.text, span.start)),
-            message: error.message().to_owned(),
+    fn parser_problem(&self, start: Option<usize>, error: &toml::de::Error) -> Problem {
+        let message = error.message().to_owned();
+        match start {
+            Some(start) => self.at(start, message),
+            None => self.somewhere(message),
         }
+    }
+}
+
+/// `table` with its spans counted from `begins`.
+fn counted_from(begins: usize, table: DeTable<'_>) -> DeTable<'_> {
+    fn value(begins: usize, item: Spanned<DeValue<'_>>) -> Spanned<DeValue<'_>> {
+        let span = moved(begins, item.span());
+        Spanned::new(
+            span,
+            match item.into_inner() {
+                DeValue::Table(table) => DeValue::Table(counted_from(begins, table)),
+                DeValue::Array(items) => {
+                    DeValue::Array(items.into_iter().map(|item| value(begins, item)).collect())
+                }
+                other => other,
+            },
+        )
+    }
+    if begins == 0 {
+        return table;
+    }
+    let mut out = DeTable::new();
+    for (key, item) in table {
+        let span = moved(begins, key.span());
+        out.insert(Spanned::new(span, key.into_inner()), value(begins, item));
+    }
+    out
+}
+
+fn moved(by: usize, span: Range<usize>) -> Range<usize> {
+    span.start + by..span.end + by
+}
+
+/// Lays `over` on `base` (see [`Source::under`]).
+fn lay_over<'a>(base: &mut DeTable<'a>, over: DeTable<'a>) {
+    for (key, value) in over {
+        // Inserted anew, so that the new key tells where the value stands.
+        let below = base.remove(&key).map(Spanned::into_inner);
+        let by = KEYED.iter().find(|(name, _)| *name == key.get_ref().as_ref());
+        let (span, above) = (value.span(), value.into_inner());
+        let joined = match (below, above, by) {
+            (Some(DeValue::Table(mut below)), DeValue::Table(above), _) => {
+                lay_over(&mut below, above);
+                DeValue::Table(below)
+            }
+            (Some(DeValue::Array(mut below)), DeValue::Array(above), Some((_, by))) => {
+                lay_elements(&mut below, above, by);
+                DeValue::Array(below)
+            }
+            (_, above, _) => above,
+        };
+        base.insert(key, Spanned::new(span, joined));
+    }
+}
+
+/// Lays the tables of `over` on those of `base` with the same value of `by`;
+/// the others are added.
+fn lay_elements<'a>(base: &mut DeArray<'a>, over: DeArray<'a>, by: &str) {
+    for item in over {
+        let span = item.span();
+        let name = named(&item, by).map(str::to_owned);
+        let below =
+            base.iter_mut().find(|below| name.is_some() && named(below, by) == name.as_deref());
+        match (below.map(Spanned::get_mut), item.into_inner()) {
+            (Some(DeValue::Table(below)), DeValue::Table(above)) => lay_over(below, above),
+            (_, other) => base.push(Spanned::new(span, other)),
+        }
+    }
+}
+
+/// The text at a key of a table.
+fn named<'v>(item: &'v Spanned<DeValue<'_>>, by: &str) -> Option<&'v str> {
+    match item.get_ref().get(by)?.get_ref() {
+        DeValue::String(text) => Some(text),
+        _ => None,
     }
 }
 

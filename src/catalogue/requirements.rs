@@ -124,7 +124,10 @@ pub fn applicable<'a>(
 
         let flow = requirement.flow;
         let procedure = requirement.procedure;
-        let lacks_flow = flow.filter(|flow| !capabilities.flows.contains(flow));
+        // Asking for balances is a programme of its own, not a flow of movements
+        // that a house lists.
+        let lacks_flow = flow
+            .filter(|flow| *flow != Flow::GuaranteeBalance && !capabilities.flows.contains(flow));
         let lacks_procedure = procedure.filter(|p| !capabilities.procedures.contains(p));
         let recommended = requirement.kind == RequirementKind::Recommended;
         let (applies, reason) = if let Some(flow) = lacks_flow {

@@ -56,14 +56,47 @@ impl BySide {
 }
 
 impl Entry {
+    /// What is wrong with it before it is told apart by side: the key and what
+    /// to say.
+    pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
+        let sides = self.sides();
+        let mut problems = Vec::new();
+        if sides.is_empty() {
+            problems.push(("side", "no side is named".to_owned()));
+        }
+        for (index, side) in sides.iter().enumerate() {
+            if sides.iter().take(index).any(|earlier| earlier == side) {
+                problems.push(("side", format!("`{}` is there twice", side.as_str())));
+            }
+        }
+        if let (BySide::Every(id), [_, _, ..]) = (&self.id, sides)
+            && !id.contains("{side}")
+        {
+            problems.push((
+                "id",
+                format!("both sides would have the id `{id}`: write `{{side}}` in it, or give one for each side"),
+            ));
+        }
+        for (key, texts) in [("id", Some(&self.id)), ("errata", self.errata.as_ref())] {
+            let Some(BySide::Each(texts)) = texts else { continue };
+            for side in texts.keys().filter(|side| !sides.contains(side)) {
+                problems.push((key, format!("`{}` is not among the sides", side.as_str())));
+            }
+        }
+        problems
+    }
+
+    fn sides(&self) -> &[Side] {
+        match &self.side {
+            Sides::One(side) => std::slice::from_ref(side),
+            Sides::Several(sides) => sides,
+        }
+    }
+
     /// One scenario for each side. A side without an id gets an empty one,
     /// which the validator reports.
     pub(super) fn expand(&self) -> Vec<Scenario> {
-        let sides = match &self.side {
-            Sides::One(side) => std::slice::from_ref(side),
-            Sides::Several(sides) => sides.as_slice(),
-        };
-        sides
+        self.sides()
             .iter()
             .map(|side| {
                 let fill = |text: &str| fill(text, *side);

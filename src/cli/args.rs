@@ -292,16 +292,37 @@ pub enum ScenarioCommand {
         /// Those of every programme
         #[arg(long)]
         all_programmes: bool,
+        /// Only some of them
+        #[command(flatten)]
+        filter: ScenarioFilter,
     },
     /// Show a scenario's steps: who does what, what comes back, by when
     Show {
-        /// Its id, such as DSGB1
+        /// Its id, such as DSGB1 or scenario-1-gb
         #[arg(value_name = "SCENARIO")]
         id: String,
         /// Another programme than the project's first
         #[arg(long, value_name = "ID")]
         programme: Option<String>,
     },
+    /// Check the catalogue and your additions to it
+    #[command(after_help = "Exit codes: 0 sound; 1 it has problems; 3 the folder cannot be read.")]
+    Lint {
+        /// Folder of additions [default: `[catalogue] path` of the project]
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Which scenarios to list.
+#[derive(Debug, Args)]
+pub struct ScenarioFilter {
+    /// Only those of a flow
+    #[arg(long, value_name = "FLOW")]
+    pub flow: Option<Flow>,
+    /// Only those of a side
+    #[arg(long, value_name = "SIDE", ignore_case = true)]
+    pub side: Option<Side>,
 }
 
 /// `doctor`.
@@ -421,6 +442,8 @@ pub struct Schema {
 pub enum SchemaName {
     /// `scenario list`.
     ScenarioList,
+    /// `scenario lint`.
+    ScenarioLint,
     /// `plan`.
     Plan,
     /// `run`.

@@ -306,7 +306,7 @@ pub fn scenario_in<'a>(
     programmes
         .into_iter()
         .find_map(|programme| Some((programme, catalogue.scenario(&programme.id, id)?)))
-        .ok_or_else(|| unknown_scenario(catalogue, id))
+        .ok_or_else(|| unknown_scenario(id))
 }
 
 /// The evidence of a project.
@@ -353,20 +353,10 @@ pub fn programme<'a>(catalogue: &'a Catalogue, id: &str) -> Result<&'a Programme
     })
 }
 
-/// There is no such scenario, or not yet.
-pub fn unknown_scenario(catalogue: &Catalogue, id: &str) -> Failure {
-    let pending = catalogue
-        .programmes()
-        .iter()
-        .flat_map(|programme| &programme.pending)
-        .any(|pending| pending.eq_ignore_ascii_case(id));
-    let failure = match pending {
-        true => Failure::usage(format!(
-            "`{id}` is one of HMRC's scenarios, but this version of ctc-ready does not know its steps"
-        )),
-        false => Failure::usage(format!("there is no scenario `{id}`")),
-    };
-    failure.hint("`ctc-ready scenario list --all-programmes` lists those it knows")
+/// There is no such scenario.
+pub fn unknown_scenario(id: &str) -> Failure {
+    Failure::usage(format!("there is no scenario `{id}`"))
+        .hint("`ctc-ready scenario list --all-programmes` lists them")
 }
 
 /// A path as short as it can be shown from `cwd`.

@@ -179,8 +179,9 @@ fn schemas(desk: &Desk, _: &Context) -> Result<Finding, Failure> {
     let folder = XsdFolder::open(path, &versions(&desk.catalogue))?;
     let mut wanted: Vec<&str> = Vec::new();
     for programme in desk.programmes(None)? {
-        let version = programme.api.xsd.as_str();
-        if !version.is_empty() && !wanted.contains(&version) {
+        if let Some(version) = programme.api.xsd.as_deref()
+            && !wanted.contains(&version)
+        {
             folder.load(Some(version))?;
             wanted.push(version);
         }

@@ -6,6 +6,7 @@ use super::exit;
 use super::failure::Failure;
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, Printer, WIDTH, paint, wrap};
 use crate::calendar::london;
+use crate::verdict::rules::CHECKLIST_PENDING;
 use crate::verdict::{self, Severity, Verdict};
 
 /// Runs the command.
@@ -31,7 +32,10 @@ pub(super) fn print(printer: &mut Printer, verdict: &Verdict) {
         .filter(|finding| finding.severity == Severity::Error && finding.waived.is_none())
         .count();
     let rehearsal = if verdict.rehearsal { " (REHEARSAL, not for submission)" } else { "" };
+    // Where HMRC has not said what it wants, nobody is ready for it.
+    let pending = verdict.findings.iter().any(|f| f.rule == CHECKLIST_PENDING.name);
     let line = match verdict.ready {
+        true if pending => paint(CARE, format!("NOTHING TO SUBMIT{rehearsal}: no checklist yet")),
         true => paint(GOOD, format!("READY{rehearsal}")),
         false => paint(
             BAD,

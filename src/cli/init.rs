@@ -10,7 +10,7 @@ use super::context::{Context, programme, shown};
 use super::exit;
 use super::failure::Failure;
 use super::printer::{BOLD, DIM, Printer, paint};
-use crate::catalogue::{Catalogue, Combination, Flow, Procedure, Side};
+use crate::catalogue::{Catalogue, Combination, Flow, Procedure, Programme, Side};
 use crate::files;
 use crate::project::locate::FILE_NAME;
 use crate::project::write::{InitAnswers, render};
@@ -50,8 +50,11 @@ pub(super) fn run(context: &mut Context, args: &Init) -> Result<u8, Failure> {
     printer.line("");
     printer.line("next:");
     printer.line("  ctc-ready plan                          what applies to you, and why");
-    printer.line("  ctc-ready run --environment simulator   rehearse");
-    printer.line("  ctc-ready run                           for real, with CTC_READY_TOKEN set");
+    if declares(&catalogue, &answers.programmes) {
+        printer.line("  ctc-ready run --environment simulator   rehearse");
+        printer
+            .line("  ctc-ready run                           for real, with CTC_READY_TOKEN set");
+    }
     Ok(exit::DONE)
 }
 
@@ -74,22 +77,27 @@ fn answers(
         Some("ncts5-final"),
         |text| programmes.contains(&text).then(|| text.to_owned()),
     )?;
-    let flows = ask.list(
-        &args.flows,
-        "--flows",
-        "Which flows does your software support?",
-        &["standard-departure", "pre-lodged-departure", "arrival"],
-        None,
-        value::<Flow>,
-    )?;
-    let procedures = ask.list(
-        &args.procedures,
-        "--procedures",
-        "Which procedures does it support?",
-        &["normal", "simplified"],
-        None,
-        value::<Procedure>,
-    )?;
+    let (flows, procedures) = match declares(catalogue, &programme) {
+        true => (
+            ask.list(
+                &args.flows,
+                "--flows",
+                "Which flows does your software support?",
+                &["standard-departure", "pre-lodged-departure", "arrival"],
+                None,
+                value::<Flow>,
+            )?,
+            ask.list(
+                &args.procedures,
+                "--procedures",
+                "Which procedures does it support?",
+                &["normal", "simplified"],
+                None,
+                value::<Procedure>,
+            )?,
+        ),
+        false => (args.flows.clone(), args.procedures.clone()),
+    };
     let combination = match (args.combination, procedures.len()) {
         (None, 2..) => ask
             .list(
@@ -149,6 +157,12 @@ fn answers(
         statements: BTreeMap::new(),
         not_applicable: BTreeMap::new(),
     })
+}
+
+/// Whether any movement is declared: whoever asks for guarantee balances alone
+/// declares nothing.
+fn declares(catalogue: &Catalogue, programmes: &[String]) -> bool {
+    programmes.iter().filter_map(|id| catalogue.programme(id)).any(Programme::declares)
 }
 
 fn value<T: ValueEnum>(text: &str) -> Option<T> {

@@ -175,8 +175,10 @@ impl Court<'_> {
             &|own| phase.is_some_and(|phase| family(phase) == family(own)),
         ];
         let found = fits.iter().find_map(|fits| {
-            programmes.iter().find(|programme| {
-                versions.contains(&programme.api.xsd.as_str()) && fits(&programme.api.phase_id)
+            programmes.iter().find_map(|programme| {
+                let (own, version) =
+                    programme.api.phase_id.as_deref().zip(programme.api.xsd.as_deref())?;
+                (versions.contains(&version) && fits(own)).then(|| version.to_owned())
             })
         });
         let name = match phase {
@@ -184,7 +186,7 @@ impl Court<'_> {
             None => "it has no PhaseID, which".to_owned(),
         };
         match found {
-            Some(programme) => Ok(Some(programme.api.xsd.clone())),
+            Some(version) => Ok(Some(version)),
             None => Err(format!(
                 "{name} does not tell by which version to check it: say `--api {}`",
                 versions.join("`, or `--api ")

@@ -16,6 +16,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
     let as_of = context.as_of()?;
     let programmes = desk.told(args.programme.as_deref(), context.printer.json())?;
+    let declares = programmes.iter().any(|programme| programme.declares());
     for (programme, place) in programmes.into_iter().zip(0..) {
         if place > 0 {
             context.printer.line("");
@@ -24,12 +25,14 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
         context.printer.document(&plan);
         print(&mut context.printer, programme, &plan);
     }
-    if !context.printer.json() {
-        context.printer.line("");
+    context.printer.line("");
+    if declares {
         context
             .printer
             .line("next: `ctc-ready run --environment simulator` rehearses; `ctc-ready run` is");
         context.printer.line("for real; `ctc-ready scenario show ID` tells a scenario's steps");
+    } else {
+        context.printer.line("next: `ctc-ready scenario show ID` tells a scenario's steps");
     }
     Ok(exit::DONE)
 }
@@ -83,22 +86,22 @@ pub(super) fn print(printer: &mut Printer, programme: &Programme, plan: &Plan) {
             vec![(PLAIN, item.requirement.clone()), (style, run), (PLAIN, item.reason.clone())]
         })
         .collect();
-    for line in columns(&["REQUIRED", "RUN", "WHY"], &rows) {
-        printer.line(format!("  {line}"));
+    if rows.is_empty() {
+        printer.line("  nothing is required");
+    } else {
+        for line in columns(&["REQUIRED", "RUN", "WHY"], &rows) {
+            printer.line(format!("  {line}"));
+        }
     }
-    let (later, recommended): (Vec<&str>, Vec<&str>) = plan
+    let recommended: Vec<&str> = plan
         .requirements
         .iter()
         .filter(|item| item.kind == RequirementKind::Recommended && item.applies)
         .filter_map(|item| item.chosen.as_deref())
-        .partition(|id| programme.pending.iter().any(|pending| pending == id));
-    let told = [
-        ("recommended, at your discretion", recommended),
-        ("recommended by HMRC, but not known to this version of ctc-ready", later),
-    ];
-    for (what, ids) in told.into_iter().filter(|(_, ids)| !ids.is_empty()) {
+        .collect();
+    if !recommended.is_empty() {
         printer.line("");
-        printer.prose(2, &format!("{what}: {}", ids.join(", ")));
+        printer.prose(2, &format!("recommended, at your discretion: {}", recommended.join(", ")));
     }
     if !plan.schedule.is_empty() {
         let day =

@@ -16,6 +16,7 @@ use crate::verdict::{Status, Verdict};
 pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
     let schema = match args.name {
         SchemaName::ScenarioList => schema_for!(super::scenario::ScenarioList),
+        SchemaName::ScenarioLint => schema_for!(super::scenario::ScenarioLint),
         SchemaName::Plan => schema_for!(Plan),
         SchemaName::Run => schema_for!(RunReport),
         SchemaName::Status => schema_for!(Status),

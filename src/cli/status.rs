@@ -69,6 +69,9 @@ fn table(printer: &mut Printer, items: &[&RequirementStatus]) {
             ]
         })
         .collect();
+    if rows.is_empty() {
+        return;
+    }
     for line in columns(&["REQUIREMENT", "STATE", "SCENARIO", "TRIES", "FRESH UNTIL"], &rows) {
         printer.line(format!("  {line}"));
     }

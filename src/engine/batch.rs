@@ -94,7 +94,7 @@ pub enum BatchError {
     Payload(#[from] PayloadError),
     /// The officers' e-mail cannot be made.
     #[error(transparent)]
-    Mail(#[from] crate::ncts::build::BuildError),
+    Mail(#[from] super::mail::MailError),
     /// The HTTP client cannot be made.
     #[error(transparent)]
     SetUp(#[from] crate::hmrc::transport::SetUpError),

@@ -33,16 +33,34 @@ pub struct About<'a> {
     pub contact: Option<&'a str>,
 }
 
+/// Why there is no e-mail.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// The catalogue's checks let no such scenario pass.
+    #[error("programme `{programme}` names no officers who could be asked")]
+    NoOfficers {
+        /// The programme.
+        programme: String,
+    },
+    /// The template is wrong.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
 /// Drafts the e-mail for a step of officers.
 ///
 /// # Errors
-/// Only when the template is wrong.
+/// When the programme has no officers, or the template is wrong.
 pub fn draft(
     programme: &Programme,
     scenario: &Scenario,
     step: u32,
     about: &About<'_>,
-) -> Result<Mail, BuildError> {
+) -> Result<Mail, MailError> {
+    let officers = programme
+        .officers
+        .as_ref()
+        .ok_or_else(|| MailError::NoOfficers { programme: programme.id.clone() })?;
     let action = scenario
         .step
         .get((step as usize).saturating_sub(1))
@@ -60,10 +78,10 @@ pub fn draft(
     });
     let templates = Templates::new([("intervention.txt".to_owned(), TEMPLATE.to_owned())])?;
     Ok(Mail {
-        to: programme.officers.mailbox.clone(),
+        to: officers.mailbox.clone(),
         subject: format!(
             "{}: {} step {step}, LRN {}",
-            programme.officers.subject_must_include, scenario.id, about.lrn
+            officers.subject_must_include, scenario.id, about.lrn
         ),
         body: templates.render("intervention.txt", context)?,
     })

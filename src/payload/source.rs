@@ -234,8 +234,7 @@ impl Payloads {
         let Ok(document) = read::parse(xml) else { return Vec::new() };
         let root = document.root_element();
         let mut doubts = Vec::new();
-        let expected = &programme.api.phase_id;
-        if let Some(phase) = root.attribute("PhaseID")
+        if let (Some(phase), Some(expected)) = (root.attribute("PhaseID"), &programme.api.phase_id)
             && phase != expected
         {
             doubts.push(format!(

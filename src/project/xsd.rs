@@ -177,8 +177,10 @@ pub fn versions(catalogue: &Catalogue) -> Vec<&str> {
     let mut versions: Vec<&str> = Vec::new();
     for programme in catalogue.programmes() {
         // A programme without messages has none.
-        if !programme.api.xsd.is_empty() && !versions.contains(&programme.api.xsd.as_str()) {
-            versions.push(&programme.api.xsd);
+        if let Some(version) = programme.api.xsd.as_deref()
+            && !versions.contains(&version)
+        {
+            versions.push(version);
         }
     }
     versions

@@ -57,7 +57,18 @@ pub(super) fn notes(
             source: None,
         });
     }
-    if given && !holidays::is_working_day(submission) {
+    if let Some(pending) = &programme.pending_checklist {
+        notes.push(Note {
+            rule: &rules::CHECKLIST_PENDING,
+            severity: rules::CHECKLIST_PENDING.severity,
+            message: pending.what.clone(),
+            source: Some(pending.source.clone()),
+        });
+    }
+    if let Some(channel) = &programme.submission
+        && given
+        && !holidays::is_working_day(submission)
+    {
         notes.push(Note {
             rule: &rules::SUBMISSION_WINDOW,
             severity: Severity::Info,
@@ -65,7 +76,7 @@ pub(super) fn notes(
                 "{submission} is no working day: the form waits until {}, and its evidence must be fresh when it goes in",
                 holidays::working_day_on_or_after(submission)
             ),
-            source: Some(programme.submission.source.clone()),
+            source: Some(channel.source.clone()),
         });
     }
     notes.extend(not_open(programme, submission));

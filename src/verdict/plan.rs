@@ -128,8 +128,12 @@ pub struct Consequence {
     pub source: Option<String>,
 }
 
-/// When a programme's test environment answers.
+/// When a programme's test environment answers. Where no hours are published,
+/// none are held against a start.
 pub fn environment_hours(availability: &[Availability]) -> Timetable {
+    if availability.is_empty() {
+        return Timetable::new([Span { from: None, until: None, hours: Hours::Always }]);
+    }
     Timetable::new(availability.iter().filter_map(|span| {
         let hours = match (span.always, span.opens, span.closes) {
             (true, _, _) => Hours::Always,
@@ -140,9 +144,13 @@ pub fn environment_hours(availability: &[Availability]) -> Timetable {
     }))
 }
 
-/// When the officers read their mail.
-pub fn officer_hours(officers: &Officers) -> Timetable {
-    Timetable::working_days(officers.opens, officers.closes)
+/// When the officers read their mail; a programme without officers has no such
+/// hours.
+pub fn officer_hours(officers: Option<&Officers>) -> Timetable {
+    match officers {
+        Some(officers) => Timetable::working_days(officers.opens, officers.closes),
+        None => Timetable::new([]),
+    }
 }
 
 /// Minutes that the timers of a scenario's steps take.
@@ -250,14 +258,16 @@ fn schedule(case: &PlanCase<'_>, consequences: &mut Vec<Consequence>) -> Vec<Sch
             rules::SUBMISSION_WINDOW.source,
         );
     }
-    if !tight.is_empty() {
-        let days = case.programme.officers.follow_up_working_days;
+    if let Some(officers) = &case.programme.officers
+        && !tight.is_empty()
+    {
+        let days = officers.follow_up_working_days;
         say(
             format!(
                 "{}: the time left before {by} is less than the {days} working days after which HMRC wants a follow-up; it holds only if the officers answer at once",
                 names(&tight)
             ),
-            Some(&case.programme.officers.source),
+            Some(&officers.source),
         );
     }
     slots
@@ -287,7 +297,7 @@ impl Window {
         let course = Course {
             scenario,
             environment: environment_hours(&case.programme.availability),
-            officers: officer_hours(&case.programme.officers),
+            officers: officer_hours(case.programme.officers.as_ref()),
         };
         let submission = case.submit_on.unwrap_or_else(|| london::day_of(case.as_of));
         let Some(phase) = dates::phase_covering(case.programme, submission, submission) else {
@@ -310,7 +320,8 @@ impl Window {
             return Self { no_earlier: Some(no_earlier), no_later: None, fit: Fit::Roomy };
         };
 
-        let allowance = case.programme.officers.follow_up_working_days;
+        let officers = case.programme.officers.as_ref();
+        let allowance = officers.map_or(0, |officers| officers.follow_up_working_days);
         let fits = |start: &DateTime<Utc>, allowance: u32| {
             course.finish(*start, allowance).is_some_and(|end| end <= deadline)
         };

@@ -71,6 +71,8 @@ rules! {
         "The form goes in later than HMRC asks before a date";
     UNPUBLISHED_DATE "unpublished-date" Warning None,
         "HMRC has not published a date that matters, and the settings do not give it";
+    CHECKLIST_PENDING "checklist-pending" Warning None,
+        "HMRC has not published the programme's checklist: nobody knows yet what it asks";
     STORE_UNSEALED "store-unsealed" Info None,
         "No seal covers the evidence";
 }

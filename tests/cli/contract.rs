@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::support::{Project, SCALE, call, nobody_listens};
+use crate::support::{Project, SCALE, call, command, nobody_listens, outcome};
 
 /// The document is valid against its own schema.
 #[track_caller]
@@ -72,15 +72,45 @@ fn scenario_list() {
                 "requirement",
                 "steps",
                 "errata",
+                "source",
             ],
         );
         one_of(&scenario["side"], &["GB", "XI"]);
-        one_of(&scenario["procedure"], &["normal", "simplified"]);
-        one_of(&scenario["flow"], &["standard-departure", "pre-lodged-departure", "arrival"]);
+        let balance = scenario["flow"] == "guarantee-balance";
+        match balance {
+            true => assert_eq!(scenario["procedure"], Value::Null),
+            false => {
+                one_of(&scenario["procedure"], &["normal", "simplified", "simplified/normal"]);
+                one_of(
+                    &scenario["flow"],
+                    &["standard-departure", "pre-lodged-departure", "arrival"],
+                );
+            }
+        }
         one_of(&scenario["requirement"], &["mandatory", "recommended", "other"]);
         for (step, number) in items(scenario, "steps").iter().zip(1..) {
-            assert_fields(step, &["step", "send", "data", "mutation", "officer", "expect"]);
+            assert_fields(
+                step,
+                &[
+                    "step",
+                    "send",
+                    "request",
+                    "sheet",
+                    "data",
+                    "mutation",
+                    "officer",
+                    "officer_deadline_minutes",
+                    "deadline_minutes_after_ie015",
+                    "presentation_timer",
+                    "expect",
+                ],
+            );
             assert_eq!(step["step"], number);
+            if balance {
+                assert_fields(&step["request"], &["grn", "access_code"]);
+                assert_eq!(step["send"], Value::Null);
+                continue;
+            }
             for expected in items(step, "expect") {
                 assert!(expected["message"].as_str().unwrap().starts_with("IE"), "{expected}");
                 // These may be left out; they are never `null`.
@@ -102,6 +132,26 @@ fn scenario_list() {
     assert_eq!(dngb1["steps"][0]["expect"], serde_json::json!([{"message": "IE928"}]));
     assert_eq!(dngb1["steps"][1]["send"], Value::Null);
     assert!(dngb1["steps"][1]["officer"].is_string());
+    // A guarantee is asked about, and HTTP answers.
+    let asked = by(scenarios, "id", "Scenario 1 GB");
+    let request = serde_json::json!({"grn": "23GB0000010000854", "access_code": "AC01"});
+    assert_eq!(asked["steps"][0]["request"], request);
+    let answer = serde_json::json!({"status": 200, "balance": 262_626, "currency": "GBP"});
+    assert_eq!(asked["steps"][0]["expect"], serde_json::json!([answer]));
+    let refused = &by(scenarios, "id", "Scenario 3 XI")["steps"][0];
+    let answer = serde_json::json!({"status": 404, "code": "NOT_FOUND"});
+    assert_eq!(refused["expect"], serde_json::json!([answer]));
+    let too_often = &by(scenarios, "id", "Scenario 2 GB")["steps"][1];
+    assert_eq!(too_often["expect"][0]["status"], 429);
+    // Refusals name the rules, releases say what becomes of the goods.
+    let refusal = &by(scenarios, "id", "DSGBT2")["steps"][0]["expect"];
+    let rules = serde_json::json!([{"message": "IE056", "violations": ["B1890", "B1891"]}]);
+    assert_eq!(*refusal, rules);
+    let unloading = &by(scenarios, "id", "ASXI3")["steps"][2]["expect"];
+    assert_eq!(
+        (&unloading[0]["release"], &unloading[2]["release"]),
+        (&"refused".into(), &"granted".into())
+    );
     // A scenario valid under both rule sets is listed once in each.
     let in_programmes: Vec<&str> = scenarios
         .iter()
@@ -121,6 +171,90 @@ fn scenario_show_is_a_list_of_one() {
     let scenarios = items(&shown, "scenarios");
     assert_eq!(scenarios.len(), 1);
     assert_eq!(scenarios[0]["programme"], "ncts6");
+}
+
+#[test]
+fn scenario_list_filters() {
+    let list = |args: &[&str]| {
+        let list = call(&[&["scenario", "list", "--format", "json"], args].concat()).code(0).json();
+        items(&list, "scenarios").clone()
+    };
+    let all = list(&["--programme", "ncts6"]);
+    let some = list(&["--programme", "ncts6", "--flow", "arrival", "--side", "xi"]);
+    let wanted = |s: &&Value| s["flow"] == "arrival" && s["side"] == "XI";
+    assert_eq!(some.iter().collect::<Vec<_>>(), all.iter().filter(wanted).collect::<Vec<_>>());
+    assert!(some.len() > 5);
+}
+
+#[test]
+fn scenario_show_finds_ids_however_they_are_written() {
+    for id in ["scenario-1-gb", "Scenario 1 GB", "SCENARIO-1-GB"] {
+        let shown = call(&["scenario", "show", id, "--format", "json"]).code(0).json();
+        assert_eq!(shown["scenarios"][0]["id"], "Scenario 1 GB", "{id}");
+    }
+    // Without a programme it is found wherever it is; with one, only there.
+    let shown = call(&["scenario", "show", "dsgbt1", "--format", "json"]).code(0).json();
+    assert_eq!(shown["scenarios"][0]["programme"], "ncts5-transition");
+    call(&["scenario", "show", "DSGBT1", "--programme", "ncts6"])
+        .code(2)
+        .says(&["`DSGBT1` is not a scenario of `ncts6`", "it is one of ncts5-transition"]);
+}
+
+#[test]
+fn scenario_lint() {
+    let empty = tempfile::tempdir().unwrap();
+    let at = |dir: &std::path::Path, args: &[&str]| {
+        outcome(command(&[&["scenario", "lint"], args].concat()).current_dir(dir))
+    };
+    let sound = at(empty.path(), &["--format", "json"]).code(0).json();
+    assert_valid("scenario-lint", &sound);
+    let nothing = serde_json::json!([]);
+    assert_eq!((&sound["problems"], &sound["notes"]), (&nothing, &nothing));
+    assert_eq!((&sound["sound"], &sound["scenarios"]), (&true.into(), &198.into()));
+
+    let project = Project::new();
+    let own = project.file("ours/house");
+    std::fs::create_dir_all(&own).unwrap();
+    let scenario = |id: &str, more: &str| {
+        format!(
+            "programmes = [\"ncts5-final\"]\n[[scenario]]\nid = \"{id}\"\ntitle = \"Ours\"\n\
+             flow = \"standard-departure\"\nside = \"GB\"\nprocedure = \"simplified\"\n\
+             source = \"house rules\"\n{more}\n[[scenario.step]]\nsend = \"IE015\"\n\
+             data = [\"Simplified GB-XI\"]\nexpect = [{{ message = \"IE928\" }}]\n"
+        )
+    };
+    std::fs::write(own.join("mine.toml"), scenario("OURS-1", "")).unwrap();
+    std::fs::write(own.join("other.toml"), scenario("DSGB1", "")).unwrap();
+    let said = project.json(&["scenario", "lint", "ours"], 0);
+    assert_valid("scenario-lint", &said);
+    assert_eq!((&said["sound"], &said["scenarios"]), (&true.into(), &199.into()));
+    let note = &said["notes"][0];
+    assert_eq!((&note["line"], &note["column"]), (&3.into(), &6.into()));
+    assert!(note["file"].as_str().unwrap().ends_with("ours/house/other.toml"), "{note}");
+    assert!(note["message"].as_str().unwrap().contains("takes the place"), "{note}");
+
+    // The settings name the folder for every command.
+    let settings = project.settings().replace("[catalogue]\n", "[catalogue]\npath = \"ours\"\n");
+    project.write_settings(&settings);
+    assert_eq!(project.json(&["scenario", "lint"], 0)["scenarios"], 199);
+    let list = project.json(&["scenario", "list"], 0);
+    assert_eq!(by(items(&list, "scenarios"), "id", "DSGB1")["title"], "Ours");
+    project.call(&["scenario", "show", "ours-1"]).code(0);
+
+    // Every problem at once, with its place.
+    std::fs::write(own.join("mine.toml"), scenario("ours", "errata = \" \"\nextra = 1")).unwrap();
+    let said = project.json(&["scenario", "lint"], 1);
+    assert_valid("scenario-lint", &said);
+    assert_eq!(said["sound"], false);
+    let places: Vec<(u64, u64)> = items(&said, "problems")
+        .iter()
+        .map(|problem| (problem["line"].as_u64().unwrap(), problem["column"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(places, [(3, 6), (9, 10), (10, 1)], "{said:#}");
+    let human = project.call(&["scenario", "lint"]).code(1).stdout;
+    assert!(human.contains("mine.toml:10:1: unknown field `extra`"), "{human}");
+    project.call(&["scenario", "lint", "nowhere"]).code(3);
+    project.call(&["scenario", "list"]).code(3);
 }
 
 #[test]

@@ -85,6 +85,38 @@ fn init_plan_and_status_of_a_new_project() {
     snapshot("status-of-nothing", &call(&[&["status"], &at[..]].concat()));
     snapshot("scenario-show", &call(&["scenario", "show", "PSGB1"]));
     snapshot("scenario-list", &call(&["scenario", "list"]));
+    // Officers and their limit, a timer that runs out, both ends of a movement,
+    // rules a refusal must name, what was corrected, balances.
+    let shown: Vec<String> = ["DSGB7", "PSGB2", "ASGB3", "DSGBT2", "DNGB9", "scenario-2-xi"]
+        .iter()
+        .map(|id| call(&["scenario", "show", id]))
+        .collect();
+    snapshot("scenario-show-many", &shown.join("---\n"));
+    // Nothing else is too wide either.
+    for flow in ["--all-programmes", "--programme=ncts6"] {
+        assert_narrow(flow, &call(&["scenario", "list", flow]));
+    }
+}
+
+#[test]
+fn a_house_that_asks_for_balances_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let call = |args: &[&str], code| {
+        let outcome = outcome(command(args).current_dir(dir.path())).code(code);
+        outcome.stdout + &outcome.stderr
+    };
+    let init = ["init", "--programme", "guarantee-balance", "--software", "Flow"];
+    let at = ["--at", "2026-11-23T09:00:00Z"];
+    let told = [
+        call(&[&init[..], &["--software-version", "1"]].concat(), 0),
+        call(&[&["plan"], &at[..]].concat(), 0),
+        call(&[&["status"], &at[..]].concat(), 0),
+        call(&[&["gate"], &at[..]].concat(), 0),
+        call(&["run", "scenario-1-gb", "--environment", "simulator"], 2),
+        call(&["run", "--all", "--environment", "simulator"], 2),
+    ];
+    snapshot("guarantee-balance", &told.join("---\n"));
+    assert!(!dir.path().join("evidence").exists(), "nothing was opened");
 }
 
 #[test]

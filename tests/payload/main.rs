@@ -105,7 +105,7 @@ fn every_built_in_message_carries_the_runs_values_and_says_where_it_came_from() 
     let catalogue = catalogue();
     let payloads = payloads(&catalogue, Sources::default());
     let sending = sending(&catalogue);
-    assert_eq!(sending.len(), 2 * (4 + 8 + 10) + 2);
+    assert_eq!(sending.len(), 459);
     for (programme, scenario, step, message) in sending {
         let payload =
             payloads.prepare(programme, scenario, step, &values()).unwrap_or_else(|error| {
@@ -115,15 +115,17 @@ fn every_built_in_message_carries_the_runs_values_and_says_where_it_came_from() 
         assert_eq!(read.message_type(), message);
         assert_eq!(read.text("messageIdentification"), Some("READY-MSG-1"));
         assert_eq!(read.text("messageType"), Some(message.root()));
-        assert_eq!(read.root().attribute("PhaseID"), Some(programme.api.phase_id.as_str()));
+        assert_eq!(read.root().attribute("PhaseID"), programme.api.phase_id.as_deref());
         assert!(read.lrn() == Some("READY-LRN-1") || read.mrn() == Some(MRN), "{}", payload.xml);
         assert!(!payload.xml.contains("(run)"), "{}", payload.xml);
-        let column = &scenario.step[step as usize - 1].data[0];
+        // Of data for both procedures, the simplified one's is taken.
+        let columns = &scenario.step[step as usize - 1].data;
+        let column = columns.last().unwrap();
         assert_eq!(
             payload.origin,
             format!("built-in templates/messages/{message}.xml, data \"{column}\"")
         );
-        assert_eq!(payload.notes, Vec::<String>::new());
+        assert_eq!(payload.notes.len(), columns.len() - 1, "{:?}", payload.notes);
     }
 }
 
@@ -136,7 +138,11 @@ fn every_built_in_message_is_valid_against_the_schemas_of_its_version() {
     for (programme, scenario, step, message) in sending(&catalogue) {
         let payload = payloads.prepare(programme, scenario, step, &values()).unwrap();
         let name = format!("{} {} step {step}", programme.id, scenario.id);
-        by_version.entry(&programme.api.xsd).or_default().push((name, message, payload.xml));
+        by_version.entry(programme.api.xsd.as_deref().unwrap()).or_default().push((
+            name,
+            message,
+            payload.xml,
+        ));
     }
     // Test data that no scenario sends yet must be as good.
     for programme in catalogue.programmes() {
@@ -149,7 +155,11 @@ fn every_built_in_message_is_valid_against_the_schemas_of_its_version() {
             scenario.step[0].data = vec![column.name.clone()];
             let payload = payloads.prepare(programme, &scenario, 1, &values()).unwrap();
             let name = format!("{} {message} {}", programme.id, column.name);
-            by_version.entry(&programme.api.xsd).or_default().push((name, message, payload.xml));
+            by_version.entry(programme.api.xsd.as_deref().unwrap()).or_default().push((
+                name,
+                message,
+                payload.xml,
+            ));
         }
     }
     assert_eq!(by_version.keys().copied().collect::<Vec<_>>(), ["2.0", "2.1", "3.0"]);
@@ -207,12 +217,12 @@ const INVALID_AS_PUBLISHED: &[(&str, &str)] = &[];
 fn every_message_of_hmrcs_packs_is_found_filled_and_valid() {
     let Some(reference) = reference::folder() else { return };
     let catalogue = catalogue();
-    let mut found = 0;
+    let mut doubts = 0;
     for (pack, programmes, expected) in [
-        ("NCTS5_Trader_Test_XML_Examples_v7.zip", &["ncts5-transition", "ncts5-final"][..], 44),
+        ("NCTS5_Trader_Test_XML_Examples_v7.zip", &["ncts5-transition", "ncts5-final"][..], 292),
         // Version 8 has only the scenarios added for final rules.
-        ("NCTS5_Trader_Test_XML_Examples_v8.zip", &["ncts5-transition", "ncts5-final"], 0),
-        ("P6_Example_XML_Payloads_14_04_26.zip", &["ncts6"], 2),
+        ("NCTS5_Trader_Test_XML_Examples_v8.zip", &["ncts5-transition", "ncts5-final"], 32),
+        ("P6_Example_XML_Payloads_14_04_26.zip", &["ncts6"], 16),
     ] {
         let path = reference.join("test-packs").join(pack);
         let payloads = payloads(&catalogue, Sources { packs: vec![path], ..Sources::default() });
@@ -227,9 +237,16 @@ fn every_message_of_hmrcs_packs_is_found_filled_and_valid() {
             let read = Message::parse(&payload.xml).unwrap();
             assert!(read.lrn() == Some("READY-LRN-1") || read.mrn() == Some(MRN));
             // The pack's guarantees are those of transition.
-            let doubted = programme.id == "ncts5-final" && message == MessageType::Ie015;
-            assert_eq!(payload.notes.len(), usize::from(doubted), "{:?}", payload.notes);
-            messages.entry(&programme.api.xsd).or_default().push((
+            let doubted = programme.id == "ncts5-final"
+                && matches!(message, MessageType::Ie015 | MessageType::Ie013);
+            for note in &payload.notes {
+                let guarantee = note.starts_with("guarantee") && doubted;
+                // Some files carry an older one than the others.
+                let phase = note.contains("its PhaseID is `NCTS5.0`");
+                assert!(guarantee || phase, "{} {note}", payload.origin);
+                doubts += 1;
+            }
+            messages.entry(programme.api.xsd.as_deref().unwrap()).or_default().push((
                 payload.origin,
                 message,
                 payload.xml,
@@ -237,7 +254,6 @@ fn every_message_of_hmrcs_packs_is_found_filled_and_valid() {
         }
         let count: usize = messages.values().map(Vec::len).sum();
         assert_eq!(count, expected, "{pack}");
-        found += count;
         for (version, messages) in messages {
             let Some(mut invalid) = xmllint(&reference, &messages, version) else { return };
             invalid.retain(|origin, _| {
@@ -246,5 +262,5 @@ fn every_message_of_hmrcs_packs_is_found_filled_and_valid() {
             assert!(invalid.is_empty(), "{pack}, version {version}: {invalid:#?}");
         }
     }
-    assert_eq!(found, 46);
+    assert!(doubts > 40, "{doubts}");
 }
