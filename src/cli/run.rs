@@ -13,7 +13,8 @@ use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, columns, paint};
 use super::progress::{Progress, mail_lines};
 use super::runtime;
 use super::standing::{Selected, Standing, abandon, standing_of};
-use crate::catalogue::{Catalogue, Flow, RequirementKind};
+use super::why::why;
+use crate::catalogue::{Catalogue, RequirementKind};
 use crate::engine::batch::{Job, Options};
 use crate::engine::mail::Mail;
 use crate::engine::report::{RunEntry, RunReport};
@@ -34,7 +35,6 @@ pub(super) const EMBEDDED_SCALE: f64 = 2_700.0;
 pub(super) fn run(context: &mut Context, args: &Run) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
     let selected = select(&desk, args)?;
-    only_messages(&selected)?;
     let (report, stalled) = execute(context, &desk, &selected, args)?;
     context.printer.document(&report);
     print_runs(context, &report);
@@ -143,19 +143,6 @@ fn select(desk: &Desk, args: &Run) -> Result<Vec<Selected>, Failure> {
         }
     }
     Ok(selected)
-}
-
-/// Refuses what is no exchange of messages, before anything is opened.
-fn only_messages(selected: &[Selected]) -> Result<(), Failure> {
-    let balance = selected.iter().find(|(_, scenario)| scenario.flow == Flow::GuaranteeBalance);
-    match balance {
-        Some((programme, scenario)) => Err(Failure::usage(format!(
-            "`{}` asks for a guarantee's balance, which cannot be run yet",
-            scenario.id
-        ))
-        .hint(format!("`--programme` names another programme than `{}`", programme.id))),
-        None => Ok(()),
-    }
 }
 
 /// Runs what is to be run; tells the attempt that now stands for each, and
@@ -393,7 +380,7 @@ pub(super) fn print_runs(context: &mut Context, report: &RunReport) {
         if let Some(failure) = &run.failure {
             printer.line("");
             printer.line(paint(BAD, format!("{} failed at step {}", run.scenario, failure.step)));
-            printer.prose(2, &failure.message);
+            why(printer, failure);
         }
         if let Some(waiting) = &run.waiting_for {
             printer.line("");

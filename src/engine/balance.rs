@@ -180,7 +180,10 @@ mod tests {
             assert!(is_wanted(&locked, &got(429, None, None, Some(code))), "{code}");
         }
         assert!(!is_wanted(&locked, &got(429, None, None, None)));
-        assert!(!is_wanted(&wanted(404, None, Some("NOT_FOUND")), &got(404, None, None, Some("X"))));
+        assert!(!is_wanted(
+            &wanted(404, None, Some("NOT_FOUND")),
+            &got(404, None, None, Some("X"))
+        ));
     }
 
     #[test]
@@ -189,7 +192,9 @@ mod tests {
             answer: Some(BalanceAnswer { status, balance: None, currency: None, code: None }),
             ..Step::default()
         };
-        for (status, expected) in [(200, true), (404, true), (400, true), (403, false), (503, false)] {
+        for (status, expected) in
+            [(200, true), (404, true), (400, true), (403, false), (503, false)]
+        {
             assert_eq!(is_answer(&wants(200), status), expected, "{status}");
         }
         assert!(!is_answer(&wants(200), 429));

@@ -47,7 +47,10 @@ pub(super) fn due(
         deadline: Some(due + tempo.real(SLACK)),
     };
     if let Some(minutes) = next.and_then(|expected| expected.after_minutes) {
-        return automatic(since + tempo.minutes(minutes), format!("{names} ({minutes} minute timer)"));
+        return automatic(
+            since + tempo.minutes(minutes),
+            format!("{names} ({minutes} minute timer)"),
+        );
     }
     // The last message of a step that lets the timer run out comes then, and
     // the timer runs from the declaration.

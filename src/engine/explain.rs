@@ -127,7 +127,8 @@ pub fn explain(failure: &mut Failure, sent: Option<Sent<'_>>, answer: Option<&st
         }
     }
     let mut parts = vec![failure.message.clone()];
-    parts.extend(failure.errors.iter().take(MAX_TOLD).map(|error| in_words(error, failure.refused)));
+    parts
+        .extend(failure.errors.iter().take(MAX_TOLD).map(|error| in_words(error, failure.refused)));
     if failure.errors.len() > MAX_TOLD {
         parts.push(format!("and {} errors more", failure.errors.len() - MAX_TOLD));
     }
@@ -135,6 +136,14 @@ pub fn explain(failure: &mut Failure, sent: Option<Sent<'_>>, answer: Option<&st
         parts.push(reasons);
     }
     failure.message = parts.join("; ");
+}
+
+/// What happened, without the errors that NCTS named, which its `errors` tell
+/// one by one.
+pub fn headline(failure: &Failure) -> &str {
+    let Some(first) = failure.errors.first() else { return &failure.message };
+    let mark = format!("; code {}", first.error.code);
+    failure.message.split_once(&mark).map_or(failure.message.as_str(), |(before, _)| before)
 }
 
 /// One error in a line of text.
@@ -210,11 +219,7 @@ mod tests {
             reason: reason.into(),
             value: Some("7".into()),
         };
-        Failure {
-            message: "NCTS said no".into(),
-            errors: vec![error.into()],
-            ..Failure::default()
-        }
+        Failure { message: "NCTS said no".into(), errors: vec![error.into()], ..Failure::default() }
     }
 
     #[test]
@@ -237,6 +242,7 @@ mod tests {
         let error = &failure.errors[0];
         assert_eq!((error.line, error.excerpt.as_deref()), (Some(3), Some("<GRN>7</GRN>")));
         assert_eq!(failure.refused, Some(MessageType::Ie015));
+        assert_eq!(headline(&failure), "NCTS said no");
         for part in [
             "NCTS said no; code 50 (a constraint",
             "rule B1890 (there is one means",

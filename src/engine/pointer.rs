@@ -19,14 +19,14 @@ const MAX_EXCERPT: usize = 120;
 
 /// A place in a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(super) struct Place {
     /// Its line, from 1.
-    pub line: u32,
+    pub(super) line: u32,
     /// That line's text, or the part of it that begins there.
-    pub excerpt: String,
+    pub(super) excerpt: String,
     /// Whether the element itself is there; else the place is the closest one
     /// around it.
-    pub exact: bool,
+    pub(super) exact: bool,
 }
 
 /// A level of a pointer.
@@ -38,7 +38,7 @@ struct Level<'p> {
 
 /// Finds the element to which `pointer` leads, or what is closest around it;
 /// none, where not even its first level is there.
-pub fn resolve(document: &Document<'_>, pointer: &str) -> Option<Place> {
+pub(super) fn resolve(document: &Document<'_>, pointer: &str) -> Option<Place> {
     let mut levels = levels(pointer);
     let root = document.root_element();
     if levels.first().is_some_and(|first| is(root, first.name)) {
@@ -183,7 +183,10 @@ mod tests {
     fn what_is_not_there_is_told_by_what_is_around_it() {
         let place = at("/CC015C/Consignment/LocationOfGoods/UNLocode").unwrap();
         assert_eq!(place, (12, "<Consignment>".into(), false));
-        assert_eq!(at("/CC015C/Guarantee[3]/GRN").map(|(line, _, exact)| (line, exact)), Some((2, false)));
+        assert_eq!(
+            at("/CC015C/Guarantee[3]/GRN").map(|(line, _, exact)| (line, exact)),
+            Some((2, false))
+        );
         assert_eq!(at("//NoSuchThing"), None);
         assert_eq!(at("/"), None);
         assert_eq!(at(""), None);
@@ -191,10 +194,15 @@ mod tests {
 
     #[test]
     fn of_a_long_line_only_the_element_is_told() {
-        let xml = format!("<n:CC015C xmlns:n='http://ncts.dgtaxud.ec'><a>{}</a><b>7</b></n:CC015C>", "x".repeat(9_000));
+        let xml = format!(
+            "<n:CC015C xmlns:n='http://ncts.dgtaxud.ec'><a>{}</a><b>7</b></n:CC015C>",
+            "x".repeat(9_000)
+        );
         let document = read::parse(&xml).unwrap();
         assert_eq!(resolve(&document, "/CC015C/b").unwrap().excerpt, "<b>7</b>");
-        assert!(resolve(&document, "/CC015C/a").unwrap().excerpt.chars().count() <= MAX_EXCERPT + 1);
+        assert!(
+            resolve(&document, "/CC015C/a").unwrap().excerpt.chars().count() <= MAX_EXCERPT + 1
+        );
     }
 
     proptest! {

@@ -135,12 +135,14 @@ impl<'a> Walk<'a> {
     /// API's times they have an order, unless they came in the same instant.
     fn again(&mut self, next: &Received) {
         let kind = next.message.movement();
-        let of_kind = |(_, early): &(DateTime<Utc>, &Received)| early.message.movement() == kind;
-        let Some(place) = self.early.iter().position(of_kind) else { return };
-        let (at, early) = self.early.remove(place);
-        if early.received.is_some() && early.received != next.received {
-            self.failure = Some(self.out_of_order(early, next.message));
-        } else {
+        let (same, others) = std::mem::take(&mut self.early)
+            .into_iter()
+            .partition(|(_, early)| early.message.movement() == kind);
+        self.early = others;
+        for (at, early) in same {
+            if early.received.is_some() && early.received != next.received {
+                self.failure = Some(self.out_of_order(early, next.message));
+            }
             self.take(at, early);
         }
     }
@@ -263,6 +265,7 @@ impl<'a> Walk<'a> {
             return match said {
                 _ if said == Some(wanted) => Means::Expected(index, place),
                 Some(_) if self.claimed.iter().any(told) => Means::Nothing,
+                Some(_) if self.released_later(index, said) => Means::Early,
                 _ => Means::Ends(self.wrong_release(index, wanted, received)),
             };
         }
@@ -273,8 +276,10 @@ impl<'a> Walk<'a> {
         let named: BTreeSet<&str> =
             received.errors.iter().map(|error| error.reason.as_str()).collect();
         let list = |rules: Vec<&&str>| {
-            let rules: Vec<&str> =
-                rules.into_iter().map(|rule| if rule.is_empty() { "none" } else { *rule }).collect();
+            let rules: Vec<&str> = rules
+                .into_iter()
+                .map(|rule| if rule.is_empty() { "none" } else { *rule })
+                .collect();
             rules.join(", ")
         };
         let others: Vec<&&str> = named.difference(&wanted).collect();
@@ -295,6 +300,12 @@ impl<'a> Walk<'a> {
             what.push_str(&format!("; it does not name {}", list(absent)));
         }
         Means::Ends(self.failure(reason, index, received, what))
+    }
+
+    /// Whether a step still expects this release, after another.
+    fn released_later(&self, index: usize, said: Option<Release>) -> bool {
+        let open = self.open.get(index).map(Vec::as_slice).unwrap_or_default();
+        open.iter().any(|expected| expected.release.is_some() && expected.release == said)
     }
 
     fn failure(&self, reason: &str, index: usize, received: &Received, message: String) -> Failure {
@@ -360,6 +371,13 @@ impl<'a> Walk<'a> {
             && deadline_of(step).is_some()
         {
             return self.officer_too_late(current, step, early);
+        }
+        if early.message == missing {
+            let wanted = match release(early) {
+                Some(Release::Granted) => Release::Refused,
+                _ => Release::Granted,
+            };
+            return self.wrong_release(current, wanted, early);
         }
         let what = format!(
             "{} ({}) came before the {missing}, which the scenario has first",

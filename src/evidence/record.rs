@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::event::{
-    BalanceAnswered, Driver, Event, Failure, FunctionalError, ObjectRef, Purpose, Received, Request, Response,
-    RunId, RunOpened, RunState, SoftwareId, Submitted,
+    BalanceAnswered, Driver, Event, Failure, FunctionalError, ObjectRef, Purpose, Received,
+    Request, Response, RunId, RunOpened, RunState, SoftwareId, Submitted,
 };
 use crate::ncts::{Direction, MessageType, MovementKind};
 use crate::project::Environment;
