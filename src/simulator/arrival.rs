@@ -3,12 +3,16 @@
 //! Source: testing guides (message sequences). Remarks that are not clean wait
 //! for an officer, as in HMRC's scenarios for discrepancies and for
 //! non-conformance, where the mail decides what follows.
+//!
+//! Goods may arrive at another office than the one declared: HMRC's examples
+//! do. Incidents en route (IE007 before version 3.0) change nothing in what
+//! follows, as in HMRC's scenarios for them.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::departure::{error, out_of_sequence};
+use super::departure::{duplicate, error, out_of_sequence, wrong_mrn};
 use super::movement::{Arrival, ArrivalState as State, DepartureState, Outgoing, Submitted};
 use super::ncts::Ncts;
 use super::officer::Act;
@@ -54,23 +58,27 @@ impl Ncts {
     fn notify(&mut self, movement: &str, message: &Arc<Submitted>, at: DateTime<Utc>) {
         let Some(arrival) = self.arrivals.get(movement) else { return };
         let mrn = arrival.mrn.clone();
-        let departure = self
-            .mrns
-            .get(&mrn)
-            .filter(|id| {
-                self.departures
-                    .get(*id)
-                    .is_some_and(|departure| departure.state == DepartureState::Released)
-            })
-            .cloned();
-        let taken = self
+        let departure = self.mrns.get(&mrn).cloned();
+        let state = departure.as_ref().and_then(|id| self.departures.get(id)).map(|one| one.state);
+        let other = self
             .arrivals
             .values()
-            .any(|other| other.id != movement && other.mrn == mrn && other.is_open());
-        let refused = match departure {
-            None => Some(error("/CC007C/TransitOperation/MRN", "90", "N/A", Some(&mrn))),
-            Some(_) if taken => Some(out_of_sequence(message.message)),
-            Some(_) => None,
+            .find(|other| other.id != movement && other.mrn == mrn && other.is_open());
+        let refused = match (other, state) {
+            (Some(other), _)
+                if other.opened.identification == message.identification
+                    && other.opened.sender == message.sender =>
+            {
+                Some(duplicate(message))
+            }
+            (Some(_), _) => Some(out_of_sequence(message.message)),
+            (None, Some(DepartureState::Released)) => None,
+            (None, Some(DepartureState::WrittenOff | DepartureState::UnderRecovery)) => {
+                Some(out_of_sequence(message.message))
+            }
+            // The office of destination knows of a movement from its release
+            // to its invalidation.
+            (None, _) => Some(wrong_mrn(message.message, &mrn)),
         };
         if let Some(error) = refused {
             self.update_arrival(movement, |arrival| arrival.state = State::Rejected);
@@ -95,25 +103,33 @@ impl Ncts {
         })
     }
 
-    fn remark(&mut self, movement: &str, message: &Arc<Submitted>, at: DateTime<Utc>) {
-        let Some(arrival) = self.arrivals.get(movement) else { return };
-        if message.mrn.as_ref() != Some(&arrival.mrn) {
-            let value = message.mrn.as_deref();
-            let wrong = error("/CC044C/TransitOperation/MRN", "90", "N/A", value);
-            return self.reject_at_destination(movement, message, wrong, at);
+    /// What keeps unloading remarks from being looked at.
+    fn remark_error(&self, arrival: &Arrival, message: &Submitted) -> Option<FunctionalError> {
+        if arrival.taken.contains(&(message.message, message.identification.clone())) {
+            return Some(duplicate(message));
+        }
+        let mrn = message.mrn.as_deref().unwrap_or_default();
+        if mrn != arrival.mrn {
+            return Some(wrong_mrn(message.message, mrn));
         }
         if arrival.state != State::Unloading {
-            let wrong = out_of_sequence(message.message);
+            return Some(out_of_sequence(message.message));
+        }
+        (self.sealed(arrival) && message.unloading.seals_intact.is_none())
+            .then(|| error("/CC044C/UnloadingRemark/stateOfSeals", "13", "N/A", None))
+    }
+
+    fn remark(&mut self, movement: &str, message: &Arc<Submitted>, at: DateTime<Utc>) {
+        let Some(arrival) = self.arrivals.get(movement) else { return };
+        if let Some(wrong) = self.remark_error(arrival, message) {
             return self.reject_at_destination(movement, message, wrong, at);
         }
-        let (sealed, continued) = (self.sealed(arrival), arrival.continued);
-        let remarks = &message.unloading;
-        if sealed && remarks.conform && remarks.seals_intact.is_none() {
-            let wrong = error("/CC044C/UnloadingRemark/stateOfSeals", "13", "N/A", None);
-            return self.reject_at_destination(movement, message, wrong, at);
-        }
+        let (remarks, continued) = (&message.unloading, arrival.continued);
         let clean = remarks.conform && remarks.seals_intact != Some(false);
-        self.update_arrival(movement, |arrival| arrival.last = message.identification.clone());
+        self.update_arrival(movement, |arrival| {
+            arrival.last = message.identification.clone();
+            arrival.taken.push((message.message, message.identification.clone()));
+        });
         if !remarks.complete && continued < CONTINUED {
             let continued = continued + 1;
             self.update_arrival(movement, |arrival| arrival.continued = continued);
@@ -148,6 +164,11 @@ impl Ncts {
             })
             .max_by(|a, b| a.id.cmp(&b.id))
             .map(|arrival| (arrival.id.clone(), arrival.state))
+    }
+
+    /// Whether the goods of a departure are at an office of destination.
+    pub(super) fn has_arrived(&self, departure: &str) -> bool {
+        self.arrival_of(departure).is_some()
     }
 
     /// An officer acts on a departure, or on the arrival of its goods when
@@ -205,7 +226,10 @@ impl Ncts {
                 self.update_arrival(arrival, |arrival| arrival.state = State::Closed);
                 self.recover(departure, at);
             }
-            _ => return Err(format!("the arrival is in state `{state:?}`")),
+            _ => {
+                let standing = self.arrivals.get(arrival).map(Arrival::standing);
+                return Err(format!("the arrival is {}", standing.unwrap_or_default()));
+            }
         }
         Ok(())
     }

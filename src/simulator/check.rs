@@ -151,7 +151,7 @@ fn is_mrn(text: &str) -> bool {
 }
 
 /// `26GB000001038B634`, with a letter and six digits more for vouchers.
-fn is_grn(text: &str) -> bool {
+pub(super) fn is_grn(text: &str) -> bool {
     let bytes = text.as_bytes();
     let (number, rest) = bytes.split_at(bytes.len().min(17));
     number.len() == 17

@@ -16,6 +16,14 @@ pub(super) struct Violation {
     pub(super) message: String,
 }
 
+/// One violation of the schema, of a message in JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct JsonViolation {
+    pub(super) schema_path: String,
+    pub(super) message: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Shape {
     Gateway,
@@ -24,6 +32,7 @@ enum Shape {
     BadId,
     BadQuery,
     Schema(Vec<Violation>),
+    JsonSchema(Vec<JsonViolation>),
 }
 
 /// A refusal.
@@ -43,13 +52,13 @@ struct GatewayBody<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ServiceBody<'a> {
+struct ServiceBody<'a, V> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     status_code: Option<u16>,
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    validation_errors: Option<&'a [Violation]>,
+    validation_errors: Option<&'a [V]>,
 }
 
 #[derive(Serialize)]
@@ -59,12 +68,27 @@ struct QueryBody<'a> {
     message: &'a str,
 }
 
+fn schema<V: Serialize>(message: &str, code: &str, violations: &[V]) -> serde_json::Result<String> {
+    let validation_errors = Some(violations);
+    serde_json::to_string(&ServiceBody { message, status_code: None, code, validation_errors })
+}
+
 impl HttpError {
-    fn gateway(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    /// As the gateway writes it.
+    pub(super) fn gateway(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         Self { status, code, message: message.into(), shape: Shape::Gateway }
     }
 
-    fn service(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    /// As a service behind the gateway writes it.
+    pub(super) fn service(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         Self { status, code, message: message.into(), shape: Shape::Service }
     }
 
@@ -76,6 +100,23 @@ impl HttpError {
     pub(super) fn invalid_credentials() -> Self {
         let message = "Invalid Authentication information provided";
         Self::gateway(StatusCode::UNAUTHORIZED, "INVALID_CREDENTIALS", message)
+    }
+
+    /// A user's token where an application's is wanted, or the other way round.
+    pub(super) fn incorrect_token_type() -> Self {
+        let message = "The access token type used is not supported when invoking the API";
+        Self::gateway(StatusCode::UNAUTHORIZED, "INCORRECT_ACCESS_TOKEN_TYPE", message)
+    }
+
+    pub(super) fn invalid_scope() -> Self {
+        let message = "Cannot access the required resource. Ensure this token has all the \
+                       required scopes.";
+        Self::gateway(StatusCode::FORBIDDEN, "INVALID_SCOPE", message)
+    }
+
+    pub(super) fn no_enrolment() -> Self {
+        let message = "Current user doesn't have a valid EORI enrolment.";
+        Self::service(StatusCode::FORBIDDEN, "FORBIDDEN", message)
     }
 
     pub(super) fn resource_forbidden() -> Self {
@@ -97,12 +138,6 @@ impl HttpError {
     pub(super) fn throttled() -> Self {
         let message = "The application has reached its maximum rate limit";
         Self::gateway(StatusCode::TOO_MANY_REQUESTS, "MESSAGE_THROTTLED_OUT", message)
-    }
-
-    /// Part of the API that the simulator does not have.
-    pub(super) fn not_implemented(what: &str) -> Self {
-        let message = format!("The simulator does not take {what}");
-        Self::gateway(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", message)
     }
 
     pub(super) fn bad_id(field: &str, value: &str) -> Self {
@@ -151,6 +186,26 @@ impl HttpError {
         }
     }
 
+    /// As [`Self::schema`], of a message in JSON.
+    pub(super) fn json_schema(violations: Vec<JsonViolation>) -> Self {
+        Self { shape: Shape::JsonSchema(violations), ..Self::schema(Vec::new()) }
+    }
+
+    /// The same refusal of a message that was sent as JSON. `located` gives
+    /// the paths, in the schema and in the JSON, of what stands on a line of
+    /// the XML made of it.
+    pub(super) fn of_json(self, located: impl Fn(u32) -> Option<(String, String)>) -> Self {
+        let Shape::Schema(violations) = &self.shape else { return self };
+        let of = |one: &Violation| {
+            let (schema_path, path) = located(one.line_number)?;
+            let (rule, said) = one.message.split_once(": ").unwrap_or(("", &one.message));
+            // XML reports a bad value twice, JSON once.
+            (rule != "cvc-type.3.1.3")
+                .then(|| JsonViolation { schema_path, message: format!("{path}: {said}") })
+        };
+        Self::json_schema(violations.iter().filter_map(of).collect())
+    }
+
     pub(super) fn not_found(message: impl Into<String>) -> Self {
         Self::service(StatusCode::NOT_FOUND, "NOT_FOUND", message)
     }
@@ -165,18 +220,26 @@ impl HttpError {
         Self::service(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", message)
     }
 
-    fn body(&self) -> serde_json::Result<Vec<u8>> {
+    /// The JSON it is told in.
+    pub(super) fn json(&self) -> String {
+        // Plain strings and numbers always serialise.
+        self.body().unwrap_or_default()
+    }
+
+    fn body(&self) -> serde_json::Result<String> {
         let (code, message) = (self.code, self.message.as_str());
-        let service = |status_code, validation_errors| {
-            serde_json::to_vec(&ServiceBody { message, status_code, code, validation_errors })
+        let service = |status_code| {
+            let validation_errors = None::<&[()]>;
+            serde_json::to_string(&ServiceBody { message, status_code, code, validation_errors })
         };
         match &self.shape {
-            Shape::Gateway => serde_json::to_vec(&GatewayBody { code, message }),
-            Shape::Service => service(None, None),
-            Shape::BadId => service(Some(self.status.as_u16()), None),
-            Shape::Schema(violations) => service(None, Some(violations)),
+            Shape::Gateway => serde_json::to_string(&GatewayBody { code, message }),
+            Shape::Service => service(None),
+            Shape::BadId => service(Some(self.status.as_u16())),
+            Shape::Schema(violations) => schema(message, code, violations),
+            Shape::JsonSchema(violations) => schema(message, code, violations),
             Shape::BadQuery => {
-                serde_json::to_vec(&QueryBody { status_code: self.status.as_u16(), message })
+                serde_json::to_string(&QueryBody { status_code: self.status.as_u16(), message })
             }
         }
     }
@@ -184,8 +247,7 @@ impl HttpError {
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        // Plain strings and numbers always serialise.
-        let body = self.body().unwrap_or_default();
+        let body = self.json();
         (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
     }
 }

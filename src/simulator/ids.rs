@@ -42,6 +42,25 @@ impl Ids {
         )
     }
 
+    /// Thirty-two hexadecimal digits.
+    pub(super) fn hex(&mut self) -> String {
+        let mut hex = Digest::from(self.draw()).to_string();
+        hex.truncate(32);
+        hex
+    }
+
+    /// So many decimal digits, at most 32.
+    pub(super) fn digits(&mut self, count: usize) -> String {
+        self.draw().iter().take(count).map(|byte| char::from(b'0' + byte % 10)).collect()
+    }
+
+    /// A random UUID.
+    pub(super) fn uuid(&mut self) -> String {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&self.draw()[..16]);
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+
     /// The `messageIdentification` of a reply: 14 upper-case alphanumerics.
     pub(super) fn identification(&mut self) -> String {
         self.alphanumerics(14)
@@ -82,12 +101,25 @@ pub(super) fn check_digit(base: &str) -> u32 {
     (sum % 11 % 10) as u32
 }
 
-/// The EORI that the simulator gives to the holder of a bearer token.
-pub(super) fn eori(token: &str) -> String {
-    let digest = Digest::of(token.as_bytes());
+/// Twelve decimal digits that follow from a text.
+pub(super) fn number_of(text: &str) -> String {
+    let digest = Digest::of(text.as_bytes());
     let mut number = [0; 8];
     number.copy_from_slice(&digest.as_bytes()[..8]);
-    format!("GB{:012}", u64::from_be_bytes(number) % 1_000_000_000_000)
+    format!("{:012}", u64::from_be_bytes(number) % 1_000_000_000_000)
+}
+
+/// The EORI that the simulator gives to the holder of a bearer token that it
+/// did not issue.
+pub(super) fn eori(token: &str) -> String {
+    format!("GB{}", number_of(token))
+}
+
+/// The client id of such a token. It does not give the token away.
+pub(super) fn client(token: &str) -> String {
+    let mut client = Digest::of_parts(&[b"client", token.as_bytes()]).to_string();
+    client.truncate(32);
+    client
 }
 
 #[cfg(test)]

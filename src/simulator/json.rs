@@ -1,13 +1,12 @@
-//! The JSON of the API's answers, field by field in HMRC's order, and messages
-//! as JSON.
+//! The JSON of the API's answers, field by field in HMRC's order.
 
-use roxmltree::Node;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 
 use super::store::{StoredMessage, StoredMovement};
-use crate::ncts::MovementKind;
-use crate::ncts::read;
+use crate::ncts::{MessageType, MovementKind};
 
 /// The start of every link.
 pub(super) const CONTEXT: &str = "/customs/transits";
@@ -76,6 +75,29 @@ pub(super) struct Accepted {
     movement: MovementId,
     #[serde(rename = "messageId")]
     message: String,
+    #[serde(rename = "boxId", skip_serializing_if = "Option::is_none")]
+    box_id: Option<String>,
+    #[serde(rename = "uploadRequest", skip_serializing_if = "Option::is_none")]
+    upload: Option<UploadRequest>,
+}
+
+/// Where a large message may be uploaded, and what must be sent with it.
+#[derive(Debug, Serialize)]
+pub(super) struct UploadRequest {
+    pub(super) href: String,
+    pub(super) fields: BTreeMap<String, String>,
+}
+
+impl Accepted {
+    /// With the box where notifications of the movement go.
+    pub(super) fn with_box(self, box_id: Option<String>) -> Self {
+        Self { box_id, ..self }
+    }
+
+    /// With where to upload the message.
+    pub(super) fn with_upload(self, upload: UploadRequest) -> Self {
+        Self { upload: Some(upload), ..self }
+    }
 }
 
 /// The answer to a message that opened a movement.
@@ -89,6 +111,8 @@ pub(super) fn opened(kind: MovementKind, id: &str, message: &str) -> Accepted {
         },
         movement: MovementId::of(kind, id),
         message: message.to_owned(),
+        box_id: None,
+        upload: None,
     }
 }
 
@@ -107,6 +131,8 @@ pub(super) fn added(kind: MovementKind, id: &str, message: &str) -> Accepted {
         links: links_to_movement(kind, id, message_href(kind, id, message)),
         movement: MovementId::of(kind, id),
         message: message.to_owned(),
+        box_id: None,
+        upload: None,
     }
 }
 
@@ -200,8 +226,8 @@ pub(super) struct MessageBody {
     #[serde(flatten)]
     movement: MovementId,
     received: String,
-    #[serde(rename = "type")]
-    message: &'static str,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    message: Option<&'static str>,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
@@ -218,10 +244,85 @@ pub(super) fn message(
         id: one.id.clone(),
         movement: MovementId::of(of.kind, &of.id),
         received: instant(one.received),
-        message: one.message.as_str(),
+        message: one.message.map(MessageType::as_str),
         status: one.status.as_str(),
         body,
     }
+}
+
+/// The answer to a message that was injected.
+#[derive(Debug, Serialize)]
+pub(super) struct InjectedBody {
+    #[serde(rename = "_links")]
+    links: Links,
+    #[serde(flatten)]
+    movement: MovementId,
+    #[serde(rename = "messageId")]
+    id: String,
+    #[serde(rename = "messageType")]
+    message: &'static str,
+    body: String,
+}
+
+/// The answer to a message that was injected.
+pub(super) fn injected(
+    kind: MovementKind,
+    movement: &str,
+    (id, message, body): (String, MessageType, String),
+) -> InjectedBody {
+    InjectedBody {
+        links: links_to_movement(kind, movement, message_href(kind, movement, &id)),
+        movement: MovementId::of(kind, movement),
+        id,
+        message: message.as_str(),
+        body,
+    }
+}
+
+/// What a notification tells of a message.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NotificationBody<'a> {
+    message_uri: String,
+    notification_type: &'a str,
+    message_id: &'a str,
+    #[serde(rename = "enrollmentEORINumber")]
+    enrolment_eori: &'a str,
+    #[serde(flatten)]
+    movement: MovementId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_body: Option<&'a str>,
+}
+
+/// Longest message that a notification carries with it, in bytes.
+const CARRIED: usize = 80_000;
+
+/// What a notification tells of a message, as the text of a JSON object. A
+/// message that was submitted comes with `response`, JSON too.
+pub(super) fn notification(
+    of: &StoredMovement,
+    one: &StoredMessage,
+    response: Option<&str>,
+) -> serde_json::Result<String> {
+    let received = response.is_none();
+    let carried = one.body.as_deref().filter(|body| (1..=CARRIED).contains(&body.len()));
+    let mut text = serde_json::to_string(&NotificationBody {
+        message_uri: message_href(of.kind, &of.id, &one.id),
+        notification_type: if received { "MESSAGE_RECEIVED" } else { "SUBMISSION_NOTIFICATION" },
+        message_id: &one.id,
+        enrolment_eori: &of.eori,
+        movement: MovementId::of(of.kind, &of.id),
+        message_type: one.message.map(MessageType::as_str).filter(|_| received),
+        message_body: carried.filter(|_| received),
+    })?;
+    if let Some(response) = response {
+        // The fields of a refusal keep their order.
+        text.pop();
+        text.push_str(&format!(",\"response\":{response}}}"));
+    }
+    Ok(text)
 }
 
 /// A page of messages.
@@ -246,121 +347,5 @@ pub(super) fn messages(
         links: links_to_movement(of.kind, &of.id, this),
         total_count: total,
         messages: page,
-    }
-}
-
-/// Groups that may repeat, and are arrays even when alone (XSDs: `maxOccurs`).
-const REPEATED: &[&str] = &[
-    "ActiveBorderTransportMeans",
-    "AdditionalInformation",
-    "AdditionalReference",
-    "AdditionalSupplyChainActor",
-    "Authorisation",
-    "ConsignmentItem",
-    "CountryOfRoutingOfConsignment",
-    "CustomsOfficeOfExitForTransitDeclared",
-    "CustomsOfficeOfTransitDeclared",
-    "DangerousGoods",
-    "DepartureTransportMeans",
-    "FunctionalError",
-    "GoodsReference",
-    "Guarantee",
-    "GuaranteeReference",
-    "HouseConsignment",
-    "Incident",
-    "InvalidGuaranteeReason",
-    "Packaging",
-    "PreviousDocument",
-    "RequestedDocument",
-    "Seal",
-    "SupportingDocument",
-    "TransportDocument",
-    "TransportEquipment",
-    "TypeOfControls",
-];
-
-/// Elements whose text is a number (XSDs: decimal, integer).
-const NUMBERS: &[&str] = &[
-    "amountClaimed",
-    "amountToBeCovered",
-    "continueUnloading",
-    "declarationGoodsItemNumber",
-    "documentLineItemNumber",
-    "goodsItemNumber",
-    "grossMass",
-    "netMass",
-    "numberOfPackages",
-    "numberOfSeals",
-    "quantity",
-    "sequenceNumber",
-    "supplementaryUnits",
-];
-
-fn number(text: &str) -> Option<Number> {
-    text.parse::<u64>()
-        .map(Number::from)
-        .ok()
-        .or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64))
-}
-
-fn value(node: Node<'_, '_>) -> Value {
-    if !node.children().any(|child| child.is_element()) {
-        let text = node.text().unwrap_or_default();
-        return match number(text.trim()) {
-            Some(number) if NUMBERS.contains(&node.tag_name().name()) => Value::Number(number),
-            _ => Value::String(text.to_owned()),
-        };
-    }
-    let mut fields = Map::new();
-    for child in node.children().filter(Node::is_element) {
-        let name = child.tag_name().name();
-        let one = value(child);
-        if REPEATED.contains(&name) {
-            match fields.entry(name).or_insert_with(|| Value::Array(Vec::new())) {
-                Value::Array(all) => all.push(one),
-                other => *other = one,
-            }
-        } else {
-            fields.insert(name.to_owned(), one);
-        }
-    }
-    Value::Object(fields)
-}
-
-/// A message as JSON: one key, `n1:CC015C`, and `@PhaseID` inside.
-pub(super) fn of_xml(xml: &str) -> Option<Value> {
-    let document = read::parse(xml).ok()?;
-    let root = document.root_element();
-    let mut inside = match value(root) {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    };
-    if let Some(phase) = root.attribute("PhaseID") {
-        inside.insert("@PhaseID".to_owned(), Value::String(phase.to_owned()));
-    }
-    let mut whole = Map::new();
-    whole.insert(format!("n1:{}", root.tag_name().name()), Value::Object(inside));
-    Some(Value::Object(whole))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_as_json_has_arrays_numbers_and_strings_where_the_schema_says() {
-        let xml = "<x:CC055C xmlns:x='http://ncts.dgtaxud.ec' PhaseID='NCTS6'>\
-            <messageType>CC055C</messageType><TransitOperation><MRN>26</MRN></TransitOperation>\
-            <GuaranteeReference><sequenceNumber>1</sequenceNumber><grossMass>4000.500</grossMass>\
-            </GuaranteeReference></x:CC055C>";
-        assert_eq!(
-            of_xml(xml).unwrap(),
-            serde_json::json!({"n1:CC055C": {
-                "@PhaseID": "NCTS6",
-                "messageType": "CC055C",
-                "TransitOperation": {"MRN": "26"},
-                "GuaranteeReference": [{"sequenceNumber": 1, "grossMass": 4000.5}],
-            }})
-        );
     }
 }

@@ -6,55 +6,65 @@
 //! store. The command line and tests may call it.
 //!
 //! - [`options`]: what can be set, with HMRC's published timers and data;
-//! - `serve`, `server`, `state`: sockets; HTTP; everything one simulator knows;
+//! - `serve`, `server`, `apis`: sockets; HTTP; a file for each API;
 //! - `requests`, `http_errors`, `json`: headers, paths and filters; refusals;
 //!   the shapes of answers;
 //! - `check`: what the API checks before it hands a message to NCTS;
-//! - `store`, `throttle`, `ids`: movements; the rate limit; ids and MRNs;
-//! - `ncts` with `departure`, `arrival` and `movement`: NCTS as a state machine
-//!   without clock or HTTP;
-//! - `officer`: reading the mails to HMRC's officers;
+//! - `from_json`, `to_json`, `words`: messages in JSON; the names of elements;
+//! - `state`, `intake`: everything one simulator knows, without HTTP and clock,
+//!   and how messages come into it. Its parts: `store`
+//!   (movements), `grants` (sign-in), `users`, `boxes` (notifications),
+//!   `uploads`, `balances` (locks), `throttle`, `ids`;
+//! - `callbacks`: pushing notifications; `multipart`: forms;
+//! - `ncts` with `departure`, `release`, `arrival` and `movement`: NCTS as a
+//!   state machine without clock or HTTP; `transition`: the rules of version 2.0;
+//! - `officer` and `wish`: reading the mails to HMRC's officers;
 //! - `replies` with `consignment`: writing NCTS's messages from the templates
-//!   in `templates/replies`.
+//!   in `templates/replies`; `inject`: random ones for the test-support API.
 //!
 //! # What it answers
 //!
-//! Departures and arrivals of versions 2.0, 2.1 and 3.0: submit (XML), list,
-//! get, with HMRC's errors. Any bearer token is a trader of its own, except
-//! `invalid-token` (401) and `not-subscribed` (403). Endpoints of its own, not
-//! HMRC's, without authorisation:
-//!
-//! | endpoint | |
-//! |---|---|
-//! | `GET /simulator/health` | that it is up, and its time |
-//! | `GET /simulator/log` | every POST to the API with what it was answered |
-//! | `POST /simulator/mailbox` | a mail to the officers: `{"to","subject","body"}` |
-//! | `GET /simulator/mailbox` | the mails and what was done |
+//! The CTC Traders API 2.0, 2.1 and 3.0 with its test-support API, OAuth 2.0,
+//! Create Test User, push-pull notifications and guarantee balances.
+//! `docs/simulator.md` lists the endpoints, its own among them, and where it
+//! departs from HMRC. A bearer token that it did not issue is a trader and an
+//! application of its own with every scope, except `invalid-token` (401) and
+//! `not-subscribed` (403).
 //!
 //! # What it does not do yet
 //!
-//! Messages as JSON and uploads of large messages are answered with 501.
-//! Messages are not validated against the XSDs, transition rules (B and E) are
-//! not applied, push notifications and incidents en route do not exist.
+//! Messages are not validated against the XSDs; incidents en route are taken and
+//! passed on to nobody.
 //!
 //! # Limits
 //!
-//! Bodies up to 5,000,000 bytes. Movements are dropped 60 days after their
+//! Bodies up to 5,000,000 bytes, files of large messages up to 20,000,000.
+//! Movements are dropped 60 days after their
 //! last change, and the oldest first when there are more than
 //! [`SimulatorOptions::movements_kept`] or they hold more than
 //! [`SimulatorOptions::bytes_kept`].
 
+mod apis;
 mod arrival;
+mod balances;
+mod boxes;
+mod callbacks;
 mod check;
 mod consignment;
 mod departure;
+mod from_json;
+mod grants;
 mod http_errors;
 mod ids;
+mod inject;
+mod intake;
 mod json;
 mod movement;
+mod multipart;
 mod ncts;
 mod officer;
 pub mod options;
+mod release;
 mod replies;
 mod requests;
 mod serve;
@@ -64,8 +74,14 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod to_json;
+mod transition;
+mod uploads;
+mod users;
+mod wish;
+mod words;
 
 pub use officer::{NCTS5_MAILBOX, NCTS6_MAILBOX};
-pub use options::{ApiVersion, Delays, SimulatorOptions, Timers};
+pub use options::{ApiVersion, Application, Delays, GuaranteeBalance, SimulatorOptions, Timers};
 pub use serve::{Running, SimulatorError, serve_until, start};
 pub use server::Simulator;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use roxmltree::Node;
 
+use super::officer::Act;
 use super::options::ApiVersion;
 use crate::ncts::MessageType;
 use crate::ncts::build::DATE_TIME;
@@ -172,6 +173,51 @@ pub(super) enum DepartureState {
     UnderRecovery,
 }
 
+/// Whom a movement waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Actor {
+    /// NCTS itself, within moments.
+    System,
+    /// A timer.
+    Timer,
+    /// The trader at departure.
+    Holder,
+    /// The trader at destination.
+    Consignee,
+    /// An officer.
+    Officer,
+}
+
+impl Actor {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::System => "NCTS",
+            Self::Timer => "a timer",
+            Self::Holder => "the trader at departure",
+            Self::Consignee => "the trader at destination",
+            Self::Officer => "an officer",
+        }
+    }
+}
+
+/// A state and whom it waits for, for people.
+fn standing(state: impl std::fmt::Debug, waits_for: Option<Actor>) -> String {
+    match waits_for {
+        Some(actor) => format!("in state `{state:?}`, which waits for {}", actor.name()),
+        None => format!("in state `{state:?}`, which is final"),
+    }
+}
+
+/// One thing that an officer did for a step of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Done {
+    pub(super) scenario: String,
+    pub(super) step: u32,
+    pub(super) act: Act,
+    /// Number of the mail that asked for it.
+    pub(super) mail: u64,
+}
+
 /// A movement at departure.
 #[derive(Clone, Debug)]
 pub(super) struct Departure {
@@ -182,6 +228,9 @@ pub(super) struct Departure {
     pub(super) opened: Arc<Submitted>,
     /// The declaration as it stands: the IE015, or the last IE013 accepted.
     pub(super) current: Arc<Submitted>,
+    /// The message whose guarantees stand: as `current`, or a later IE013 that
+    /// amended the guarantee alone.
+    pub(super) guaranteed: Arc<Submitted>,
     /// The IE170 accepted.
     pub(super) presented: Option<Arc<Submitted>>,
     /// The IE014 waiting for an officer.
@@ -190,9 +239,40 @@ pub(super) struct Departure {
     pub(super) mrn: Option<String>,
     pub(super) submitted: DateTime<Utc>,
     pub(super) accepted: Option<DateTime<Utc>>,
+    /// Whether it goes by the simplified procedure; settled at acceptance.
+    pub(super) simplified: bool,
     pub(super) controlled: bool,
     /// Which timer is running: one set earlier no longer counts.
     pub(super) timer: u64,
+    /// Messages acted upon: type and identification.
+    pub(super) taken: Vec<(MessageType, String)>,
+    /// What officers did.
+    pub(super) done: Vec<Done>,
+}
+
+impl Departure {
+    /// Whom it waits for; none when it has ended.
+    pub(super) fn waits_for(&self) -> Option<Actor> {
+        use DepartureState as State;
+        match self.state {
+            State::Submitted => Some(Actor::System),
+            State::Acknowledged if self.simplified => Some(Actor::System),
+            State::Accepted if self.simplified && self.invalidation.is_none() => Some(Actor::Timer),
+            State::Acknowledged | State::Accepted | State::UnderControl => Some(Actor::Officer),
+            State::PreLodged | State::GuaranteeInvalid => Some(Actor::Holder),
+            State::Released => Some(Actor::Consignee),
+            State::NotReleased
+            | State::Invalidated
+            | State::Rejected
+            | State::WrittenOff
+            | State::UnderRecovery => None,
+        }
+    }
+
+    /// Where it stands, for people.
+    pub(super) fn standing(&self) -> String {
+        standing(self.state, self.waits_for())
+    }
 }
 
 /// Where an arrival stands.
@@ -233,12 +313,32 @@ pub(super) struct Arrival {
     pub(super) last: String,
     /// Permissions to continue unloading given so far.
     pub(super) continued: u8,
+    /// Messages acted upon: type and identification.
+    pub(super) taken: Vec<(MessageType, String)>,
 }
 
 impl Arrival {
     /// Whether it still has the goods of its MRN.
     pub(super) fn is_open(&self) -> bool {
         !matches!(self.state, ArrivalState::Rejected | ArrivalState::Submitted)
+    }
+
+    /// Whom it waits for; none when it has ended.
+    pub(super) fn waits_for(&self) -> Option<Actor> {
+        match self.state {
+            ArrivalState::Submitted => Some(Actor::System),
+            ArrivalState::Notified
+            | ArrivalState::Accepted
+            | ArrivalState::Remarked
+            | ArrivalState::Discrepant => Some(Actor::Officer),
+            ArrivalState::Unloading => Some(Actor::Consignee),
+            ArrivalState::Released | ArrivalState::Rejected | ArrivalState::Closed => None,
+        }
+    }
+
+    /// Where it stands, for people.
+    pub(super) fn standing(&self) -> String {
+        standing(self.state, self.waits_for())
     }
 }
 
@@ -263,13 +363,15 @@ pub(super) enum Outgoing {
     /// IE055: `(sequence number, GRN)` of each that failed.
     GuaranteeInvalid { failed: Vec<(String, String)> },
     /// IE051.
-    NotReleased { code: &'static str, text: &'static str },
+    NotReleased { code: String, text: String },
     /// IE056 (departures) or IE057 (arrivals).
-    Rejected { rejected: MessageType, reason: Option<&'static str>, errors: Vec<FunctionalError> },
+    Rejected { rejected: MessageType, reason: Option<String>, errors: Vec<FunctionalError> },
     /// IE060.
     ControlDecision,
     /// IE019.
     Discrepancies,
+    /// IE182.
+    Incident,
     /// IE035.
     Recovery,
     /// IE045.
@@ -295,6 +397,7 @@ impl Outgoing {
             Self::Rejected { .. } => MessageType::Ie057,
             Self::ControlDecision => MessageType::Ie060,
             Self::Discrepancies => MessageType::Ie019,
+            Self::Incident => MessageType::Ie182,
             Self::Recovery => MessageType::Ie035,
             Self::WrittenOff => MessageType::Ie045,
             Self::GoodsReleased { .. } => MessageType::Ie025,

@@ -12,9 +12,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::ids::Ids;
 use super::movement::{
-    Arrival, ArrivalState, Departure, DepartureState, Outgoing, Reply, Submitted,
+    Arrival, ArrivalState, Departure, DepartureState, Done, Outgoing, Reply, Submitted,
 };
-use super::officer::Act;
+use super::officer::{Act, Instruction};
 use super::options::{ApiVersion, SimulatorOptions};
 use crate::ncts::{MessageType, MovementKind};
 
@@ -38,7 +38,7 @@ pub(super) enum Event {
     /// The presentation notification did not come in time.
     PresentationExpires { movement: String, timer: u64 },
     /// An officer acts on a departure, or on the arrival of its goods.
-    Act { movement: String, act: Act, mail: u64 },
+    Act { movement: String, deed: Done },
 }
 
 /// What came of one act of an officer.
@@ -124,14 +124,18 @@ impl Ncts {
                     state: DepartureState::Submitted,
                     opened: Arc::clone(&message),
                     current: Arc::clone(&message),
+                    guaranteed: Arc::clone(&message),
                     presented: None,
                     invalidation: None,
                     lrn,
                     mrn: None,
                     submitted: now,
                     accepted: None,
+                    simplified: message.declaration.simplified,
                     controlled: false,
                     timer: 0,
+                    taken: Vec::new(),
+                    done: Vec::new(),
                 };
                 self.departures.insert(movement.to_owned(), departure);
             }
@@ -145,6 +149,7 @@ impl Ncts {
                     last: message.identification.clone(),
                     continued: 0,
                     opened: Arc::clone(&message),
+                    taken: Vec::new(),
                 };
                 self.arrivals.insert(movement.to_owned(), arrival);
             }
@@ -155,21 +160,33 @@ impl Ncts {
         Ok(())
     }
 
-    /// Has an officer do `acts` on a departure, one after the other.
-    pub(super) fn on_instruction(
-        &mut self,
-        departure: &str,
-        acts: &[Act],
-        mail: u64,
-        now: DateTime<Utc>,
-    ) {
+    /// Has an officer do what a mail asks, one thing after the other.
+    pub(super) fn on_instruction(&mut self, told: &Instruction, mail: u64, now: DateTime<Utc>) {
         let delays = self.options.delays;
         let mut delay = self.options.scaled(delays.officer);
-        for act in acts {
-            let movement = departure.to_owned();
-            self.after(now, delay, Event::Act { movement, act: *act, mail });
+        for act in &told.acts {
+            let movement = told.departure.clone();
+            let (scenario, step) = (told.scenario.clone(), told.step);
+            let deed = Done { scenario, step, act: *act, mail };
+            self.after(now, delay, Event::Act { movement, deed });
             delay += self.options.scaled(delays.officer_step);
         }
+    }
+
+    /// Does it, unless an earlier mail about the same step had it done.
+    fn do_once(&mut self, movement: &str, deed: Done, at: DateTime<Utc>) -> Result<(), String> {
+        let departure = self.departures.get(movement).ok_or("the movement is gone")?;
+        let same = |one: &&Done| {
+            one.scenario == deed.scenario && one.step == deed.step && one.act == deed.act
+        };
+        if let Some(before) = departure.done.iter().find(same) {
+            return Err(format!("mail {} had it done", before.mail));
+        }
+        self.act(movement, deed.act, at)?;
+        if let Some(departure) = self.departures.get_mut(movement) {
+            departure.done.push(deed);
+        }
+        Ok(())
     }
 
     /// Lets time pass until `now`, and hands out the replies that fell due.
@@ -208,7 +225,7 @@ impl Ncts {
                     self.arrival_message(&movement, &message, at);
                 }
             }
-            Event::Accept { movement } => self.accept(&movement, at),
+            Event::Accept { movement } => self.automatic_acceptance(&movement, at),
             Event::GuaranteeFails { movement } => self.guarantee_fails(&movement, at),
             Event::Release { movement, timer } => self.automatic_release(&movement, timer, at),
             Event::GuaranteeExpires { movement, timer } => {
@@ -217,8 +234,9 @@ impl Ncts {
             Event::PresentationExpires { movement, timer } => {
                 self.presentation_expires(&movement, timer, at);
             }
-            Event::Act { movement, act, mail } => {
-                let refused = self.act(&movement, act, at).err();
+            Event::Act { movement, deed } => {
+                let (mail, act) = (deed.mail, deed.act);
+                let refused = self.do_once(&movement, deed, at).err();
                 self.outcomes.push(Outcome { mail, at, act, refused });
             }
         }
@@ -263,24 +281,5 @@ impl Ncts {
             departure,
             arrival: Some(arrival.clone()),
         });
-    }
-
-    /// The latest departure with an LRN named in `text` as a word of its own,
-    /// and that LRN.
-    pub(super) fn named_in(&self, text: &str) -> Option<(&Departure, String)> {
-        let boundary = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
-        let named = |lrn: &str| {
-            text.match_indices(lrn).any(|(start, found)| {
-                boundary(text[..start].chars().next_back())
-                    && boundary(text[start + found.len()..].chars().next())
-            })
-        };
-        self.departures
-            .values()
-            .filter(|departure| !departure.lrn.is_empty() && named(&departure.lrn))
-            .max_by(|a, b| {
-                (a.lrn.len(), a.submitted, &a.id).cmp(&(b.lrn.len(), b.submitted, &b.id))
-            })
-            .map(|departure| (departure, departure.lrn.clone()))
     }
 }

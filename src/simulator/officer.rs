@@ -5,8 +5,10 @@
 //! Intervention" in the subject; scenario, step with the action expected, and
 //! LRN in the body.
 
+use super::movement::Departure;
 use super::ncts::Ncts;
 use super::options::ApiVersion;
+use super::wish::{acts_in, wish_in};
 
 /// Mailbox of the officers of NCTS5's Trader Test.
 pub const NCTS5_MAILBOX: &str = "nctsp5tradertest@hmrc.gov.uk";
@@ -96,11 +98,14 @@ pub(super) fn read(mail: &Mail, ncts: &Ncts) -> Result<Instruction, String> {
     if !mail.subject.to_lowercase().contains(&SUBJECT.to_lowercase()) {
         missing.push(format!("the subject lacks `{SUBJECT}`"));
     }
-    let found = ncts.named_in(&body);
-    if found.is_none() {
-        missing.push("the body names no LRN of a known movement".to_owned());
-    }
-    if let Some((departure, _)) = &found {
+    let found = match departure_in(&body, ncts) {
+        Ok(found) => Some(found),
+        Err(why) => {
+            missing.push(why);
+            None
+        }
+    };
+    if let Some(departure) = found {
         let right = mailbox(departure.version);
         if to != right && (to == NCTS5_MAILBOX || to == NCTS6_MAILBOX) {
             missing.push(format!(
@@ -109,15 +114,11 @@ pub(super) fn read(mail: &Mail, ncts: &Ncts) -> Result<Instruction, String> {
             ));
         }
     }
-    let scenario = scenario_in(&body);
+    let readable = found.map_or_else(|| body.clone(), |departure| without(&body, &departure.lrn));
+    let scenario = scenario_in(&readable);
     if scenario.is_none() {
         missing.push("the body names no scenario".to_owned());
     }
-    let readable = match &found {
-        // An LRN may well spell a verb.
-        Some((_, lrn)) => body.replace(lrn.as_str(), " "),
-        None => body.clone(),
-    };
     let step = step_in(&readable);
     if step.is_none() {
         missing.push("the body names no step number".to_owned());
@@ -132,8 +133,9 @@ pub(super) fn read(mail: &Mail, ncts: &Ncts) -> Result<Instruction, String> {
         });
     }
     match (found, scenario, step) {
-        (Some((departure, lrn)), Some(scenario), Some(step)) if missing.is_empty() => {
-            Ok(Instruction { scenario, step, lrn, departure: departure.id.clone(), acts })
+        (Some(departure), Some(scenario), Some(step)) if missing.is_empty() => {
+            let (lrn, departure) = (departure.lrn.clone(), departure.id.clone());
+            Ok(Instruction { scenario, step, lrn, departure, acts })
         }
         _ => Err(missing.join("; ")),
     }
@@ -146,6 +148,86 @@ fn mailbox(version: ApiVersion) -> &'static str {
 
 fn clip(text: &str) -> String {
     text.chars().take(120).collect()
+}
+
+/// Where `lrn` stands in `text` by itself, and not as part of a longer name.
+fn occurrences<'a>(text: &'a str, lrn: &'a str) -> impl Iterator<Item = usize> + 'a {
+    // A hyphen or a dot joins names only when the name goes on behind it.
+    let joined = |mut outwards: &mut dyn Iterator<Item = char>| {
+        let first = outwards.next();
+        first.is_some_and(char::is_alphanumeric)
+            || first.is_some_and(|c| "-_/.".contains(c))
+                && (&mut outwards).next().is_some_and(char::is_alphanumeric)
+    };
+    text.match_indices(lrn).filter_map(move |(start, found)| {
+        let before = text.get(..start)?;
+        let after = text.get(start + found.len()..)?;
+        let apart = !joined(&mut before.chars().rev()) && !joined(&mut after.chars());
+        apart.then_some(start)
+    })
+}
+
+/// Whether what stands before says that an LRN follows.
+fn announces_lrn(before: &str) -> bool {
+    let label = |word: &str| ["lrn", "reference"].iter().any(|one| word.eq_ignore_ascii_case(one));
+    let tail: Vec<&str> = words(before).collect();
+    match tail.as_slice() {
+        [.., last] if label(last) => true,
+        [.., one, last] => {
+            let joins = ["is", "no", "number"].iter().any(|word| last.eq_ignore_ascii_case(word));
+            joins && label(one)
+        }
+        _ => false,
+    }
+}
+
+/// The body without the LRN, which may well spell a verb or a scenario.
+fn without(body: &str, lrn: &str) -> String {
+    let announced = |start: &usize| body.get(..*start).is_some_and(announces_lrn);
+    let all: Vec<usize> = occurrences(body, lrn).collect();
+    let some = all.iter().any(announced);
+    let mut out = body.to_owned();
+    for start in all.iter().rev().filter(|start| !some || announced(start)) {
+        out.replace_range(*start..start + lrn.len(), " ");
+    }
+    out
+}
+
+/// The departure whose LRN the body names. What is announced as an LRN goes
+/// before what merely reads like one; of several movements with one LRN, one
+/// that has not ended, and then the latest.
+fn departure_in<'a>(body: &str, ncts: &'a Ncts) -> Result<&'a Departure, String> {
+    let unknown = || "the body names no LRN of a known movement".to_owned();
+    let announced = |lrn: &str| {
+        occurrences(body, lrn).any(|start| body.get(..start).is_some_and(announces_lrn))
+    };
+    // Unannounced, it must look like nothing else.
+    let plain = |lrn: &str| {
+        lrn.chars().count() >= 4
+            && lrn.contains(|c: char| c.is_ascii_digit())
+            && occurrences(body, lrn).next().is_some()
+    };
+    let named: Vec<&Departure> =
+        ncts.departures.values().filter(|one| !one.lrn.is_empty() && announced(&one.lrn)).collect();
+    let labelled =
+        ["lrn:", "lrn =", "lrn="].iter().any(|label| body.to_lowercase().contains(label));
+    let named = if named.is_empty() && !labelled {
+        ncts.departures.values().filter(|one| plain(&one.lrn)).collect()
+    } else {
+        named
+    };
+    let best = named
+        .iter()
+        .max_by_key(|one| (one.lrn.len(), one.waits_for().is_some(), one.submitted, &one.id))
+        .ok_or_else(unknown)?;
+    // An LRN may be part of another: what stands inside the best is no name.
+    let inside = |start: usize| {
+        occurrences(body, &best.lrn).any(|own| (own..own + best.lrn.len()).contains(&start))
+    };
+    if named.iter().any(|one| occurrences(body, &one.lrn).any(|start| !inside(start))) {
+        return Err("the body names several LRNs: write one mail for each".to_owned());
+    }
+    Ok(best)
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -168,118 +250,22 @@ fn scenario_in(body: &str) -> Option<String> {
     })
 }
 
+/// `Step 2`, `step number: 2`, `STEP 2-accept`.
 fn step_in(body: &str) -> Option<u32> {
     let lower = body.to_lowercase();
+    let number = |word: &str| {
+        let digits = word.split('-').next().unwrap_or_default();
+        digits.parse().ok().filter(|step| *step > 0)
+    };
     let after = |(start, found): (usize, &str)| {
-        words(&lower[start + found.len()..]).take(8).find_map(|word| word.parse().ok())
+        words(lower.get(start + found.len()..)?).take(8).find_map(number)
     };
     lower.match_indices("step").find_map(after)
-}
-
-/// The part of the body that says what is to be done: what stands beside the
-/// step's number, beside the word "action", or beside "please".
-fn wish_in(body: &str) -> String {
-    let lower = body.to_lowercase();
-    let lines: Vec<&str> = lower.lines().collect();
-    let mut wish = String::new();
-    for cue in ["step", "action", "please"] {
-        for (nth, line) in lines.iter().enumerate() {
-            let Some(start) = line.find(cue) else { continue };
-            let rest = line.get(start + cue.len()..).unwrap_or_default();
-            let said = rest.trim_matches(|c: char| !c.is_alphabetic());
-            // "Step number and action expected: 2" says it in the next line.
-            let next = lines.get(nth + 1).copied().unwrap_or_default();
-            let said = match said {
-                "" | "number" | "number and action expected" | "expected" => next,
-                said => said,
-            };
-            wish.push_str(said);
-            wish.push('\n');
-        }
-        if !acts_in(&wish).is_empty() {
-            return wish;
-        }
-    }
-    wish
-}
-
-/// The acts named in lower-case text, in the order of naming.
-fn acts_in(text: &str) -> Vec<Act> {
-    let has = |part: &str| text.contains(part);
-    let refused = ["refuse", "reject", "do not accept", "decline"].iter().any(|part| has(part));
-    if has("cancellation request") || has("invalidation request") {
-        return vec![if refused { Act::RefuseCancellation } else { Act::AcceptCancellation }];
-    }
-    if has("discrepanc") {
-        let mut acts = Vec::new();
-        if has("major") {
-            acts.push(Act::FindDiscrepancies);
-        }
-        if has("resol") {
-            acts.push(Act::Resolve);
-        } else if has("confirm") {
-            acts.push(Act::Confirm);
-        }
-        return acts;
-    }
-    let at_arrival = has("arrival notification");
-    let negative = ["do not release", "not to release", "not release", "unsatisfactory"]
-        .iter()
-        .any(|part| has(part));
-    let mut acts = Vec::new();
-    for word in words(text) {
-        let act = match word {
-            "accept" | "accepted" if at_arrival => Act::AcceptArrival,
-            "accept" | "accepted" => Act::Accept,
-            "control" | "controlled" => Act::Control,
-            "release" | "released" if negative => Act::DoNotRelease,
-            "release" | "released" => Act::Release,
-            "end" | "reject" | "rejected" | "unsatisfactory" => Act::DoNotRelease,
-            "cancel" | "cancelled" | "invalidate" | "invalidated" => Act::Cancel,
-            "arrive" | "arrived" => Act::Arrive,
-            _ => continue,
-        };
-        if !acts.contains(&act) {
-            acts.push(act);
-        }
-    }
-    acts
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_officers_know_every_wish_of_the_published_scenarios() {
-        use Act::*;
-        let cases: &[(&str, &[Act])] = &[
-            ("accept and release the declaration", &[Accept, Release]),
-            ("accept and release the movement", &[Accept, Release]),
-            (
-                "accept the arrival notification and release the declaration",
-                &[AcceptArrival, Release],
-            ),
-            ("accept the cancellation request", &[AcceptCancellation]),
-            ("accept, control and end the declaration", &[Accept, Control, DoNotRelease]),
-            ("accept, control, and reject the declaration", &[Accept, Control, DoNotRelease]),
-            ("accept, release, and cancel the declaration", &[Accept, Release, Cancel]),
-            ("ask for the movement to be arrived", &[Arrive]),
-            ("control and to release the declaration", &[Control, Release]),
-            ("control and do not release the declaration", &[Control, DoNotRelease]),
-            ("have the declaration accepted and released", &[Accept, Release]),
-            ("request major discrepancies and to confirm it", &[FindDiscrepancies, Confirm]),
-            (
-                "be controlled with major discrepancies (b1) and released by resolving those \
-                 discrepancies",
-                &[FindDiscrepancies, Resolve],
-            ),
-            ("stamp the papers", &[]),
-        ];
-        for (text, acts) in cases {
-            assert_eq!(acts_in(text), *acts, "{text}");
-        }
-    }
 
     #[test]
     fn scenarios_and_steps_are_found_in_prose() {
@@ -288,6 +274,11 @@ mod tests {
             ("for P6-DNXI-08.", Some("P6-DNXI-08")),
             ("(asgbt1)", Some("ASGBT1")),
             ("AGB1 please", Some("AGB1")),
+            ("Scenario: NCXI1 (combined discrepancies)", Some("NCXI1")),
+            ("WCGB1", Some("WCGB1")),
+            ("scenario P6-WCGB-01:", Some("P6-WCGB-01")),
+            ("DNGBT8/DNXIT8", Some("DNGBT8")),
+            ("GRN 24GB0000010000031, EORI XI175521246821", None),
             ("LRN TRATESTGB212604131408", None),
             ("GB000246", None),
         ] {
@@ -295,21 +286,8 @@ mod tests {
         }
         assert_eq!(step_in("Step number: 2"), Some(2));
         assert_eq!(step_in("this is step no. 12 of it"), Some(12));
+        assert_eq!(step_in("STEP 3-release it"), Some(3));
         assert_eq!(step_in("no number of a step"), None);
-    }
-
-    #[test]
-    fn the_wish_is_read_where_it_stands_and_not_elsewhere() {
-        for body in [
-            "Scenario: DNGB1 (Normal departure)\nStep 2: accept the declaration\nLRN: X1",
-            "Step number and action expected: 2, accept the declaration",
-            "Step number and action expected: 2\naccept the declaration\n",
-            "Step 2\nExpected action: accept the declaration",
-            "Scenario DNGB1 Release for transit refused, step 2 please accept the declaration",
-            "Step 2.\nCould you please accept the declaration with LRN X1?",
-        ] {
-            assert_eq!(acts_in(&wish_in(body)), [Act::Accept], "{body}");
-        }
-        assert!(acts_in(&wish_in("Step 2: stamp the papers\nrelease")).is_empty());
+        assert_eq!(step_in("step 0"), None);
     }
 }

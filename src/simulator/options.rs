@@ -1,9 +1,10 @@
 //! What can be set about a simulator, and HMRC's published values for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 
 /// A version of the CTC Traders API, as an `Accept` header names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +69,31 @@ pub struct Delays {
     pub officer_step: Duration,
 }
 
+/// A guarantee whose balance the guarantee API tells. In pounds sterling, as
+/// all of HMRC's are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuaranteeBalance {
+    /// Type of guarantee; balances exist for 0, 1 and 9.
+    pub guarantee_type: u8,
+    /// Four alphanumerics, whatever the case.
+    pub access_code: String,
+    /// What is left of it.
+    pub pence: i64,
+}
+
+/// An application registered on the Developer Hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Application {
+    /// The client id.
+    pub client_id: String,
+    /// The client secret.
+    pub client_secret: String,
+    /// At most five; a request's must begin with one. One on this machine's
+    /// loopback interface without a port stands for every port.
+    pub redirect_uris: Vec<String>,
+}
+
 /// Everything that can be set about a simulator.
 #[derive(Clone, Debug)]
 pub struct SimulatorOptions {
@@ -95,6 +121,14 @@ pub struct SimulatorOptions {
     /// Authorisation numbers of places where goods may be presented
     /// (location qualifier `Y`), checked in a presentation notification.
     pub known_locations: BTreeSet<String>,
+    /// What the guarantee API knows, by GRN; none of HMRC's test guarantees
+    /// is valid in declarations.
+    pub balances: BTreeMap<String, GuaranteeBalance>,
+    /// How long the balance of a guarantee cannot be asked again, before
+    /// [`Self::time_scale`].
+    pub balance_lock: Duration,
+    /// Applications known from the start.
+    pub applications: Vec<Application>,
     /// `PhaseID` on replies: what HMRC's router inserts, whatever the version.
     pub phase_id: String,
     /// Most movements kept; the oldest is dropped for a new one.
@@ -131,6 +165,38 @@ const LOCODES: &[&str] = &[
 const LOCATIONS: &[&str] =
     &["GB DEP E20 1HZ", "GB DES E20 1HZ", "XI DEP BT1 3ET", "XI DES BT1 3ET"];
 
+/// GRN, type and pounds of the guarantees whose balance can be asked.
+///
+/// Source: guarantee balance testing guide, test data.
+const BALANCES: &[(&str, u8, i64)] = &[
+    ("23GB0000010000854", 0, 262_626),
+    ("23GB0000010000863", 1, 10_000),
+    ("23GB0000010000872", 9, 90_000),
+    ("23XI0000010000655", 0, 30_000),
+    ("23XI0000010000664", 1, 50_000),
+];
+
+/// Their access code.
+const ACCESS_CODE: &str = "AC01";
+
+fn balances() -> BTreeMap<String, GuaranteeBalance> {
+    let balance = |guarantee_type, pounds| GuaranteeBalance {
+        guarantee_type,
+        access_code: ACCESS_CODE.to_owned(),
+        pence: pounds * 100,
+    };
+    BALANCES.iter().map(|(grn, of, pounds)| ((*grn).to_owned(), balance(*of, *pounds))).collect()
+}
+
+/// The application that is there without registering one.
+fn application() -> Application {
+    Application {
+        client_id: "simulator-client".to_owned(),
+        client_secret: "simulator-secret".to_owned(),
+        redirect_uris: ["http://localhost", "http://127.0.0.1"].map(str::to_owned).to_vec(),
+    }
+}
+
 fn set(items: &[&str]) -> BTreeSet<String> {
     items.iter().map(|item| (*item).to_owned()).collect()
 }
@@ -158,6 +224,9 @@ impl Default for SimulatorOptions {
             known_guarantees: set(GUARANTEES),
             known_locodes: set(LOCODES),
             known_locations: set(LOCATIONS),
+            balances: balances(),
+            balance_lock: minutes(1),
+            applications: vec![application()],
             phase_id: "NCTS5.1".to_owned(),
             movements_kept: 10_000,
             bytes_kept: 256 << 20,

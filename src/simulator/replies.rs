@@ -19,7 +19,7 @@ macro_rules! templates {
     };
 }
 
-const SOURCES: [(&str, &str); 21] = templates![
+const SOURCES: [(&str, &str); 22] = templates![
     "departure.xml",
     "destination.xml",
     "errors.xml",
@@ -40,6 +40,7 @@ const SOURCES: [(&str, &str); 21] = templates![
     "IE056.xml",
     "IE057.xml",
     "IE060.xml",
+    "IE182.xml",
     "IE928.xml",
 ];
 
@@ -68,6 +69,19 @@ impl Writer {
     /// # Errors
     /// When a template wants what the reply has not got.
     pub(super) fn write(&self, reply: &Reply, ids: &mut Ids) -> Result<String, BuildError> {
+        self.write_in_phase(reply, &self.phase_id, ids)
+    }
+
+    /// The XML of a reply with another `PhaseID`.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub(super) fn write_in_phase(
+        &self,
+        reply: &Reply,
+        phase_id: &str,
+        ids: &mut Ids,
+    ) -> Result<String, BuildError> {
         let mut context = Map::new();
         let mut put = |name: &str, value: Value| {
             context.insert(name.to_owned(), value);
@@ -77,7 +91,7 @@ impl Writer {
             (None, Some(departure)) => (&departure.opened.office, &departure.opened.sender),
             (None, None) => return Err(BuildError::Missing("movement")),
         };
-        put("phase_id", json!(self.phase_id));
+        put("phase_id", json!(phase_id));
         put("from", json!(format!("NTA.{}", office.get(..2).unwrap_or("GB"))));
         put("to", json!(recipient));
         put("now", json!(stamp(reply.at)));
@@ -162,6 +176,7 @@ fn content(content: &Outgoing) -> Vec<(&'static str, Value)> {
         | Outgoing::Released
         | Outgoing::ControlDecision
         | Outgoing::Discrepancies
+        | Outgoing::Incident
         | Outgoing::Recovery
         | Outgoing::WrittenOff => Vec::new(),
     }
@@ -226,6 +241,7 @@ fn declared(
     version: ApiVersion,
 ) -> Result<Value, BuildError> {
     let document = parsed(&departure.current.xml)?;
+    let guaranteed = parsed(&departure.guaranteed.xml)?;
     let presentation = departure.presented.as_ref().map(|one| parsed(&one.xml)).transpose()?;
     let root = document.root_element();
     let operation = element_at(root, "TransitOperation").unwrap_or(root);
@@ -257,7 +273,7 @@ fn declared(
             "CustomsOfficeOfExitForTransitDeclared",
         ]),
         "representative": consignment::parts(root, &["Representative"]),
-        "guarantees": consignment::guarantees(root),
+        "guarantees": consignment::guarantees(guaranteed.root_element()),
         "consignment": consignment::consignment(root, presented, into, version),
     }))
 }

@@ -1,5 +1,7 @@
 //! Reading requests: paths, `Accept`, content types, queries.
 
+use std::collections::HashSet;
+
 use axum::http::{HeaderMap, Method, header};
 use chrono::{DateTime, NaiveDateTime, Utc};
 
@@ -54,17 +56,12 @@ impl Resource {
     /// # Errors
     /// The first that is not 16 hexadecimal digits.
     pub(super) fn check_ids(&self) -> Result<(), HttpError> {
-        let check = |field, id: &str| {
-            let fits = id.len() == 16
-                && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-            if fits { Ok(()) } else { Err(HttpError::bad_id(field, id)) }
-        };
         match self {
             Self::Movements(_) => Ok(()),
-            Self::Movement(_, id) | Self::Messages(_, id) => check("movementId", id),
+            Self::Movement(_, id) | Self::Messages(_, id) => check_id("movementId", id),
             Self::Message(_, id, message) | Self::Body(_, id, message) => {
-                check("movementId", id)?;
-                check("messageId", message)
+                check_id("movementId", id)?;
+                check_id("messageId", message)
             }
         }
     }
@@ -77,6 +74,23 @@ impl Resource {
             _ => &["json"],
         }
     }
+}
+
+/// Checks an id of a movement or of a message.
+///
+/// # Errors
+/// It is not 16 hexadecimal digits.
+pub(super) fn check_id(field: &str, id: &str) -> Result<(), HttpError> {
+    let fits =
+        id.len() == 16 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    if fits { Ok(()) } else { Err(HttpError::bad_id(field, id)) }
+}
+
+/// The first value of a parameter of a query.
+pub(super) fn first(query: Option<&str>, name: &str) -> Option<String> {
+    url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 /// What an `Accept` header asks for.
@@ -202,14 +216,19 @@ pub(super) fn filters(query: Option<&str>, movements: bool) -> Result<Filters, H
             })
     };
     let positive = |name: &str, value: &str| {
-        let number: i64 = value
+        let number: i32 = value
             .parse()
             .map_err(|_| HttpError::bad_query(format!("Cannot parse parameter {name} as Int")))?;
         usize::try_from(number).ok().filter(|number| *number > 0).ok_or_else(|| {
             HttpError::bad_request(format!("The {name} parameter must be a positive number"))
         })
     };
+    let mut seen = HashSet::new();
     for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        // Of several values the first counts.
+        if !seen.insert(name.clone()) {
+            continue;
+        }
         match name.as_ref() {
             "updatedSince" if movements => filters.since = timestamp(&name, &value)?,
             "receivedSince" if !movements => filters.since = timestamp(&name, &value)?,
@@ -306,7 +325,10 @@ mod tests {
         let one = filters(Some("updatedSince=2026-05-01T10%3A00%3A00%2B01%3A00"), true).unwrap();
         assert_eq!(one.since.unwrap().to_string(), "2026-05-01 10:00:00");
         assert!(filters(Some("updatedSince=2026-05-01"), true).is_err());
+        let two = filters(Some("count=2&count=x&movementEORI=A&movementEORI=B"), true).unwrap();
+        assert_eq!((two.count, two.trader.as_deref()), (2, Some("A")));
         assert!(filters(Some("page=0"), true).is_err());
+        assert!(filters(Some("page=3000000000"), true).is_err());
         assert!(filters(Some("count=x"), true).is_err());
     }
 }

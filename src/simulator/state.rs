@@ -8,15 +8,22 @@ use std::sync::Arc;
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 
+use super::balances::Locks;
+use super::boxes::{About, Boxes};
+use super::grants::{Grants, User};
 use super::http_errors::HttpError;
+use super::ids;
+use super::inject;
 use super::json;
 use super::movement::Submitted;
 use super::ncts::Ncts;
 use super::officer::{self, Mail};
-use super::options::{ApiVersion, SimulatorOptions};
+use super::options::SimulatorOptions;
 use super::replies::Writer;
-use super::store::{Status, Store, StoredMessage, StoredMovement};
+use super::store::{Status, Store, StoredMessage};
 use super::throttle::Throttle;
+use super::uploads::Uploads;
+use super::users::Users;
 use crate::ncts::{MessageType, MovementKind};
 
 /// One submission, as the log lists it.
@@ -81,13 +88,32 @@ pub(super) struct State {
     pub(super) ncts: Ncts,
     pub(super) store: Store,
     pub(super) throttle: Throttle,
+    pub(super) grants: Grants,
+    pub(super) users: Users,
+    pub(super) locks: Locks,
+    pub(super) boxes: Boxes,
+    pub(super) uploads: Uploads,
     pub(super) log: VecDeque<Submission>,
     pub(super) mails: VecDeque<MailRecord>,
     mails_read: u64,
 }
 
+/// Where files are uploaded to.
+pub(super) const UPLOAD_PATH: &str = "/upload";
+
+/// The boxes of the applications known from the start.
+fn boxes_of(options: &SimulatorOptions) -> Boxes {
+    let mut boxes = Boxes::default();
+    for application in &options.applications {
+        for version in &options.versions {
+            boxes.default_box(&application.client_id, *version);
+        }
+    }
+    boxes
+}
+
 /// The API keeps milliseconds.
-fn stored(at: DateTime<Utc>) -> DateTime<Utc> {
+pub(super) fn stored(at: DateTime<Utc>) -> DateTime<Utc> {
     at.trunc_subsecs(3)
 }
 
@@ -102,6 +128,11 @@ impl State {
     pub(super) fn new(options: Arc<SimulatorOptions>, writer: Writer) -> Self {
         Self {
             ncts: Ncts::new(Arc::clone(&options)),
+            grants: Grants::new(&options.applications),
+            users: Users::default(),
+            locks: Locks::default(),
+            boxes: boxes_of(&options),
+            uploads: Uploads::default(),
             options,
             writer,
             store: Store::default(),
@@ -112,31 +143,14 @@ impl State {
         }
     }
 
-    /// Lets time pass until `now`: replies that fell due are filed, each at
-    /// the instant it fell due.
+    /// Lets time pass until `now`: files that were uploaded are looked at and
+    /// replies that fell due are filed, each at the instant it fell due.
     pub(super) fn advance(&mut self, now: DateTime<Utc>) {
-        for reply in self.ncts.due(now) {
-            let body = match self.writer.write(&reply, &mut self.ncts.ids) {
-                Ok(xml) => xml,
-                Err(error) => {
-                    tracing::error!(%error, message = %reply.message, "a reply cannot be written");
-                    continue;
-                }
-            };
-            if reply.message == MessageType::Ie028
-                && let Some(movement) = self.store.movement_mut(&reply.movement)
-            {
-                movement.mrn = reply.departure.as_ref().and_then(|one| one.mrn.clone());
-            }
-            let message = StoredMessage {
-                id: self.ncts.ids.id(reply.at),
-                received: stored(reply.at),
-                message: reply.message,
-                status: Status::Received,
-                body: body.into(),
-            };
-            self.store.add(&reply.movement, message);
+        while let Some((upload, file)) = self.uploads.next(now) {
+            self.file_replies(file.due);
+            self.look_at(&upload, file);
         }
+        self.file_replies(now);
         for outcome in self.ncts.outcomes() {
             if let Some(record) = self.mails.iter_mut().find(|one| one.number == outcome.mail) {
                 record.done.push(Deed {
@@ -147,85 +161,98 @@ impl State {
             }
         }
         let (most, bytes) = (self.options.movements_kept, self.options.bytes_kept);
-        for dropped in self.store.trim(now, most, bytes) {
-            self.ncts.forget(&dropped);
+        let dropped = self.store.trim(now, most, bytes);
+        for movement in &dropped {
+            self.ncts.forget(movement);
+        }
+        self.boxes.trim(now, &dropped);
+    }
+
+    fn file_replies(&mut self, until: DateTime<Utc>) {
+        for reply in self.ncts.due(until) {
+            match self.writer.write(&reply, &mut self.ncts.ids) {
+                Ok(xml) => {
+                    let mrn = reply.departure.as_ref().and_then(|one| one.mrn.clone());
+                    self.file(&reply.movement, reply.message, mrn, xml.into(), reply.at);
+                }
+                Err(error) => {
+                    tracing::error!(%error, message = %reply.message, "a reply cannot be written");
+                }
+            }
         }
     }
 
-    /// Takes a message that opens a movement. Returns the ids of movement and
-    /// message.
-    ///
-    /// # Errors
-    /// When NCTS refuses it outright; the movement is kept all the same.
-    pub(super) fn open(
+    /// Files a message from NCTS under a movement, and notifies of it. Returns
+    /// its id.
+    fn file(
         &mut self,
-        message: Submitted,
-        version: ApiVersion,
-        eori: &str,
-        now: DateTime<Utc>,
-    ) -> Result<(String, String), HttpError> {
-        let (id, message_id) = (self.ncts.ids.id(now), self.ncts.ids.id(now));
-        let message = Arc::new(message);
-        let kind = message.message.movement();
-        let departure = kind == MovementKind::Departure;
-        let taken = self.ncts.on_message(&id, version, Arc::clone(&message), now);
-        let status = if taken.is_ok() { Status::Success } else { Status::Failed };
-        self.store.open(StoredMovement {
+        movement: &str,
+        message: MessageType,
+        mrn: Option<String>,
+        body: Arc<str>,
+        at: DateTime<Utc>,
+    ) -> String {
+        let id = self.ncts.ids.id(at);
+        if message == MessageType::Ie028
+            && let Some(movement) = self.store.movement_mut(movement)
+        {
+            movement.mrn = mrn;
+        }
+        let stored = StoredMessage {
             id: id.clone(),
-            kind,
-            version,
-            eori: eori.to_owned(),
-            trader: message.trader.clone(),
-            lrn: message.lrn.clone().filter(|_| departure),
-            mrn: message.mrn.clone().filter(|_| !departure),
-            created: stored(now),
-            updated: stored(now),
-            messages: vec![StoredMessage {
-                id: message_id.clone(),
-                received: stored(now),
-                message: message.message,
-                status,
-                body: Arc::clone(&message.xml),
-            }],
-        });
-        match taken {
-            Ok(()) => Ok((id, message_id)),
-            Err(_) => Err(HttpError::conflict(message.lrn.as_deref().unwrap_or_default())),
+            received: stored(at),
+            message: Some(message),
+            status: Status::Received,
+            body: Some(body),
+        };
+        self.store.add(movement, stored);
+        self.notify(movement, &id, About::Received, at);
+        id
+    }
+
+    /// Puts a notification of a message into the box of its movement.
+    pub(super) fn notify(
+        &mut self,
+        movement: &str,
+        message: &str,
+        about: About,
+        at: DateTime<Utc>,
+    ) {
+        if let Some(into) = self.store.get(movement).and_then(|one| one.box_id.as_ref()) {
+            self.boxes.notify(into, (movement, message), about, stored(at), &mut self.ncts.ids);
         }
     }
 
-    /// Takes a message for a movement of this trader. Returns its id.
+    /// Files a message of this type with random content, as if NCTS had sent
+    /// it in answer to `trigger`. Returns its id and its XML.
     ///
     /// # Errors
     /// When the trader has no such movement.
-    pub(super) fn add(
+    pub(super) fn inject(
         &mut self,
-        movement: &str,
-        message: Submitted,
+        (kind, movement): (MovementKind, &str),
+        message: MessageType,
+        trigger: &str,
         eori: &str,
         now: DateTime<Utc>,
-    ) -> Result<String, HttpError> {
-        let kind = message.message.movement();
-        let version = self
-            .store
-            .movement(kind, eori, movement)
-            .map(|one| one.version)
-            .ok_or_else(|| no_movement(kind, movement))?;
-        let id = self.ncts.ids.id(now);
-        let message = Arc::new(message);
-        self.store.add(
-            movement,
-            StoredMessage {
-                id: id.clone(),
-                received: stored(now),
-                message: message.message,
-                status: Status::Success,
-                body: Arc::clone(&message.xml),
-            },
-        );
-        // Only a message that opens a movement can be refused outright.
-        let _ = self.ncts.on_message(movement, version, message, now);
-        Ok(id)
+    ) -> Result<(String, String), HttpError> {
+        let found = self.store.movement(kind, eori, movement);
+        let version = found.map(|one| one.version).ok_or_else(|| {
+            let what = if kind == MovementKind::Departure { "Departure" } else { "Arrival" };
+            HttpError::not_found(format!("{what} with ID {movement} was not found"))
+        })?;
+        let recipient = format!("{movement}-{trigger}");
+        let ids = &mut self.ncts.ids;
+        let reply = inject::reply(message, movement, &recipient, version, now, ids)
+            .ok_or_else(HttpError::internal)?;
+        let written = self.writer.write_in_phase(&reply, inject::PHASE_ID, ids);
+        let xml = written.map_err(|error| {
+            tracing::error!(%error, %message, "a message to inject cannot be written");
+            HttpError::internal()
+        })?;
+        let mrn = reply.departure.and_then(|one| one.mrn);
+        let id = self.file(movement, message, mrn, xml.as_str().into(), now);
+        Ok((id, xml))
     }
 
     /// Takes a mail to the officers.
@@ -250,7 +277,7 @@ impl State {
         record.mail.body = record.mail.body.chars().take(officer::READ).collect();
         let answer = match read {
             Ok(instruction) => {
-                self.ncts.on_instruction(&instruction.departure, &instruction.acts, number, now);
+                self.ncts.on_instruction(&instruction, number, now);
                 record.acts = instruction.acts.iter().map(|act| act.name()).collect();
                 record.scenario = Some(instruction.scenario);
                 record.step = Some(instruction.step);
@@ -264,6 +291,23 @@ impl State {
         };
         bounded(&mut self.mails, self.options.log_kept, record);
         answer
+    }
+
+    /// Who signs in to consent to what an application wants: the test user
+    /// wanted, or the one used last. Without test users everyone who signs in
+    /// for an application is the same trader.
+    pub(super) fn signs_in(
+        &mut self,
+        client: &str,
+        wanted: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Option<User> {
+        let user = self.users.sign_in(wanted, now);
+        if wanted.is_some() {
+            return user;
+        }
+        let standing = || User { id: ids::number_of(client), eori: Some(ids::eori(client)) };
+        Some(user.unwrap_or_else(standing))
     }
 
     /// Notes a submission.

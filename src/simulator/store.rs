@@ -14,6 +14,8 @@ const RETENTION_DAYS: i64 = 60;
 /// How far a message has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
+    /// To be uploaded.
+    Pending,
     /// Handed over to NCTS.
     Success,
     /// Not handed over.
@@ -25,6 +27,7 @@ pub(super) enum Status {
 impl Status {
     pub(super) fn as_str(self) -> &'static str {
         match self {
+            Self::Pending => "Pending",
             Self::Success => "Success",
             Self::Failed => "Failed",
             Self::Received => "Received",
@@ -37,9 +40,16 @@ impl Status {
 pub(super) struct StoredMessage {
     pub(super) id: String,
     pub(super) received: DateTime<Utc>,
-    pub(super) message: MessageType,
+    /// None while it is to be uploaded, and when what was uploaded is none.
+    pub(super) message: Option<MessageType>,
     pub(super) status: Status,
-    pub(super) body: Arc<str>,
+    pub(super) body: Option<Arc<str>>,
+}
+
+impl StoredMessage {
+    fn bytes(&self) -> usize {
+        self.body.as_ref().map_or(0, |body| body.len())
+    }
 }
 
 /// A movement.
@@ -54,10 +64,22 @@ pub(super) struct StoredMovement {
     pub(super) trader: Option<String>,
     pub(super) lrn: Option<String>,
     pub(super) mrn: Option<String>,
+    /// Where its notifications go.
+    pub(super) box_id: Option<String>,
     pub(super) created: DateTime<Utc>,
     pub(super) updated: DateTime<Utc>,
     /// Oldest first.
     pub(super) messages: Vec<StoredMessage>,
+}
+
+impl StoredMovement {
+    fn bytes(&self) -> usize {
+        self.messages.iter().map(StoredMessage::bytes).sum()
+    }
+
+    pub(super) fn message(&self, id: &str) -> Option<&StoredMessage> {
+        self.messages.iter().find(|one| one.id == id)
+    }
 }
 
 /// All movements, in the order of creation.
@@ -66,12 +88,14 @@ pub(super) struct Store {
     movements: HashMap<String, StoredMovement>,
     order: VecDeque<String>,
     bytes: usize,
+    /// No movement is past retention before.
+    stale_from: DateTime<Utc>,
 }
 
 impl Store {
     /// Adds a movement.
     pub(super) fn open(&mut self, movement: StoredMovement) {
-        self.bytes += movement.messages.iter().map(|one| one.body.len()).sum::<usize>();
+        self.bytes += movement.bytes();
         self.order.push_back(movement.id.clone());
         self.movements.insert(movement.id.clone(), movement);
     }
@@ -79,10 +103,25 @@ impl Store {
     /// Adds a message to a movement, if that is still there.
     pub(super) fn add(&mut self, movement: &str, message: StoredMessage) {
         if let Some(movement) = self.movements.get_mut(movement) {
-            self.bytes += message.body.len();
+            self.bytes += message.bytes();
             movement.updated = movement.updated.max(message.received);
             movement.messages.push(message);
         }
+    }
+
+    /// Fills in a message that was announced, if it is still there.
+    pub(super) fn fill(&mut self, movement: &str, filled: StoredMessage, at: DateTime<Utc>) {
+        let Some(movement) = self.movements.get_mut(movement) else { return };
+        movement.updated = movement.updated.max(at);
+        if let Some(message) = movement.messages.iter_mut().find(|one| one.id == filled.id) {
+            self.bytes = self.bytes - message.bytes() + filled.bytes();
+            *message = filled;
+        }
+    }
+
+    /// A movement, whosever it is.
+    pub(super) fn get(&self, id: &str) -> Option<&StoredMovement> {
+        self.movements.get(id)
     }
 
     pub(super) fn movement_mut(&mut self, id: &str) -> Option<&mut StoredMovement> {
@@ -115,24 +154,37 @@ impl Store {
         movements: usize,
         bytes: usize,
     ) -> Vec<String> {
-        let stale = now - TimeDelta::days(RETENTION_DAYS);
+        let keep = TimeDelta::days(RETENTION_DAYS);
         let mut dropped: Vec<String> = Vec::new();
-        // Movements are created in order; only the first can be the oldest.
-        while self
-            .order
-            .front()
-            .and_then(|id| self.movements.get(id))
-            .is_some_and(|oldest| oldest.updated < stale)
-            || self.order.len() > movements
-            || (self.bytes > bytes && self.order.len() > 1)
-        {
-            let Some(id) = self.order.pop_front() else { break };
-            if let Some(movement) = self.movements.remove(&id) {
-                self.bytes -= movement.messages.iter().map(|one| one.body.len()).sum::<usize>();
+        if now >= self.stale_from {
+            let stale: Vec<String> = self
+                .movements
+                .values()
+                .filter(|one| one.updated + keep < now)
+                .map(|one| one.id.clone())
+                .collect();
+            for id in stale {
+                self.remove(&id);
+                dropped.push(id);
             }
+            self.order.retain(|id| self.movements.contains_key(id));
+            // Changes only put this off.
+            let first = self.movements.values().map(|one| one.updated).min();
+            self.stale_from = first.unwrap_or(now) + keep;
+        }
+        // The oldest in the order of creation goes first.
+        while self.order.len() > movements || (self.bytes > bytes && self.order.len() > 1) {
+            let Some(id) = self.order.pop_front() else { break };
+            self.remove(&id);
             dropped.push(id);
         }
         dropped
+    }
+
+    fn remove(&mut self, id: &str) {
+        if let Some(movement) = self.movements.remove(id) {
+            self.bytes -= movement.bytes();
+        }
     }
 
     pub(super) fn count(&self) -> usize {

@@ -23,10 +23,11 @@ async fn a_declaration_is_taken_and_answered_as_documented() {
         assert_eq!((id.len(), &id[..8]), (16, seconds.as_str()));
     }
     let movement = format!("{DEPARTURES}/{id}");
+    let box_id = body["boxId"].as_str().unwrap();
     assert_eq!(
         text,
         format!(
-            r#"{{"_links":{{"self":{{"href":"{movement}"}},"messages":{{"href":"{movement}/messages"}},"message":{{"href":"{movement}/messages/{message}"}}}},"departureId":"{id}","messageId":"{message}"}}"#
+            r#"{{"_links":{{"self":{{"href":"{movement}"}},"messages":{{"href":"{movement}/messages"}},"message":{{"href":"{movement}/messages/{message}"}}}},"departureId":"{id}","messageId":"{message}","boxId":"{box_id}"}}"#
         )
     );
 
@@ -317,4 +318,36 @@ async fn the_oldest_movements_are_dropped_and_old_ones_expire() {
     assert_eq!(bench.get(DEPARTURES).await["totalCount"], 2);
     bench.clock.advance(Duration::from_secs(61 * 86_400));
     assert_eq!(bench.get(DEPARTURES).await["totalCount"], 0);
+}
+
+#[tokio::test]
+async fn movements_are_dropped_sixty_days_after_their_last_change_and_no_sooner() {
+    let bench = Bench::new().await;
+    let day = 86_400;
+    let busy = bench.open("LRN1").await;
+    let quiet = bench.open("LRN2").await;
+    bench.pass(40 * day);
+    let again = bench.request(Method::POST, &format!("{DEPARTURES}/{busy}/messages"));
+    assert_eq!(again.send().await.unwrap().status(), 202);
+    bench.pass(20 * day + 3600);
+    let status = async |id: &str| {
+        let request = bench.request(Method::GET, &format!("{DEPARTURES}/{id}"));
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((status(&busy).await, status(&quiet).await), (200, 404));
+    bench.pass(40 * day);
+    assert_eq!(status(&busy).await, 404);
+}
+
+#[tokio::test]
+async fn messages_come_in_chunks() {
+    let bench = Bench::new().await;
+    let id = bench.open("LRN1").await;
+    let list = bench.get(&format!("{DEPARTURES}/{id}/messages")).await;
+    let message = list["messages"][0]["_links"]["self"]["href"].as_str().unwrap().to_owned();
+    for path in [message.clone(), format!("{message}/body")] {
+        let response = bench.request(Method::GET, &path).send().await.unwrap();
+        assert_eq!(response.headers()["transfer-encoding"], "chunked");
+        assert_eq!(response.headers().get("content-length"), None);
+    }
 }

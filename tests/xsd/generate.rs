@@ -101,7 +101,7 @@ impl Generator {
         )
         .unwrap();
         self.content(kind, 1, fullness, random, &mut out);
-        write!(out.xml, "</ncts:{root}>\n").unwrap();
+        writeln!(out.xml, "</ncts:{root}>").unwrap();
         out
     }
 

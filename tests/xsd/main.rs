@@ -7,7 +7,10 @@
 mod reference;
 
 mod agreement;
+mod facets;
 mod generate;
+mod hostile;
 mod mutate;
 mod random;
+mod schemas;
 mod support;

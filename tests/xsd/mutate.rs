@@ -25,7 +25,7 @@ pub fn mutate(kind: usize, of: &Instance, generator: &Generator, random: &mut Ra
             return xml.to_owned();
         };
         let bounds = generator.simple[&simple].bounds(random);
-        return replace(xml, range, &escape(random.pick(&bounds)));
+        return replace(xml, range, escape(random.pick(&bounds)));
     }
     let Ok(document) = Document::parse(xml) else { return xml.to_owned() };
     let elements: Vec<Node<'_, '_>> = document.descendants().filter(Node::is_element).collect();
@@ -83,7 +83,7 @@ pub fn mutate(kind: usize, of: &Instance, generator: &Generator, random: &mut Ra
         }
         7 => {
             let uri = random.pick(&["", "urn:x", "http://ncts.dgtaxud.ec"]);
-            replace(xml, head..head, &format!(" xmlns=\"{uri}\""))
+            replace(xml, head..head, format!(" xmlns=\"{uri}\""))
         }
         8 => {
             let pool: Vec<String> = match random.below(4) {
@@ -95,10 +95,10 @@ pub fn mutate(kind: usize, of: &Instance, generator: &Generator, random: &mut Ra
                     sizes.iter().map(|size| random.text(*size)).collect()
                 }
             };
-            replace(xml, inside, &escape(random.pick(&pool)))
+            replace(xml, inside, escape(random.pick(&pool)))
         }
         9 => {
-            let odd = escape(&random.odd().to_string());
+            let odd = escape(random.odd().to_string());
             let at = boundary(value, random);
             replace(xml, inside.start + at..inside.start + at, &odd)
         }
@@ -118,7 +118,7 @@ pub fn mutate(kind: usize, of: &Instance, generator: &Generator, random: &mut Ra
                 "xmlns:unused=\"urn:x\"".to_owned(),
             ];
             let attribute = random.pick(&attributes);
-            replace(xml, head..head, &format!(" {attribute}"))
+            replace(xml, head..head, format!(" {attribute}"))
         }
         11 => {
             let names: Vec<&String> = generator.simple.keys().collect();
@@ -127,10 +127,10 @@ pub fn mutate(kind: usize, of: &Instance, generator: &Generator, random: &mut Ra
                 _ => of.values[random.below(of.values.len())].1.clone(),
             };
             let prefix = random.pick(&["ncts:", "", "xsi:", "other:"]);
-            replace(xml, head..head, &format!(" {XSI} xsi:type=\"{prefix}{kind}\""))
+            replace(xml, head..head, format!(" {XSI} xsi:type=\"{prefix}{kind}\""))
         }
         12 => {
-            let odd = escape(&random.odd().to_string());
+            let odd = escape(random.odd().to_string());
             let between = ["x", " ", "\n\t", "&#32;", "&#13;", "&#160;", odd.as_str()];
             replace(xml, range.end..range.end, random.pick(&between))
         }
@@ -145,7 +145,7 @@ pub fn mutate(kind: usize, of: &Instance, generator: &Generator, random: &mut Ra
                 return xml.to_owned();
             }
             let (left, right) = value.split_at(at);
-            replace(xml, inside.clone(), &format!("{left}<![CDATA[{right}]]>"))
+            replace(xml, inside.clone(), format!("{left}<![CDATA[{right}]]>"))
         }
         15 => {
             let section = random.pick(&["<![CDATA[ ]]>", "<![CDATA[]]>", "<![CDATA[x]]>"]);
@@ -164,7 +164,7 @@ pub fn mutate(kind: usize, of: &Instance, generator: &Generator, random: &mut Ra
         17 => {
             let spaces = ["", " ", "\n  ", "\t", "\r\n", "&#9;", "&#10;", "&#13;", "&#32;"];
             let (before, after) = (random.pick(&spaces), random.pick(&spaces));
-            replace(xml, inside.clone(), &format!("{before}{value}{after}"))
+            replace(xml, inside.clone(), format!("{before}{value}{after}"))
         }
         18 => {
             let Some(attribute) = root.attribute_node("PhaseID") else { return xml.to_owned() };
@@ -185,7 +185,7 @@ pub fn mutate(kind: usize, of: &Instance, generator: &Generator, random: &mut Ra
         20 if node != root => {
             let size = if text.len() < 300 { 4 } else { 2 };
             let times = [8, 9, 98, 1_000][random.below(size)];
-            replace(xml, range.end..range.end, &text.repeat(times))
+            replace(xml, range.end..range.end, text.repeat(times))
         }
         21 => match node.first_child() {
             Some(first) => {

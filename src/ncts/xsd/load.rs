@@ -1,19 +1,17 @@
 //! From schema files to compiled schemas. Whatever is not understood is a
 //! problem, wherever it stands and whether or not a message reaches it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use roxmltree::Node;
 
-use super::decimal::Decimal;
 use super::model::{AttributeUse, Builtin, ComplexType, Facets, Particle, SimpleType, Type};
-use super::regex::Regex;
 use super::source::{self, Problems, Source, XSD, check_attributes, children};
 use super::{SchemaError, Schemas, shown, value};
 use crate::ncts::read::NAMESPACE;
 
 /// Longest chain of types derived from each other.
-const MAX_CHAIN: usize = 32;
+pub(super) const MAX_CHAIN: usize = 32;
 
 /// Most elements of all types together, with what they take from groups and
 /// bases. HMRC's schemas have about 2,500.
@@ -21,26 +19,30 @@ const MAX_PARTICLES: usize = 200_000;
 
 /// A definition of a file's top level.
 #[derive(Clone, Copy)]
-struct Defined<'s, 'a> {
-    source: usize,
-    node: Node<'s, 'a>,
+pub(super) struct Defined<'s, 'a> {
+    pub(super) source: usize,
+    pub(super) node: Node<'s, 'a>,
 }
 
 type Names<'s, 'a> = HashMap<&'s str, Defined<'s, 'a>>;
 
-struct Loader<'s, 'a> {
-    problems: Problems,
+/// What is being compiled.
+pub(super) struct Loader<'s, 'a> {
+    pub(super) problems: Problems,
     /// By file: whether its local elements are in the namespace.
     qualified: Vec<bool>,
     elements: Names<'s, 'a>,
     groups: Names<'s, 'a>,
     types: Names<'s, 'a>,
-    indices: HashMap<&'s str, Type>,
-    simple: Vec<SimpleType>,
+    pub(super) indices: HashMap<&'s str, Type>,
+    pub(super) simple: Vec<SimpleType>,
     complex: Vec<ComplexType>,
     /// Where a complex type stands, for problems found later.
     complex_at: Vec<Defined<'s, 'a>>,
     group_contents: HashMap<&'s str, Vec<Particle>>,
+    /// Elements and steps of patterns so far.
+    particles: usize,
+    pub(super) steps: usize,
     /// From one file to a definition in another.
     references: Vec<(Defined<'s, 'a>, &'s str, usize)>,
 }
@@ -67,6 +69,8 @@ pub(super) fn load(files: &[(String, String)]) -> Result<Schemas, SchemaError> {
         complex: Vec::new(),
         complex_at: Vec::new(),
         group_contents: HashMap::new(),
+        particles: 0,
+        steps: 0,
         references: Vec::new(),
     };
     loader.collect(&sources);
@@ -161,144 +165,6 @@ impl<'s, 'a> Loader<'s, 'a> {
         }
     }
 
-    /// Resolves what a simple type restricts; returns its `restriction`.
-    fn simple_base(&mut self, at: Defined<'s, 'a>, index: usize) -> Option<Node<'s, 'a>> {
-        check_attributes(&mut self.problems, at.source, at.node, &["name"]);
-        let found = children(&mut self.problems, at.source, at.node, &["restriction"]);
-        let [restriction] = found[..] else {
-            self.problems.at(at.source, at.node, "a `simpleType` needs one `restriction`");
-            return None;
-        };
-        check_attributes(&mut self.problems, at.source, restriction, &["base"]);
-        match self.resolve(at.source, restriction, "base")? {
-            Type::Simple(base) => self.simple[index].base = Some(base),
-            Type::Complex(_) => {
-                self.problems.at(at.source, restriction, "the base of a `simpleType` is none");
-            }
-        }
-        Some(restriction)
-    }
-
-    /// The built-in type at the end of a chain of bases; none when the chain
-    /// is broken or has no end.
-    fn root(&self, index: usize) -> Option<Builtin> {
-        let mut root = index;
-        for _ in 0..=MAX_CHAIN {
-            match self.simple[root].base {
-                Some(base) => root = base,
-                None => return Builtin::ALL.get(root).map(|(builtin, _)| *builtin),
-            }
-        }
-        None
-    }
-
-    /// Gives every simple type the built-in type it comes from; circles and
-    /// endless chains are problems.
-    fn settle_chains(&mut self, types: &[(&'s str, Defined<'s, 'a>)]) {
-        let mut endless = Vec::new();
-        for (name, at) in types {
-            let Some(Type::Simple(index)) = self.indices.get(name).copied() else { continue };
-            let bases = std::iter::successors(Some(index), |index| self.simple[*index].base);
-            if let Some(builtin) = self.root(index) {
-                self.simple[index].builtin = builtin;
-            } else if bases.take(MAX_CHAIN + 2).count() > MAX_CHAIN + 1 {
-                let message = format!("derived from itself, or in more than {MAX_CHAIN} steps");
-                self.problems.at(at.source, at.node, message);
-                endless.push(index);
-            }
-        }
-        for index in endless {
-            self.simple[index].base = None;
-        }
-    }
-
-    fn facets(&mut self, source: usize, restriction: Node<'s, 'a>, index: usize) -> Facets {
-        let builtin = self.simple[index].builtin;
-        // Where the base is a problem already, nothing is known to be unfit.
-        let rooted = self.root(index).is_some();
-        let known = [
-            "pattern",
-            "enumeration",
-            "length",
-            "minLength",
-            "maxLength",
-            "totalDigits",
-            "fractionDigits",
-            "minInclusive",
-            "maxInclusive",
-        ];
-        let mut facets = Facets::default();
-        let mut seen = HashSet::new();
-        for node in children(&mut self.problems, source, restriction, &known) {
-            check_attributes(&mut self.problems, source, node, &["value"]);
-            children(&mut self.problems, source, node, &[]);
-            let name = node.tag_name().name();
-            let Some(text) = node.attribute("value") else {
-                self.problems.at(source, node, format!("`{name}` has no `value`"));
-                continue;
-            };
-            let again = !seen.insert(name) && !matches!(name, "pattern" | "enumeration");
-            let fits = match name {
-                "pattern" | "enumeration" => true,
-                "length" | "minLength" | "maxLength" => builtin.is_text(),
-                _ => builtin.is_number(),
-            };
-            if again || rooted && !fits {
-                let why = if again { "stands twice" } else { "does not suit this type" };
-                self.problems.at(source, node, format!("`{name}` {why}"));
-                continue;
-            }
-            let count = || text.trim().parse::<usize>().ok();
-            let number = || match builtin {
-                Builtin::Integer => Decimal::parse_integer(text.trim()),
-                _ => Decimal::parse(text.trim()),
-            };
-            let well = match name {
-                "pattern" => match Regex::new(text) {
-                    Ok(regex) => {
-                        facets.patterns.push((text.to_owned(), regex));
-                        true
-                    }
-                    Err(message) => {
-                        let message = format!("pattern `{}`: {message}", shown(text));
-                        self.problems.at(source, node, message);
-                        true
-                    }
-                },
-                "enumeration" => {
-                    let value = value::normalized(builtin, text).into_owned();
-                    facets.enumeration.push(value);
-                    true
-                }
-                "length" => set(&mut facets.length, count()),
-                "minLength" => set(&mut facets.min_length, count()),
-                "maxLength" => set(&mut facets.max_length, count()),
-                "totalDigits" => set(&mut facets.total_digits, count().filter(|n| *n > 0)),
-                "fractionDigits" => set(&mut facets.fraction_digits, count()),
-                "minInclusive" => set(&mut facets.min_inclusive, number()),
-                _ => set(&mut facets.max_inclusive, number()),
-            };
-            if !well {
-                self.problems.at(source, node, format!("`{}` is no `{name}`", shown(text)));
-            }
-        }
-        if !facets.enumeration.is_empty() && rooted && !builtin.is_text() {
-            let message = "`enumeration` of other than text is not known to this validator";
-            self.problems.at(source, restriction, message);
-        }
-        facets
-    }
-
-    /// A value that its own base forbids makes the schema wrong.
-    fn check_enumeration(&mut self, at: Defined<'s, 'a>, index: usize) {
-        let Some(base) = self.simple[index].base else { return };
-        for one in &self.simple[index].facets.enumeration {
-            if let Some((_, words)) = value::fault(&self.simple, base, one) {
-                self.problems.at(at.source, at.node, format!("`enumeration`: {words}"));
-            }
-        }
-    }
-
     /// A `complexType`, without what its base adds.
     fn complex_type(&mut self, source: usize, node: Node<'s, 'a>) -> ComplexType {
         let mut complex = ComplexType::default();
@@ -350,6 +216,7 @@ impl<'s, 'a> Loader<'s, 'a> {
         for node in children(&mut self.problems, source, sequence, known) {
             if node.tag_name().name() == "element" {
                 content.extend(self.particle(source, node));
+                self.particles += 1;
                 continue;
             }
             check_attributes(&mut self.problems, source, node, &["ref"]);
@@ -358,14 +225,18 @@ impl<'s, 'a> Loader<'s, 'a> {
                 continue;
             };
             let group = self.groups.get(name).filter(|_| namespace == NAMESPACE).copied();
-            match group {
-                Some(group) => {
-                    self.references.push((Defined { source, node }, name, group.source));
-                    content.extend(self.group_contents.get(name).into_iter().flatten().cloned());
-                }
-                None => {
-                    self.problems.at(source, node, format!("there is no group `{}`", shown(name)));
-                }
+            let Some(group) = group else {
+                self.problems.at(source, node, format!("there is no group `{}`", shown(name)));
+                continue;
+            };
+            self.references.push((Defined { source, node }, name, group.source));
+            let parts = self.group_contents.get(name).map(Vec::as_slice).unwrap_or_default();
+            self.particles += parts.len();
+            if self.particles > MAX_PARTICLES {
+                let message = format!("the types have more than {MAX_PARTICLES} elements together");
+                self.problems.at(source, node, message);
+            } else {
+                content.extend_from_slice(parts);
             }
         }
     }
@@ -466,7 +337,13 @@ impl<'s, 'a> Loader<'s, 'a> {
         Some((namespace, name))
     }
 
-    fn resolve(&mut self, source: usize, node: Node<'s, 'a>, attribute: &str) -> Option<Type> {
+    /// The type that an attribute names.
+    pub(super) fn resolve(
+        &mut self,
+        source: usize,
+        node: Node<'s, 'a>,
+        attribute: &str,
+    ) -> Option<Type> {
         let (namespace, name) = self.qualified_name(source, node, attribute)?;
         if namespace == XSD {
             let found = Builtin::ALL.iter().position(|(_, known)| *known == name);
@@ -572,12 +449,6 @@ impl<'s, 'a> Loader<'s, 'a> {
             }
         }
     }
-}
-
-/// Sets a facet; false when there is nothing to set.
-fn set<T>(facet: &mut Option<T>, value: Option<T>) -> bool {
-    *facet = value;
-    facet.is_some()
 }
 
 /// The `name` of a definition, as a name can be.

@@ -16,6 +16,9 @@ pub(super) const XSD: &str = "http://www.w3.org/2001/XMLSchema";
 /// for.
 const VERSIONING: &str = "http://www.w3.org/2007/XMLSchema-versioning";
 
+/// Most problems told of one folder: whoever sees a thousand needs no more.
+const MAX_PROBLEMS: usize = 1_000;
+
 /// A file, parsed.
 pub(super) struct Source<'a> {
     pub(super) path: &'a str,
@@ -40,7 +43,13 @@ pub(super) struct Problems {
 impl Problems {
     /// A problem at a node of a file.
     pub(super) fn at(&mut self, source: usize, node: Node<'_, '_>, message: impl Into<String>) {
-        self.placed.push((source, node.range().start, message.into()));
+        self.at_byte(source, node.range().start, message);
+    }
+
+    fn at_byte(&mut self, source: usize, byte: usize, message: impl Into<String>) {
+        if self.placed.len() < MAX_PROBLEMS {
+            self.placed.push((source, byte, message.into()));
+        }
     }
 
     fn whole(&mut self, file: &str, message: impl Into<String>) {
@@ -157,7 +166,7 @@ pub(super) fn check_attributes(
             let message = format!(
                 "attribute `{name}=\"{value}\"` of `{element}` is not known to this validator"
             );
-            problems.placed.push((source, attribute.range().start, message));
+            problems.at_byte(source, attribute.range().start, message);
         }
     }
 }
@@ -187,8 +196,12 @@ pub(super) fn children<'s, 'a>(
                     );
                 }
             }
-        } else if child.is_text() && !child.text().unwrap_or_default().trim().is_empty() {
-            problems.at(source, child, format!("text inside `{parent}`"));
+        } else if let (true, Some(text)) = (child.is_text(), child.text())
+            && !text.trim().is_empty()
+        {
+            let spaces = text.len() - text.trim_start().len();
+            let message = format!("text inside `{parent}`");
+            problems.at_byte(source, child.range().start + spaces, message);
         }
     }
     found

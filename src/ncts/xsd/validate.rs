@@ -87,7 +87,7 @@ impl<'s, 'x> Walk<'s, 'x> {
         let name = node.tag_name();
         let known = self.schemas.elements.get(name.name()).copied();
         match known {
-            Some(kind) if name.namespace() == Some(NAMESPACE) => self.element(node, kind),
+            Some(kind) if name.namespace() == Some(NAMESPACE) => self.element(node, kind, None),
             Some(_) => {
                 let message = format!(
                     "the root element `{}` is in {}; it must be in namespace `{NAMESPACE}`",
@@ -107,7 +107,9 @@ impl<'s, 'x> Walk<'s, 'x> {
     }
 
     /// Judges an element of a known type. The scan bounds how deep this goes.
-    fn element(&mut self, node: Node<'_, 'x>, declared: Type) {
+    /// Elements below it may be in the namespace `told`, which is wrong and
+    /// has been told.
+    fn element<'d>(&mut self, node: Node<'d, 'x>, declared: Type, told: Option<&'d str>) {
         if self.full() {
             return;
         }
@@ -122,7 +124,7 @@ impl<'s, 'x> Walk<'s, 'x> {
                 let Some(complex) = schemas.complex.get(index) else { return };
                 self.attributes(node, Some(complex));
                 self.text(node, complex);
-                self.children(node, complex);
+                self.children(node, complex, told);
             }
         }
     }
@@ -130,7 +132,8 @@ impl<'s, 'x> Walk<'s, 'x> {
     /// The declared type, or the derived one that `xsi:type` names.
     fn actual_type(&mut self, node: Node<'_, 'x>, declared: Type) -> Type {
         let Some(attribute) = node.attribute_node((XSI, "type")) else { return declared };
-        let text = attribute.value().trim_matches(is_space);
+        // As it stands: libxml2 takes no white space around the name.
+        let text = attribute.value();
         let (prefix, name) = match text.split_once(':') {
             Some((prefix, name)) => (Some(prefix), name),
             None => (None, text),
@@ -284,7 +287,12 @@ impl<'s, 'x> Walk<'s, 'x> {
         written.contains("<![CDATA[")
     }
 
-    fn children(&mut self, node: Node<'_, 'x>, complex: &'s ComplexType) {
+    fn children<'d>(
+        &mut self,
+        node: Node<'d, 'x>,
+        complex: &'s ComplexType,
+        mut told: Option<&'d str>,
+    ) {
         let mut nodes = Vec::new();
         let mut children = Vec::new();
         let mut next = 0;
@@ -323,11 +331,8 @@ impl<'s, 'x> Walk<'s, 'x> {
                 continue;
             };
             let wanted = if particle.qualified { NAMESPACE } else { "" };
-            if child.tag_name().namespace().unwrap_or_default() == wanted {
-                self.element(child, particle.kind);
-            } else {
-                // What is inside it is most likely in that namespace too: one
-                // mistake, told once.
+            let actual = child.tag_name().namespace().unwrap_or_default();
+            if actual != wanted && told != Some(actual) {
                 let wanted = if particle.qualified {
                     format!("in namespace `{NAMESPACE}`")
                 } else {
@@ -337,7 +342,11 @@ impl<'s, 'x> Walk<'s, 'x> {
                 let message =
                     format!("element `{name}` is in {}; it must be {wanted}", namespace(child));
                 self.report_node(child, ViolationKind::Namespace, message);
+                // Those beside and below it are most likely in it too, by one
+                // mistake further up.
+                told = Some(actual);
             }
+            self.element(child, particle.kind, told);
         }
     }
 

@@ -97,7 +97,8 @@ fn facets(
         if facets.enumeration.len() > allowed.len() {
             allowed.push(format!("and {} more", facets.enumeration.len() - allowed.len()));
         }
-        fault(ViolationKind::Enumeration, format!("is none of {}", allowed.join(", ")));
+        let word = if allowed.len() == 1 { "not" } else { "none of" };
+        fault(ViolationKind::Enumeration, format!("is {word} {}", allowed.join(", ")));
     }
     if facets.length.is_some() || facets.min_length.is_some() || facets.max_length.is_some() {
         let length = value.chars().count();

@@ -1,172 +1,23 @@
 //! The message sequences of HMRC's scenarios, in virtual time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use chrono::TimeDelta;
 
-use super::sample::{Sample, message};
-use crate::ncts::{MessageType, MovementKind};
-use crate::simulator::check::check;
-use crate::simulator::movement::Outgoing;
-use crate::simulator::ncts::Ncts;
+use super::play::{
+    Do::{Ask, Send, Wait},
+    Play, after_release, bad_guarantee, normal, play, pre_lodged, same, sequence, simplified,
+};
+use super::sample::Sample;
+use crate::ncts::MessageType::{Ie007, Ie013, Ie014, Ie015, Ie044, Ie170};
 use crate::simulator::officer::{self, Mail};
 use crate::simulator::options::{ApiVersion, SimulatorOptions};
-use MessageType::{Ie007, Ie013, Ie014, Ie015, Ie044, Ie170};
-
-/// A thing that happens from outside.
-enum Do {
-    Send(MessageType, Sample),
-    /// A mail with this action.
-    Ask(&'static str),
-    /// Minutes pass.
-    Wait(i64),
-}
-
-use Do::{Ask, Send, Wait};
-
-struct Play {
-    ncts: Ncts,
-    start: DateTime<Utc>,
-    now: DateTime<Utc>,
-    version: ApiVersion,
-    mrn: String,
-    arrivals: u32,
-    departures: u32,
-    seen: Vec<String>,
-}
-
-impl Play {
-    fn new(version: ApiVersion) -> Self {
-        let start = Utc.with_ymd_and_hms(2026, 11, 21, 9, 0, 0).unwrap();
-        let ncts = Ncts::new(Arc::new(SimulatorOptions::default()));
-        let (mrn, seen) = (String::new(), Vec::new());
-        Self { ncts, start, now: start, version, mrn, arrivals: 0, departures: 0, seen }
-    }
-
-    fn pass(&mut self, until: DateTime<Utc>) {
-        self.now = until;
-        for reply in self.ncts.due(until) {
-            if let Some(mrn) = reply.departure.as_ref().and_then(|one| one.mrn.clone()) {
-                self.mrn = mrn;
-            }
-            let seconds = (reply.at - self.start).num_seconds();
-            let detail = match &reply.content {
-                Outgoing::Rejected { errors, .. } => {
-                    errors.iter().map(|one| format!(":{}", one.code)).collect()
-                }
-                Outgoing::GoodsReleased { released: false } => ":refused".to_owned(),
-                Outgoing::Invalidation { positive: false, .. } => ":refused".to_owned(),
-                Outgoing::UnloadingPermission { continued: Some(nth) } => format!(":{nth}"),
-                _ => String::new(),
-            };
-            self.seen.push(format!(
-                "{:02}:{:02} {} {}{detail}",
-                seconds / 60,
-                seconds % 60,
-                reply.movement,
-                reply.message
-            ));
-        }
-    }
-
-    fn act(&mut self, what: &Do) {
-        match what {
-            Wait(minutes) => self.pass(self.now + TimeDelta::minutes(*minutes)),
-            Send(of, sample) => {
-                // Whatever is under way at this moment comes first.
-                self.pass(self.now + TimeDelta::seconds(10));
-                let kind = of.movement();
-                let count = match kind {
-                    MovementKind::Departure => &mut self.departures,
-                    MovementKind::Arrival => &mut self.arrivals,
-                };
-                *count += u32::from(of.opens_movement());
-                let id = format!("{}{count}", &kind.singular()[..1]);
-                let xml = message(*of, sample, &self.mrn);
-                let submitted =
-                    check(xml.as_bytes(), kind, of.opens_movement(), self.version).unwrap();
-                let taken = self.ncts.on_message(&id, self.version, Arc::new(submitted), self.now);
-                if taken.is_err() {
-                    self.seen.push(format!("{id} duplicate LRN"));
-                }
-            }
-            Ask(action) => {
-                self.pass(self.now + TimeDelta::seconds(10));
-                let to = if self.version.is_ncts6() {
-                    officer::NCTS6_MAILBOX
-                } else {
-                    officer::NCTS5_MAILBOX
-                };
-                let mail = Mail {
-                    to: to.to_owned(),
-                    subject: "Manual Intervention".to_owned(),
-                    body: format!("Scenario DNGB1\nStep 2: please {action}\nLRN: LRN1"),
-                };
-                let told = officer::read(&mail, &self.ncts).unwrap();
-                self.ncts.on_instruction(&told.departure, &told.acts, 1, self.now);
-                self.pass(self.now + TimeDelta::minutes(6));
-                for outcome in self.ncts.outcomes() {
-                    if outcome.refused.is_some() {
-                        self.seen.push(format!("officer cannot {}", outcome.act.name()));
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn play(version: ApiVersion, script: &[Do]) -> Vec<String> {
-    let mut play = Play::new(version);
-    for what in script {
-        play.act(what);
-    }
-    play.pass(play.now + TimeDelta::hours(3));
-    play.seen
-}
-
-/// The sequence of messages without instants.
-fn sequence(version: ApiVersion, script: &[Do]) -> String {
-    play(version, script)
-        .iter()
-        .map(|line| {
-            line.split_once(' ')
-                .filter(|(at, _)| at.contains(':'))
-                .map_or(line.as_str(), |(_, rest)| rest)
-        })
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn simplified() -> Sample {
-    Sample::default()
-}
-
-fn normal() -> Sample {
-    Sample { simplified: false, ..Sample::default() }
-}
-
-fn bad_guarantee(sample: Sample) -> Sample {
-    Sample { grn: "99GB0000010000031", ..sample }
-}
-
-fn pre_lodged(sample: Sample) -> Sample {
-    Sample { pre_lodged: true, ..sample }
-}
-
-fn released() -> [Do; 2] {
-    [Send(Ie015, simplified()), Wait(50)]
-}
-
-fn after_release(rest: Vec<Do>) -> Vec<Do> {
-    released().into_iter().chain(rest).collect()
-}
 
 #[test]
 fn departures_go_as_the_guides_say() {
     let amended = |sample: Sample| Sample { identification: "ID2", ..sample };
     let by_lrn = |sample: Sample| Sample { by_mrn: false, ..sample };
-    let cases: Vec<(&str, Vec<Do>, &str)> = vec![
+    let cases: Vec<(&str, Vec<super::play::Do>, &str)> = vec![
         ("simplified", vec![Send(Ie015, simplified())], "d1 IE928, d1 IE028, d1 IE029"),
         ("normal waits for ever", vec![Send(Ie015, normal())], "d1 IE928"),
         (
@@ -261,6 +112,42 @@ fn departures_go_as_the_guides_say() {
             "d1 IE928, d1 IE028, d1 IE029, d1 IE056:92",
         ),
         (
+            "the very same amendment twice",
+            vec![Send(Ie015, simplified()), Wait(1), Send(Ie013, same()), Send(Ie013, same())],
+            "d1 IE928, d1 IE028, d1 IE004, d1 IE056:26, d1 IE029",
+        ),
+        (
+            "amendment while an invalidation is asked for",
+            vec![
+                Send(Ie015, simplified()),
+                Wait(1),
+                Send(Ie014, simplified()),
+                Send(Ie013, simplified()),
+                Ask("accept the cancellation request"),
+            ],
+            "d1 IE928, d1 IE028, d1 IE056:92, d1 IE009",
+        ),
+        (
+            "cancelled by customs while an invalidation is asked for",
+            vec![
+                Send(Ie015, simplified()),
+                Wait(1),
+                Send(Ie014, simplified()),
+                Ask("cancel the declaration"),
+            ],
+            "d1 IE928, d1 IE028, d1 IE009",
+        ),
+        (
+            "guarantee of the other side",
+            vec![Send(Ie015, Sample { grn: "24XI0000010000031", ..simplified() })],
+            "d1 IE928, d1 IE028, d1 IE055, d1 IE051",
+        ),
+        (
+            "amended into the simplified procedure before acceptance",
+            vec![Send(Ie015, normal()), Send(Ie013, simplified())],
+            "d1 IE928, d1 IE004, d1 IE028, d1 IE029",
+        ),
+        (
             "amendment of another declaration",
             vec![Send(Ie015, normal()), Send(Ie013, Sample { lrn: "OTHER", ..normal() })],
             "d1 IE928, d1 IE056:90",
@@ -307,7 +194,7 @@ fn pre_lodged_declarations_go_as_the_guides_say() {
         "<qualifierOfIdentification>U</qualifierOfIdentification><UNLocode>GBXYZ</UNLocode>",
     );
     let no_number = nowhere("<qualifierOfIdentification>Y</qualifierOfIdentification>");
-    let cases: Vec<(&str, Vec<Do>, &str)> = vec![
+    let cases: Vec<(&str, Vec<super::play::Do>, &str)> = vec![
         (
             "simplified",
             vec![Send(Ie015, pre_lodged(simplified())), Wait(5), Send(Ie170, simplified())],
@@ -373,7 +260,7 @@ fn arrivals_go_as_the_guides_say() {
     const LEFT: &str = "d1 IE928, d1 IE028, d1 IE029, ";
     let remarks = |conform, seals| Sample { conform, seals, ..Sample::default() };
     let clean = || Send(Ie044, simplified());
-    let cases: Vec<(&str, Vec<Do>, &str)> = vec![
+    let cases: Vec<(&str, Vec<super::play::Do>, &str)> = vec![
         ("simplified", vec![Send(Ie007, simplified()), clean()], "a1 IE043, a1 IE025, d1 IE045"),
         (
             "remarks without the state of the seals, then with it",
@@ -436,6 +323,55 @@ fn arrivals_go_as_the_guides_say() {
             "a1 IE043, a2 IE057:92",
         ),
         (
+            "the very same notification twice",
+            vec![Send(Ie007, same()), Send(Ie007, same())],
+            "a1 IE043, a2 IE057:26",
+        ),
+        (
+            "notified after the officers had it arrived",
+            vec![Ask("ask for the movement to be arrived"), Send(Ie007, simplified())],
+            "d1 IE045, a1 IE057:92",
+        ),
+        (
+            "not cancelled once the goods are there",
+            vec![Send(Ie007, simplified()), Ask("cancel the declaration"), clean()],
+            "a1 IE043, officer cannot cancel, a1 IE025, d1 IE045",
+        ),
+        (
+            "the very same remarks again",
+            vec![
+                Send(Ie007, simplified()),
+                Send(Ie044, Sample { complete: false, ..same() }),
+                Send(Ie044, same()),
+                clean(),
+            ],
+            "a1 IE043, a1 IE043:1, a1 IE057:26, a1 IE025, d1 IE045",
+        ),
+        (
+            "rejected remarks may come again under the same identification",
+            vec![
+                Send(Ie007, simplified()),
+                Send(Ie044, Sample { seals: None, ..same() }),
+                Send(Ie044, same()),
+            ],
+            "a1 IE043, a1 IE057:13, a1 IE025, d1 IE045",
+        ),
+        (
+            "discrepancies in two mails",
+            vec![
+                Send(Ie007, simplified()),
+                Send(Ie044, remarks(true, Some(false))),
+                Ask("find major discrepancies"),
+                Ask("resolve the discrepancies"),
+            ],
+            "a1 IE043, a1 IE025:refused, d1 IE019, a1 IE025, d1 IE045",
+        ),
+        (
+            "arrived by the officers after the notification",
+            vec![Send(Ie007, normal()), Ask("ask for the movement to be arrived")],
+            "a1 IE025, d1 IE045",
+        ),
+        (
             "remarks in several goes",
             vec![
                 Send(Ie007, simplified()),
@@ -495,7 +431,7 @@ fn a_time_scale_divides_timers_and_delays_alike() {
 fn an_lrn_is_free_again_after_rejection_or_invalidation_only() {
     let again = || Send(Ie015, Sample { identification: "ID9", ..simplified() });
     let elsewhere = Sample { sender: "ANOTHER", ..simplified() };
-    let cases: Vec<(&str, Vec<Do>, bool)> = vec![
+    let cases: Vec<(&str, Vec<super::play::Do>, bool)> = vec![
         ("in use", vec![Send(Ie015, normal()), again()], false),
         ("released", after_release(vec![again()]), false),
         ("invalidated", after_release(vec![Ask("cancel the declaration"), again()]), true),

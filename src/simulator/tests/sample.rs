@@ -3,7 +3,7 @@
 use crate::ncts::MessageType;
 
 /// What varies between messages.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Sample {
     pub(super) lrn: &'static str,
     pub(super) identification: &'static str,
@@ -14,6 +14,8 @@ pub(super) struct Sample {
     pub(super) guarantee_only: bool,
     pub(super) by_mrn: bool,
     pub(super) location: &'static str,
+    /// In the declaration.
+    pub(super) place_of_loading: bool,
     pub(super) conform: bool,
     pub(super) complete: bool,
     pub(super) seals: Option<bool>,
@@ -32,6 +34,7 @@ impl Default for Sample {
             by_mrn: true,
             location: "<qualifierOfIdentification>U</qualifierOfIdentification>\
                        <UNLocode>GBDVR</UNLocode>",
+            place_of_loading: false,
             conform: true,
             complete: true,
             seals: Some(true),
@@ -79,6 +82,8 @@ pub(super) fn message(of: MessageType, sample: &Sample, mrn: &str) -> String {
             ""
         };
         let kind = if sample.pre_lodged { "D" } else { "A" };
+        let place = "<PlaceOfLoading><country>GB</country></PlaceOfLoading>";
+        let loading = if sample.place_of_loading { place } else { "" };
         format!(
             "{gb}<TransitOperation>{reference}<declarationType>T1</declarationType>\
              <additionalDeclarationType>{kind}</additionalDeclarationType><security>0</security>\
@@ -98,7 +103,7 @@ pub(super) fn message(of: MessageType, sample: &Sample, mrn: &str) -> String {
              <authorisationNumber>GB DEP E20 1HZ</authorisationNumber></LocationOfGoods>\
              <DepartureTransportMeans><sequenceNumber>1</sequenceNumber><typeOfIdentification>30\
              </typeOfIdentification><identificationNumber>NC15REG</identificationNumber>\
-             <nationality>GB</nationality></DepartureTransportMeans><HouseConsignment>\
+             <nationality>GB</nationality></DepartureTransportMeans>{loading}<HouseConsignment>\
              <sequenceNumber>1</sequenceNumber><grossMass>1000</grossMass><ConsignmentItem>\
              <goodsItemNumber>1</goodsItemNumber><declarationGoodsItemNumber>1\
              </declarationGoodsItemNumber><Commodity><descriptionOfGoods>Nuts &amp; bolts\
@@ -107,7 +112,8 @@ pub(super) fn message(of: MessageType, sample: &Sample, mrn: &str) -> String {
              <sequenceNumber>1</sequenceNumber><typeOfPackages>BX</typeOfPackages>\
              <numberOfPackages>1</numberOfPackages><shippingMarks>M</shippingMarks></Packaging>\
              </ConsignmentItem></HouseConsignment></Consignment>",
-            grn = sample.grn
+            grn = sample.grn,
+            loading = loading
         )
     };
     let body = match of {
