@@ -14,7 +14,7 @@ use super::progress::{Progress, mail_lines};
 use super::runtime;
 use super::standing::{Selected, Standing, abandon, standing_of};
 use super::why::why;
-use crate::catalogue::{Catalogue, RequirementKind};
+use crate::catalogue::{Catalogue, RequirementKind, Step};
 use crate::engine::batch::{Job, Options};
 use crate::engine::mail::Mail;
 use crate::engine::report::{RunEntry, RunReport};
@@ -30,6 +30,24 @@ use crate::simulator::{self, SimulatorOptions};
 
 /// How much faster the embedded simulator's timers run: 45 minutes a second.
 pub(super) const EMBEDDED_SCALE: f64 = 2_700.0;
+
+/// Runs that the embedded simulator's full pace leaves time to act in: what
+/// must be done within 45 minutes must be done within a second.
+const FULL_PACE_RUNS: usize = 6;
+
+/// How fast the embedded simulator runs where a scenario must ask twice within
+/// a minute: that minute is three seconds.
+const ASKING_TWICE_SCALE: f64 = 20.0;
+
+/// How much faster the embedded simulator's timers run for these scenarios: the
+/// more there are at once, the slower, for each must act in time.
+fn embedded_scale(selected: &[Selected]) -> f64 {
+    let twice = |step: &Step| step.request.as_ref().is_some_and(|it| it.within_seconds.is_some());
+    let asks_twice = selected.iter().any(|(_, scenario)| scenario.step.iter().any(twice));
+    let share = FULL_PACE_RUNS as f64 / selected.len().max(1) as f64;
+    let scale = EMBEDDED_SCALE * share.min(1.0);
+    if asks_twice { scale.min(ASKING_TWICE_SCALE) } else { scale }
+}
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Run) -> Result<u8, Failure> {
@@ -195,7 +213,8 @@ pub(super) fn execute(
     let mut held_back = Vec::new();
     if plan.iter().any(|(_, standing)| !matches!(standing, Standing::Stays(_))) {
         let payloads = Payloads::new(sources(&desk.project), &desk.catalogue)?;
-        let scale = args.time_scale.unwrap_or(if embedded { EMBEDDED_SCALE } else { 1.0 });
+        let scale =
+            args.time_scale.unwrap_or(if embedded { embedded_scale(selected) } else { 1.0 });
         let tempo = match environment {
             Environment::Simulator => Tempo::faster_by(scale),
             _ => Tempo::REAL,
