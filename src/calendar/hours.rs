@@ -2,6 +2,7 @@
 //! always open or open on working days between two London times.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::{holidays, london};
 
@@ -9,7 +10,7 @@ use super::{holidays, london};
 const HORIZON_DAYS: u64 = 20 * 366;
 
 /// When something is open within a span.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Hours {
     /// 24 hours, every day.
     Always,
@@ -24,7 +25,7 @@ pub enum Hours {
 }
 
 /// A span of London days with its hours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// First day; none: from the beginning.
     pub from: Option<NaiveDate>,
@@ -41,7 +42,7 @@ impl Span {
 }
 
 /// When an environment answers, or an office reads its mail.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timetable {
     spans: Vec<Span>,
 }

@@ -7,6 +7,7 @@ use chrono::{NaiveDate, NaiveTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::hours::{Hours, Span, Timetable};
 use crate::ncts::MessageType;
 
 /// What a house's software does with transit movements; a row of the form's
@@ -235,6 +236,33 @@ pub struct Availability {
     pub closes: Option<NaiveTime>,
     /// Document and section.
     pub source: String,
+}
+
+impl Programme {
+    /// When the test environment answers. Where no hours are published, none
+    /// are held against anybody.
+    pub fn environment_hours(&self) -> Timetable {
+        if self.availability.is_empty() {
+            return Timetable::always();
+        }
+        Timetable::new(self.availability.iter().filter_map(|span| {
+            let hours = match (span.always, span.opens, span.closes) {
+                (true, _, _) => Hours::Always,
+                (false, Some(opens), Some(closes)) => Hours::WorkingDays { opens, closes },
+                _ => return None,
+            };
+            Some(Span { from: span.from, until: span.until, hours })
+        }))
+    }
+
+    /// When the officers read their mail; a programme without officers has no
+    /// such hours.
+    pub fn officer_hours(&self) -> Timetable {
+        match &self.officers {
+            Some(officers) => Timetable::working_days(officers.opens, officers.closes),
+            None => Timetable::default(),
+        }
+    }
 }
 
 /// The officers of the test environment and how to ask them.

@@ -266,7 +266,7 @@ fn named<'v>(item: &'v Spanned<DeValue<'_>>, by: &str) -> Option<&'v str> {
 }
 
 /// Line and column, from 1, of a byte offset; the column counts characters.
-fn place(text: &str, offset: usize) -> (usize, usize) {
+pub(crate) fn place(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

@@ -398,7 +398,10 @@ pub struct MessageValidate {
 /// `simulate`.
 #[derive(Debug, Args)]
 #[command(after_help = "Any bearer token is accepted; `invalid-token` gets a 401 and\n\
-    `not-subscribed` a 403. Officers read what is posted to /simulator/mailbox.")]
+    `not-subscribed` a 403. Officers read what is posted to /simulator/mailbox.\n\n\
+    A file of faults makes it misbehave as HMRC and networks do, the same way\n\
+    every time; docs/simulator.md tells how to write one.\n\n\
+    Example:\n  ctc-ready simulate --time-scale 60 --state sim --faults faults.toml")]
 pub struct Simulate {
     /// Port on 127.0.0.1; 0: any free one
     #[arg(long, default_value_t = 8989)]
@@ -412,6 +415,18 @@ pub struct Simulate {
         allow_negative_numbers = true
     )]
     pub time_scale: f64,
+    /// What goes wrong, and when: a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+    /// Refuse messages that HMRC's XSDs do: a folder for each version
+    #[arg(long, value_name = "DIR")]
+    pub xsd: Option<PathBuf>,
+    /// Keep the state in a folder, and go on from what is there
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Answer in HMRC's opening hours only, officers in theirs
+    #[arg(long)]
+    pub opening_hours: bool,
 }
 
 /// `demo`.

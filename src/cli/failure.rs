@@ -172,6 +172,13 @@ impl From<crate::hmrc::hosts::HostError> for Failure {
 
 impl From<crate::simulator::SimulatorError> for Failure {
     fn from(error: crate::simulator::SimulatorError) -> Self {
-        Self::new(Kind::Environment, chain(&error))
+        use crate::simulator::{SimulatorError, StateError};
+        let text = chain(&error);
+        match error {
+            SimulatorError::State(StateError::InUse { .. }) => Self::new(Kind::Environment, text)
+                .hint("stop that simulator, or name another folder with `--state`"),
+            SimulatorError::State(_) => Self::input(text),
+            _ => Self::new(Kind::Environment, text),
+        }
     }
 }

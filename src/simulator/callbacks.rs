@@ -21,6 +21,7 @@ use url::{Host, Url};
 
 use super::apis::{self, ReadBody, push};
 use super::http_errors::HttpError;
+use super::outside::Told;
 use super::server::Simulator;
 
 /// How long a callback may take to answer.
@@ -93,7 +94,7 @@ pub(super) async fn set(
         }
         Some(wish.callback_url)
     };
-    simulator.state().boxes.set_callback(box_id, url);
+    simulator.learn(Told::Callback { box_id: box_id.to_owned(), url })?;
     keep_pushing(simulator);
     apis::answer(StatusCode::OK, &json!({"successful": true}))
 }
@@ -191,8 +192,10 @@ async fn push_all(client: reqwest::Client, simulator: Weak<Simulator>) {
             outcomes.extend(outcome);
         }
         let Some(simulator) = simulator.upgrade() else { return };
-        let now = simulator.now();
-        simulator.state().boxes.pushed(&outcomes, now, simulator.options());
+        // What cannot be written down has been told where it went wrong.
+        if simulator.learn(Told::Pushed(outcomes)).is_err() {
+            return;
+        }
     }
 }
 

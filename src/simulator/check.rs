@@ -2,8 +2,8 @@
 //! well-formed, that the elements NCTS acts on are there and have their form,
 //! and the validator's business rules.
 //!
-//! This is not validation against the XSDs: an element that no rule here names
-//! is taken as it is.
+//! Where there are XSDs they are asked first. The rules here are no validation:
+//! an element that none of them names is taken as it is.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use roxmltree::{Document, Node};
 use super::http_errors::{HttpError, Violation};
 use super::movement::Submitted;
 use super::options::ApiVersion;
+use super::outside::Outside;
 use crate::ncts::build::{DATE, DATE_TIME};
 use crate::ncts::read::{self, NAMESPACE, element_at, text_at};
 use crate::ncts::{MessageType, MovementKind};
@@ -358,6 +359,7 @@ pub(super) fn check(
     kind: MovementKind,
     opening: bool,
     version: ApiVersion,
+    outside: &mut Outside,
 ) -> Result<Submitted, HttpError> {
     let malformed = |line: u32, column: u32, why: String| {
         if opening {
@@ -399,7 +401,11 @@ pub(super) fn check(
         let text = format!("cvc-elt.1.a: Cannot find the declaration of element '{shown}'.");
         return Err(HttpError::schema(vec![violation(&document, root, text)]));
     }
-    let violations = schema_violations(&document, message, version);
+    let mut violations = outside.violations(version, text);
+    violations.truncate(VIOLATIONS);
+    if violations.is_empty() {
+        violations = schema_violations(&document, message, version);
+    }
     if !violations.is_empty() {
         return Err(HttpError::schema(violations));
     }

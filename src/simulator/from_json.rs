@@ -12,6 +12,7 @@ use super::check::check;
 use super::http_errors::{HttpError, JsonViolation};
 use super::movement::Submitted;
 use super::options::ApiVersion;
+use super::outside::Outside;
 use super::words::{NUMBERS, ORDER, REPEATED, SINGLE};
 use crate::ncts::read::{self, NAMESPACE};
 use crate::ncts::{Direction, MessageType, MovementKind};
@@ -34,6 +35,7 @@ pub(super) fn check_json(
     kind: MovementKind,
     opening: bool,
     version: ApiVersion,
+    outside: &mut Outside,
 ) -> Result<Submitted, HttpError> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| HttpError::bad_request(format!("The JSON cannot be read: {error}")))?;
@@ -46,7 +48,7 @@ pub(super) fn check_json(
         return Err(HttpError::json_schema(writer.found));
     }
     let xml = writer.xml;
-    check(xml.as_bytes(), kind, opening, version).map_err(|error| {
+    check(xml.as_bytes(), kind, opening, version, outside).map_err(|error| {
         let document = read::parse(&xml).ok();
         error.of_json(|line| document.as_ref().map(|document| located(document, &xml, line)))
     })

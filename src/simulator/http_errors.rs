@@ -5,10 +5,10 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One violation of the schema.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Violation {
     pub(super) line_number: u32,
@@ -138,6 +138,19 @@ impl HttpError {
     pub(super) fn throttled() -> Self {
         let message = "The application has reached its maximum rate limit";
         Self::gateway(StatusCode::TOO_MANY_REQUESTS, "MESSAGE_THROTTLED_OUT", message)
+    }
+
+    /// A failure of the gateway. That it writes 502 as it writes the others is
+    /// a guess: HMRC's list has no 502.
+    pub(super) fn of_gateway(status: StatusCode) -> Self {
+        let (code, message) = match status {
+            StatusCode::TOO_MANY_REQUESTS => return Self::throttled(),
+            StatusCode::BAD_GATEWAY => ("BAD_GATEWAY", "The API gave no valid answer"),
+            StatusCode::SERVICE_UNAVAILABLE => ("SERVER_ERROR", "Service unavailable"),
+            StatusCode::GATEWAY_TIMEOUT => ("GATEWAY_TIMEOUT", "The API did not answer in time"),
+            _ => ("INTERNAL_SERVER_ERROR", "Internal server error"),
+        };
+        Self::gateway(status, code, message)
     }
 
     pub(super) fn bad_id(field: &str, value: &str) -> Self {

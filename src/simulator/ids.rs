@@ -1,11 +1,12 @@
 //! Ids, MRNs and message identifications, all drawn from one seed.
 
 use chrono::{DateTime, Datelike, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
 /// A source of names that repeats itself for the same seed.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ids {
     seed: u64,
     drawn: u64,
@@ -16,6 +17,11 @@ const ALPHANUMERICS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 impl Ids {
     pub(super) fn new(seed: u64) -> Self {
         Self { seed, drawn: 0 }
+    }
+
+    /// How many names were drawn so far.
+    pub(super) fn drawn(&self) -> u64 {
+        self.drawn
     }
 
     fn draw(&mut self) -> [u8; 32] {

@@ -159,7 +159,7 @@ impl State {
         let opening = of.messages.first().is_some_and(|first| first.id == *message);
         let checked = match &file.refused {
             Some(why) => Err(HttpError::bad_request(why.clone())),
-            None => check(&file.bytes, kind, opening, version),
+            None => check(&file.bytes, kind, opening, version, &mut self.outside),
         };
         let mut submission = Submission {
             at: json::instant(at),

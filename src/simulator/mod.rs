@@ -18,6 +18,9 @@
 //! - `callbacks`: pushing notifications; `multipart`: forms;
 //! - `ncts` with `departure`, `release`, `arrival` and `movement`: NCTS as a
 //!   state machine without clock or HTTP; `transition`: the rules of version 2.0;
+//! - `faults`, `wire`: what goes wrong on request, in answers and beneath them;
+//! - `persist`, `outside`, `texts`: a state that outlives its process;
+//! - `hours`, `validation`: opening hours; HMRC's XSDs;
 //! - `officer` and `wish`: reading the mails to HMRC's officers;
 //! - `replies` with `consignment`: writing NCTS's messages from the templates
 //!   in `templates/replies`; `inject`: random ones for the test-support API.
@@ -33,8 +36,7 @@
 //!
 //! # What it does not do yet
 //!
-//! Messages are not validated against the XSDs; incidents en route are taken and
-//! passed on to nobody.
+//! Incidents en route are taken and passed on to nobody.
 //!
 //! # Limits
 //!
@@ -52,8 +54,10 @@ mod callbacks;
 mod check;
 mod consignment;
 mod departure;
+mod faults;
 mod from_json;
 mod grants;
+mod hours;
 mod http_errors;
 mod ids;
 mod inject;
@@ -64,6 +68,8 @@ mod multipart;
 mod ncts;
 mod officer;
 pub mod options;
+mod outside;
+mod persist;
 mod release;
 mod replies;
 mod requests;
@@ -73,15 +79,21 @@ mod state;
 mod store;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod throttle;
 mod to_json;
 mod transition;
 mod uploads;
 mod users;
+mod validation;
+mod wire;
 mod wish;
 mod words;
 
+pub use faults::{FAULTS_MAX, Faults, FaultsError};
+pub use hours::OpeningHours;
 pub use officer::{NCTS5_MAILBOX, NCTS6_MAILBOX};
 pub use options::{ApiVersion, Application, Delays, GuaranteeBalance, SimulatorOptions, Timers};
+pub use persist::StateError;
 pub use serve::{Running, SimulatorError, serve_until, start};
 pub use server::Simulator;

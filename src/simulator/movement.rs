@@ -7,17 +7,20 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use roxmltree::Node;
+use serde::{Deserialize, Serialize};
 
 use super::officer::Act;
 use super::options::ApiVersion;
+use super::texts::text;
 use crate::ncts::MessageType;
 use crate::ncts::build::DATE_TIME;
 use crate::ncts::read::{FunctionalError, children, element_at, text_at};
 
 /// A message that passed the API's checks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Submitted {
     pub(super) message: MessageType,
+    #[serde(with = "text")]
     pub(super) xml: Arc<str>,
     pub(super) sender: String,
     pub(super) identification: String,
@@ -40,7 +43,7 @@ pub(super) struct Submitted {
 }
 
 /// What NCTS acts on in a declaration (IE015, IE013).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Declaration {
     /// Additional declaration type D.
     pub(super) pre_lodged: bool,
@@ -53,7 +56,7 @@ pub(super) struct Declaration {
 }
 
 /// What NCTS acts on in a presentation notification (IE170).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Presentation {
     pub(super) qualifier: String,
     pub(super) authorisation: Option<String>,
@@ -63,7 +66,7 @@ pub(super) struct Presentation {
 }
 
 /// What NCTS acts on in unloading remarks (IE044).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Unloading {
     pub(super) conform: bool,
     pub(super) complete: bool,
@@ -144,7 +147,7 @@ impl Submitted {
 }
 
 /// Where a departure stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum DepartureState {
     /// Submitted, not yet looked at.
     Submitted,
@@ -174,7 +177,7 @@ pub(super) enum DepartureState {
 }
 
 /// Whom a movement waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Actor {
     /// NCTS itself, within moments.
     System,
@@ -209,7 +212,7 @@ fn standing(state: impl std::fmt::Debug, waits_for: Option<Actor>) -> String {
 }
 
 /// One thing that an officer did for a step of a scenario.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Done {
     pub(super) scenario: String,
     pub(super) step: u32,
@@ -219,7 +222,7 @@ pub(super) struct Done {
 }
 
 /// A movement at departure.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Departure {
     pub(super) id: String,
     pub(super) version: ApiVersion,
@@ -276,7 +279,7 @@ impl Departure {
 }
 
 /// Where an arrival stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum ArrivalState {
     /// Submitted, not yet looked at.
     Submitted,
@@ -299,7 +302,7 @@ pub(super) enum ArrivalState {
 }
 
 /// A movement at destination.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Arrival {
     pub(super) id: String,
     pub(super) version: ApiVersion,

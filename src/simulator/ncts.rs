@@ -1,14 +1,15 @@
 //! NCTS: a state machine in which time passes only when it is told so.
 //!
 //! [`Ncts::on_message`] takes a message and files what follows from it;
-//! [`Ncts::on_instruction`] does the same for an officer; [`Ncts::due`] lets
-//! time pass and hands out the replies that fell due, in order. Nothing here
+//! [`Ncts::on_instruction`] does the same for an officer; [`Ncts::step`] lets
+//! the next thing happen and hands out the replies it brings. Nothing here
 //! knows of HTTP or asks a clock.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::ids::Ids;
 use super::movement::{
@@ -16,6 +17,7 @@ use super::movement::{
 };
 use super::officer::{Act, Instruction};
 use super::options::{ApiVersion, SimulatorOptions};
+use super::texts::pairs;
 use crate::ncts::{MessageType, MovementKind};
 
 /// The LRN was used before by the same sender and has not been freed.
@@ -23,7 +25,7 @@ use crate::ncts::{MessageType, MovementKind};
 pub(super) struct DuplicateLrn;
 
 /// Something that will happen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Event {
     /// NCTS looks at a message of a movement.
     Process { movement: String, message: Arc<Submitted> },
@@ -41,6 +43,21 @@ pub(super) enum Event {
     Act { movement: String, deed: Done },
 }
 
+impl Event {
+    /// The movement it happens to.
+    fn movement(&self) -> &str {
+        match self {
+            Self::Process { movement, .. }
+            | Self::Accept { movement }
+            | Self::GuaranteeFails { movement }
+            | Self::Release { movement, .. }
+            | Self::GuaranteeExpires { movement, .. }
+            | Self::PresentationExpires { movement, .. }
+            | Self::Act { movement, .. } => movement,
+        }
+    }
+}
+
 /// What came of one act of an officer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Outcome {
@@ -53,19 +70,26 @@ pub(super) struct Outcome {
 }
 
 /// The state of NCTS.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ncts {
+    /// Those it works by now, whatever it was saved under.
+    #[serde(skip)]
     pub(super) options: Arc<SimulatorOptions>,
     pub(super) ids: Ids,
     pub(super) departures: HashMap<String, Departure>,
     pub(super) arrivals: HashMap<String, Arrival>,
     /// `(sender, LRN)` in use.
+    #[serde(with = "pairs")]
     pub(super) lrns: HashMap<(String, String), String>,
     /// Departures by MRN.
     pub(super) mrns: HashMap<String, String>,
+    #[serde(with = "pairs")]
     queue: BTreeMap<(DateTime<Utc>, u64), Event>,
     filed: u64,
+    /// Handed out before anything is saved.
+    #[serde(skip)]
     out: VecDeque<Reply>,
+    #[serde(skip)]
     outcomes: Vec<Outcome>,
 }
 
@@ -86,11 +110,24 @@ impl Ncts {
     }
 
     /// Files an event. Events of the same instant happen in the order of
-    /// filing.
+    /// filing; what falls due while NCTS or its officers are away happens when
+    /// they are back.
     pub(super) fn after(&mut self, now: DateTime<Utc>, delay: TimeDelta, event: Event) {
         self.filed += 1;
         let at = now.checked_add_signed(delay).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let at = match self.version_of(event.movement()) {
+            Some(version) => {
+                let officer = matches!(event, Event::Act { .. });
+                self.options.attended(version, officer, at)
+            }
+            None => at,
+        };
         self.queue.insert((at, self.filed), event);
+    }
+
+    fn version_of(&self, movement: &str) -> Option<ApiVersion> {
+        let departure = self.departures.get(movement).map(|one| one.version);
+        departure.or_else(|| self.arrivals.get(movement).map(|one| one.version))
     }
 
     /// A new timer's number.
@@ -129,7 +166,8 @@ impl Ncts {
                     invalidation: None,
                     lrn,
                     mrn: None,
-                    submitted: now,
+                    // Timers count from when NCTS takes it up.
+                    submitted: self.options.attended(version, false, now),
                     accepted: None,
                     simplified: message.declaration.simplified,
                     controlled: false,
@@ -163,12 +201,17 @@ impl Ncts {
     /// Has an officer do what a mail asks, one thing after the other.
     pub(super) fn on_instruction(&mut self, told: &Instruction, mail: u64, now: DateTime<Utc>) {
         let delays = self.options.delays;
-        let mut delay = self.options.scaled(delays.officer);
+        let ready = now + self.options.scaled(delays.officer);
+        let begins = match self.version_of(&told.departure) {
+            Some(version) => self.options.attended(version, true, ready),
+            None => ready,
+        };
+        let mut delay = TimeDelta::zero();
         for act in &told.acts {
             let movement = told.departure.clone();
             let (scenario, step) = (told.scenario.clone(), told.step);
             let deed = Done { scenario, step, act: *act, mail };
-            self.after(now, delay, Event::Act { movement, deed });
+            self.after(begins, delay, Event::Act { movement, deed });
             delay += self.options.scaled(delays.officer_step);
         }
     }
@@ -189,15 +232,25 @@ impl Ncts {
         Ok(())
     }
 
-    /// Lets time pass until `now`, and hands out the replies that fell due.
+    /// When the next thing happens.
+    pub(super) fn next_at(&self) -> Option<DateTime<Utc>> {
+        self.queue.first_key_value().map(|(&(at, _), _)| at)
+    }
+
+    /// Lets the next thing happen, if it is due by `now`, and hands out the
+    /// replies it brings. One at a time: what names it draws then does not
+    /// depend on when anybody looks.
+    pub(super) fn step(&mut self, now: DateTime<Utc>) -> Option<Vec<Reply>> {
+        let entry = self.queue.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let ((at, _), event) = entry.remove_entry();
+        self.happen(event, at);
+        Some(self.out.drain(..).collect())
+    }
+
+    /// Lets time pass until `now`: all steps at once.
+    #[cfg(test)]
     pub(super) fn due(&mut self, now: DateTime<Utc>) -> Vec<Reply> {
-        while let Some((&(at, nth), _)) = self.queue.first_key_value()
-            && at <= now
-        {
-            let Some(event) = self.queue.remove(&(at, nth)) else { break };
-            self.happen(event, at);
-        }
-        self.out.drain(..).collect()
+        std::iter::from_fn(|| self.step(now)).flatten().collect()
     }
 
     /// What officers did since the last call.

@@ -5,6 +5,8 @@
 //! Intervention" in the subject; scenario, step with the action expected, and
 //! LRN in the body.
 
+use serde::{Deserialize, Serialize};
+
 use super::movement::Departure;
 use super::ncts::Ncts;
 use super::options::ApiVersion;
@@ -22,8 +24,9 @@ const SUBJECT: &str = "Manual Intervention";
 /// Most characters of a mail that anybody reads.
 pub(super) const READ: usize = 16_000;
 
-/// One thing an officer can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One thing an officer can do; the mailbox lists it in kebab-case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Act {
     Accept,
     Control,
@@ -35,29 +38,13 @@ pub(super) enum Act {
     AcceptArrival,
     Arrive,
     FindDiscrepancies,
+    #[serde(rename = "resolve-discrepancies")]
     Resolve,
+    #[serde(rename = "confirm-discrepancies")]
     Confirm,
 }
 
 impl Act {
-    /// Kebab-case, as the mailbox lists it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Control => "control",
-            Self::Release => "release",
-            Self::DoNotRelease => "do-not-release",
-            Self::Cancel => "cancel",
-            Self::AcceptCancellation => "accept-cancellation",
-            Self::RefuseCancellation => "refuse-cancellation",
-            Self::AcceptArrival => "accept-arrival",
-            Self::Arrive => "arrive",
-            Self::FindDiscrepancies => "find-discrepancies",
-            Self::Resolve => "resolve-discrepancies",
-            Self::Confirm => "confirm-discrepancies",
-        }
-    }
-
     /// Whether it can be said of an arrival as of a departure.
     pub(super) fn fits_arrival(self) -> bool {
         matches!(self, Self::Accept | Self::Release | Self::Arrive)
@@ -65,7 +52,7 @@ impl Act {
 }
 
 /// A mail to the officers.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Mail {
     pub(super) to: String,

@@ -1,13 +1,19 @@
 //! What can be set about a simulator, and HMRC's published values for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::faults::Faults;
+use super::hours::OpeningHours;
+use crate::ncts::xsd::Schemas;
+
 /// A version of the CTC Traders API, as an `Accept` header names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ApiVersion {
     /// 2.0: NCTS5 under transition rules. HMRC has withdrawn it; it is here to
     /// rehearse the transition programme.
@@ -45,7 +51,7 @@ impl ApiVersion {
 /// Timers of NCTS in HMRC's Trader Test.
 ///
 /// Source: testing guides for NCTS5 and NCTS6, test scenarios guidelines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timers {
     /// Simplified procedure: from IE028 to IE029.
     pub automatic_release: Duration,
@@ -57,7 +63,7 @@ pub struct Timers {
 
 /// How long NCTS and its officers take over things for which HMRC publishes
 /// no time. Invented, and kept short of every published timer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delays {
     /// From a message's arrival to the first reply to it.
     pub processing: Duration,
@@ -71,7 +77,7 @@ pub struct Delays {
 
 /// A guarantee whose balance the guarantee API tells. In pounds sterling, as
 /// all of HMRC's are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuaranteeBalance {
     /// Type of guarantee; balances exist for 0, 1 and 9.
     pub guarantee_type: u8,
@@ -95,7 +101,7 @@ pub struct Application {
 }
 
 /// Everything that can be set about a simulator.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SimulatorOptions {
     /// Decides every id, MRN and message identification: the same seed and
     /// the same requests give the same ones.
@@ -137,6 +143,18 @@ pub struct SimulatorOptions {
     pub bytes_kept: usize,
     /// Most entries kept of the submission log and of the mailbox.
     pub log_kept: usize,
+    /// When NCTS answers and officers read their mail; none: always.
+    pub opening_hours: Option<OpeningHours>,
+    /// What is to go wrong; none: nothing.
+    #[serde(skip)]
+    pub faults: Option<Faults>,
+    /// XSDs that messages are validated against; a version that has none is
+    /// not validated.
+    #[serde(skip)]
+    pub schemas: BTreeMap<ApiVersion, Arc<Schemas>>,
+    /// Folder that keeps the state; none: it ends with the simulator.
+    #[serde(skip)]
+    pub state: Option<PathBuf>,
 }
 
 const fn minutes(count: u64) -> Duration {
@@ -231,6 +249,10 @@ impl Default for SimulatorOptions {
             movements_kept: 10_000,
             bytes_kept: 256 << 20,
             log_kept: 10_000,
+            opening_hours: None,
+            faults: None,
+            schemas: BTreeMap::new(),
+            state: None,
         }
     }
 }
@@ -247,6 +269,18 @@ impl SimulatorOptions {
         // A float becomes the nearest whole number that fits; a time scale
         // near nothing gives the longest wait there is.
         TimeDelta::nanoseconds(nanos as i64)
+    }
+
+    /// The first instant from `at` on at which NCTS, or an officer, is there
+    /// for a movement of a version; `at` when they never are.
+    pub(super) fn attended(
+        &self,
+        version: ApiVersion,
+        officer: bool,
+        at: DateTime<Utc>,
+    ) -> DateTime<Utc> {
+        let hours = self.opening_hours.as_ref();
+        hours.and_then(|hours| hours.attended(version, officer, at)).unwrap_or(at)
     }
 
     /// What is wrong with the options, if anything.

@@ -6,17 +6,18 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::extract::{Request, State as Extracted};
+use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 
 use super::apis::{self, Call, ReadBody};
 use super::callbacks;
+use super::faults::{Faults, Schedule};
 use super::options::SimulatorOptions;
+use super::persist::{self, Keeper};
 use super::replies::Writer;
 use super::serve::SimulatorError;
 use super::state::State;
@@ -34,6 +35,8 @@ pub struct Simulator {
     options: Arc<SimulatorOptions>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// Where the state is kept.
+    pub(super) keeper: Mutex<Option<Keeper>>,
     pushing: AtomicBool,
 }
 
@@ -69,29 +72,36 @@ impl Simulator {
     /// A simulator that nobody serves yet.
     ///
     /// # Errors
-    /// When an option makes no sense.
+    /// When an option makes no sense, or the folder of its state cannot be
+    /// used.
     pub fn new(options: SimulatorOptions, clock: Arc<dyn Clock>) -> Result<Self, SimulatorError> {
         if let Some(fault) = options.fault() {
             return Err(SimulatorError::Options(fault));
         }
-        let writer = Writer::new(&options.phase_id)?;
         let options = Arc::new(options);
-        let state = Mutex::new(State::new(Arc::clone(&options), writer));
-        Ok(Self { options, clock, state, pushing: AtomicBool::new(false) })
+        let writer = Writer::new(&options.phase_id)?;
+        let (mut state, keeper) = match &options.state {
+            None => (State::new(Arc::clone(&options), writer), None),
+            Some(folder) => {
+                let (state, keeper) = persist::open(folder, &options, &clock)?;
+                (state, Some(keeper))
+            }
+        };
+        let schedule =
+            |faults: &Faults| Schedule::new(faults.clone(), clock.now(), options.time_scale);
+        state.faults.follow(options.faults.as_ref().map(schedule));
+        Ok(Self::holding(state, options, clock, keeper))
     }
 
-    /// The service, to be served by whoever wants to on the current runtime.
-    pub fn router(self: Arc<Self>) -> Router {
-        callbacks::keep_pushing(&self);
-        Router::new().fallback(handle).with_state(self)
-    }
-
-    pub(super) fn options(&self) -> &SimulatorOptions {
-        &self.options
-    }
-
-    pub(super) fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+    /// A simulator that goes on from a state.
+    pub(super) fn holding(
+        state: State,
+        options: Arc<SimulatorOptions>,
+        clock: Arc<dyn Clock>,
+        keeper: Option<Keeper>,
+    ) -> Self {
+        let (state, keeper) = (Mutex::new(state), Mutex::new(keeper));
+        Self { options, clock, state, keeper, pushing: AtomicBool::new(false) }
     }
 
     /// Whether nobody pushes notifications yet. From now on somebody does.
@@ -104,17 +114,44 @@ impl Simulator {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn respond(&self, parts: &Parts, body: &ReadBody) -> Response {
-        let now = self.clock.now();
-        let mut state = self.state();
+    /// The state, of a simulator that nobody serves any more.
+    pub(super) fn into_state(self) -> State {
+        self.state.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its clock's time.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// An answer with its `Date`.
+    pub(super) fn dated(&self, mut response: Response) -> Response {
+        if let Some(date) = http_date(self.now()) {
+            response.headers_mut().insert(header::DATE, date);
+        }
+        response
+    }
+
+    /// Answers a request, and keeps what it changed.
+    pub(super) fn respond(&self, parts: &Parts, body: &ReadBody) -> Response {
+        let now = self.now();
+        self.keeping(now, parts, body, |state| self.perform(state, parts, body, now))
+    }
+
+    /// Answers a request as of `now`.
+    pub(super) fn perform(
+        &self,
+        state: &mut State,
+        parts: &Parts,
+        body: &ReadBody,
+        now: DateTime<Utc>,
+    ) -> Response {
         state.advance(now);
         let options = &self.options;
         let call = Call { parts, body, options, now, mono_ns: self.clock.mono_ns() };
-        let result = apis::route(&mut state, &call);
-        drop(state);
+        let result = apis::route(state, &call);
         let mut response = result.unwrap_or_else(IntoResponse::into_response);
-        let date = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        if let Ok(date) = HeaderValue::from_str(&date) {
+        if let Some(date) = http_date(now) {
             response.headers_mut().insert(header::DATE, date);
         }
         if body.abandoned {
@@ -124,15 +161,23 @@ impl Simulator {
     }
 }
 
-async fn handle(Extracted(simulator): Extracted<Arc<Simulator>>, request: Request) -> Response {
+/// An instant as the `Date` header writes it.
+pub(super) fn http_date(at: DateTime<Utc>) -> Option<HeaderValue> {
+    HeaderValue::from_str(&at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
+}
+
+/// Reads a request to its end. None: whoever sent it is gone.
+pub(super) async fn hear(request: Request) -> Option<(Parts, ReadBody)> {
     let (parts, body) = request.into_parts();
-    let Some(body) = read_body(body, apis::largest_body(parts.uri.path())).await else {
-        // Nobody is there any more to read an answer.
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    match callbacks::sets(&parts) {
+    let body = read_body(body, apis::largest_body(parts.uri.path())).await?;
+    Some((parts, body))
+}
+
+/// Answers a request, somebody else's answer asked for where need be.
+pub(super) async fn answer(simulator: &Arc<Simulator>, parts: &Parts, body: &ReadBody) -> Response {
+    match callbacks::sets(parts) {
         // Somebody else has to be called first, without holding the state.
-        Some(id) => callbacks::set(&simulator, id, &body).await.into_response(),
-        None => simulator.respond(&parts, &body),
+        Some(id) => callbacks::set(simulator, id, body).await.into_response(),
+        None => simulator.respond(parts, body),
     }
 }

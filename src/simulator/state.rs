@@ -2,32 +2,34 @@
 //! mailbox and the log of submissions. No HTTP and no clock: every call is
 //! told the time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use chrono::{DateTime, SubsecRound, Utc};
-use serde::Serialize;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::balances::Locks;
 use super::boxes::{About, Boxes};
+use super::faults::{Faulting, Struck, Twist};
 use super::grants::{Grants, User};
 use super::http_errors::HttpError;
 use super::ids;
 use super::inject;
 use super::json;
-use super::movement::Submitted;
+use super::movement::{Reply, Submitted};
 use super::ncts::Ncts;
-use super::officer::{self, Mail};
+use super::officer::{self, Act, Mail};
 use super::options::SimulatorOptions;
+use super::outside::{Outside, Told};
 use super::replies::Writer;
 use super::store::{Status, Store, StoredMessage};
-use super::throttle::Throttle;
+use super::texts::pairs;
 use super::uploads::Uploads;
 use super::users::Users;
 use crate::ncts::{MessageType, MovementKind};
 
 /// One submission, as the log lists it.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Submission {
     pub(super) at: String,
@@ -53,16 +55,16 @@ impl Submission {
 }
 
 /// One thing an officer did, or could not do.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Deed {
     at: String,
-    act: &'static str,
+    act: Act,
     /// What kept the officer from it.
     refused: Option<String>,
 }
 
 /// A mail and what came of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct MailRecord {
     number: u64,
@@ -75,27 +77,54 @@ pub(super) struct MailRecord {
     step: Option<u32>,
     lrn: Option<String>,
     /// What the officers understood.
-    acts: Vec<&'static str>,
+    acts: Vec<Act>,
     /// What they did, so far.
     done: Vec<Deed>,
 }
 
 /// Everything one simulator knows.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct State {
+    #[serde(skip)]
     options: Arc<SimulatorOptions>,
-    writer: Writer,
+    /// None only while a state is read from a file.
+    #[serde(skip)]
+    writer: Option<Writer>,
+    #[serde(skip)]
+    pub(super) outside: Outside,
+    #[serde(skip)]
+    pub(super) faults: Faulting,
     pub(super) ncts: Ncts,
     pub(super) store: Store,
-    pub(super) throttle: Throttle,
     pub(super) grants: Grants,
     pub(super) users: Users,
     pub(super) locks: Locks,
     pub(super) boxes: Boxes,
     pub(super) uploads: Uploads,
+    /// How often something happened of its own accord.
+    #[serde(skip)]
+    pub(super) happened: u64,
+    /// Replies so far.
+    replies: u64,
+    /// Messages that a fault keeps from view, by when they appear.
+    #[serde(with = "pairs")]
+    held: BTreeMap<(DateTime<Utc>, u64), Held>,
     pub(super) log: VecDeque<Submission>,
+    /// Faults that struck.
+    pub(super) struck: VecDeque<Struck>,
     pub(super) mails: VecDeque<MailRecord>,
     mails_read: u64,
+}
+
+/// A message that is on its way into view.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Held {
+    movement: String,
+    message: StoredMessage,
+    /// What it tells the API: the MRN, in an IE028.
+    mrn: Option<String>,
+    /// It waits until another message of its movement has come.
+    overtaken: bool,
 }
 
 /// Where files are uploaded to.
@@ -126,6 +155,7 @@ fn bounded<T>(list: &mut VecDeque<T>, most: usize, item: T) {
 
 impl State {
     pub(super) fn new(options: Arc<SimulatorOptions>, writer: Writer) -> Self {
+        let outside = Outside::new(&options);
         Self {
             ncts: Ncts::new(Arc::clone(&options)),
             grants: Grants::new(&options.applications),
@@ -134,13 +164,26 @@ impl State {
             boxes: boxes_of(&options),
             uploads: Uploads::default(),
             options,
-            writer,
+            writer: Some(writer),
+            outside,
+            faults: Faulting::default(),
             store: Store::default(),
-            throttle: Throttle::default(),
+            happened: 0,
+            replies: 0,
+            held: BTreeMap::new(),
             log: VecDeque::new(),
+            struck: VecDeque::new(),
             mails: VecDeque::new(),
             mails_read: 0,
         }
+    }
+
+    /// Gives a state read from a file what files do not hold.
+    pub(super) fn equip(&mut self, options: Arc<SimulatorOptions>, writer: Writer) {
+        self.outside = Outside::new(&options);
+        self.ncts.options = Arc::clone(&options);
+        self.options = options;
+        self.writer = Some(writer);
     }
 
     /// Lets time pass until `now`: files that were uploaded are looked at and
@@ -149,13 +192,14 @@ impl State {
         while let Some((upload, file)) = self.uploads.next(now) {
             self.file_replies(file.due);
             self.look_at(&upload, file);
+            self.happened += 1;
         }
         self.file_replies(now);
         for outcome in self.ncts.outcomes() {
             if let Some(record) = self.mails.iter_mut().find(|one| one.number == outcome.mail) {
                 record.done.push(Deed {
                     at: json::instant(outcome.at),
-                    act: outcome.act.name(),
+                    act: outcome.act,
                     refused: outcome.refused,
                 });
             }
@@ -168,46 +212,124 @@ impl State {
         self.boxes.trim(now, &dropped);
     }
 
+    /// Files the replies that fell due until `until`, and those that faults
+    /// held back until then.
     fn file_replies(&mut self, until: DateTime<Utc>) {
-        for reply in self.ncts.due(until) {
-            match self.writer.write(&reply, &mut self.ncts.ids) {
-                Ok(xml) => {
-                    let mrn = reply.departure.as_ref().and_then(|one| one.mrn.clone());
-                    self.file(&reply.movement, reply.message, mrn, xml.into(), reply.at);
+        loop {
+            let appears = self.held.keys().next().map(|(at, _)| *at).filter(|at| *at <= until);
+            let happens = self.ncts.next_at().filter(|at| *at <= until);
+            match (appears, happens) {
+                (Some(appears), happens) if happens.is_none_or(|at| appears <= at) => {
+                    if let Some(((at, _), mut held)) = self.held.pop_first() {
+                        if held.overtaken {
+                            // Nothing came to overtake it.
+                            held.message.received = stored(at);
+                            held.overtaken = false;
+                        }
+                        self.deliver(held, at);
+                    }
                 }
-                Err(error) => {
-                    tracing::error!(%error, message = %reply.message, "a reply cannot be written");
+                (_, Some(_)) => {
+                    for reply in self.ncts.step(until).unwrap_or_default() {
+                        self.file_reply(&reply);
+                    }
                 }
+                (_, None) => break,
             }
+            self.happened += 1;
         }
     }
 
-    /// Files a message from NCTS under a movement, and notifies of it. Returns
-    /// its id.
-    fn file(
+    /// Files a reply, or what a fault makes of it.
+    fn file_reply(&mut self, reply: &Reply) {
+        let Some(writer) = &self.writer else { return };
+        let body = match writer.write(reply, &mut self.ncts.ids) {
+            Ok(xml) => xml,
+            Err(error) => {
+                tracing::error!(%error, message = %reply.message, "a reply cannot be written");
+                return;
+            }
+        };
+        self.replies += 1;
+        let mrn = reply.departure.as_ref().and_then(|one| one.mrn.clone());
+        let held = self.received(&reply.movement, reply.message, mrn, body.into(), reply.at);
+        let (nth, options) = (self.replies, Arc::clone(&self.options));
+        let later = |by| reply.at + options.scaled(by);
+        match self.faults.twist(nth, reply) {
+            None => self.deliver(held, reply.at),
+            Some(Twist::Duplicate { after }) => {
+                let (mut again, at) = (held.clone(), later(after));
+                self.deliver(held, reply.at);
+                again.message.id = self.ncts.ids.id(at);
+                again.message.received = stored(at);
+                self.held.insert((at, nth), again);
+            }
+            Some(Twist::Late { by }) => {
+                self.held.insert((later(by), nth), held);
+            }
+            Some(Twist::Behind { within }) => {
+                let at = later(within);
+                self.held.insert((at, nth), Held { overtaken: true, ..held });
+            }
+        }
+        self.note_faults();
+    }
+
+    /// A message that NCTS sends at an instant.
+    fn received(
         &mut self,
         movement: &str,
         message: MessageType,
         mrn: Option<String>,
         body: Arc<str>,
         at: DateTime<Utc>,
-    ) -> String {
-        let id = self.ncts.ids.id(at);
-        if message == MessageType::Ie028
-            && let Some(movement) = self.store.movement_mut(movement)
-        {
-            movement.mrn = mrn;
+    ) -> Held {
+        Held {
+            movement: movement.to_owned(),
+            message: StoredMessage {
+                id: self.ncts.ids.id(at),
+                received: stored(at),
+                message: Some(message),
+                status: Status::Received,
+                body: Some(body),
+            },
+            mrn: mrn.filter(|_| message == MessageType::Ie028),
+            overtaken: false,
         }
-        let stored = StoredMessage {
-            id: id.clone(),
-            received: stored(at),
-            message: Some(message),
-            status: Status::Received,
-            body: Some(body),
-        };
-        self.store.add(movement, stored);
-        self.notify(movement, &id, About::Received, at);
-        id
+    }
+
+    /// Makes a message visible at an instant, notifies of it, and does the same
+    /// for those that it was to overtake.
+    fn deliver(&mut self, held: Held, at: DateTime<Utc>) {
+        let Held { movement, message, mrn, .. } = held;
+        let (received, id) = (message.received, message.id.clone());
+        if let (Some(mrn), Some(movement)) = (mrn, self.store.movement_mut(&movement)) {
+            movement.mrn = Some(mrn);
+        }
+        self.store.add(&movement, message);
+        self.notify(&movement, &id, About::Received, at);
+        let overtaken = |one: &Held| one.overtaken && one.movement == movement;
+        let waiting: Vec<_> =
+            self.held.iter().filter(|(_, one)| overtaken(one)).map(|(key, _)| *key).collect();
+        for key in waiting {
+            if let Some(mut behind) = self.held.remove(&key) {
+                behind.overtaken = false;
+                behind.message.received = received + TimeDelta::milliseconds(1);
+                self.deliver(behind, at);
+            }
+        }
+    }
+
+    /// Lists the faults that struck since the last call.
+    pub(super) fn note_faults(&mut self) {
+        for struck in self.faults.news() {
+            self.strike(struck);
+        }
+    }
+
+    /// Lists a fault that struck.
+    pub(super) fn strike(&mut self, struck: Struck) {
+        bounded(&mut self.struck, self.options.log_kept, struck);
     }
 
     /// Puts a notification of a message into the box of its movement.
@@ -245,13 +367,16 @@ impl State {
         let ids = &mut self.ncts.ids;
         let reply = inject::reply(message, movement, &recipient, version, now, ids)
             .ok_or_else(HttpError::internal)?;
-        let written = self.writer.write_in_phase(&reply, inject::PHASE_ID, ids);
+        let writer = self.writer.as_ref().ok_or_else(HttpError::internal)?;
+        let written = writer.write_in_phase(&reply, inject::PHASE_ID, ids);
         let xml = written.map_err(|error| {
             tracing::error!(%error, %message, "a message to inject cannot be written");
             HttpError::internal()
         })?;
         let mrn = reply.departure.and_then(|one| one.mrn);
-        let id = self.file(movement, message, mrn, xml.as_str().into(), now);
+        let held = self.received(movement, message, mrn, xml.as_str().into(), now);
+        let id = held.message.id.clone();
+        self.deliver(held, now);
         Ok((id, xml))
     }
 
@@ -278,7 +403,7 @@ impl State {
         let answer = match read {
             Ok(instruction) => {
                 self.ncts.on_instruction(&instruction, number, now);
-                record.acts = instruction.acts.iter().map(|act| act.name()).collect();
+                record.acts = instruction.acts;
                 record.scenario = Some(instruction.scenario);
                 record.step = Some(instruction.step);
                 record.lrn = Some(instruction.lrn);
@@ -308,6 +433,14 @@ impl State {
         }
         let standing = || User { id: ids::number_of(client), eori: Some(ids::eori(client)) };
         Some(user.unwrap_or_else(standing))
+    }
+
+    /// Takes in what somebody who was called has answered.
+    pub(super) fn learn(&mut self, told: &Told, now: DateTime<Utc>) {
+        match told {
+            Told::Callback { box_id, url } => self.boxes.set_callback(box_id, url.clone()),
+            Told::Pushed(outcomes) => self.boxes.pushed(outcomes, now, &self.options),
+        }
     }
 
     /// Notes a submission.

@@ -4,15 +4,17 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::options::ApiVersion;
+use super::texts::text_option;
 use crate::ncts::{MessageType, MovementKind};
 
 /// Days a movement is kept after its last change.
 const RETENTION_DAYS: i64 = 60;
 
 /// How far a message has got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Status {
     /// To be uploaded.
     Pending,
@@ -36,13 +38,14 @@ impl Status {
 }
 
 /// A message of a movement.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct StoredMessage {
     pub(super) id: String,
     pub(super) received: DateTime<Utc>,
     /// None while it is to be uploaded, and when what was uploaded is none.
     pub(super) message: Option<MessageType>,
     pub(super) status: Status,
+    #[serde(with = "text_option")]
     pub(super) body: Option<Arc<str>>,
 }
 
@@ -53,7 +56,7 @@ impl StoredMessage {
 }
 
 /// A movement.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct StoredMovement {
     pub(super) id: String,
     pub(super) kind: MovementKind,
@@ -83,7 +86,7 @@ impl StoredMovement {
 }
 
 /// All movements, in the order of creation.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Store {
     movements: HashMap<String, StoredMovement>,
     order: VecDeque<String>,

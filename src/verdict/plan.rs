@@ -16,9 +16,9 @@ use serde::Serialize;
 use super::case::Need;
 use super::dates;
 use super::rules;
-use crate::calendar::hours::{Hours, Span, Timetable};
+use crate::calendar::hours::Timetable;
 use crate::calendar::{freshness, holidays, london};
-use crate::catalogue::{Availability, Officers, Programme, RequirementKind, Scenario};
+use crate::catalogue::{Programme, RequirementKind, Scenario};
 use crate::ncts::MessageType;
 use crate::project::Settings;
 
@@ -126,31 +126,6 @@ pub struct Consequence {
     pub message: String,
     /// Document and section.
     pub source: Option<String>,
-}
-
-/// When a programme's test environment answers. Where no hours are published,
-/// none are held against a start.
-pub fn environment_hours(availability: &[Availability]) -> Timetable {
-    if availability.is_empty() {
-        return Timetable::new([Span { from: None, until: None, hours: Hours::Always }]);
-    }
-    Timetable::new(availability.iter().filter_map(|span| {
-        let hours = match (span.always, span.opens, span.closes) {
-            (true, _, _) => Hours::Always,
-            (false, Some(opens), Some(closes)) => Hours::WorkingDays { opens, closes },
-            _ => return None,
-        };
-        Some(Span { from: span.from, until: span.until, hours })
-    }))
-}
-
-/// When the officers read their mail; a programme without officers has no such
-/// hours.
-pub fn officer_hours(officers: Option<&Officers>) -> Timetable {
-    match officers {
-        Some(officers) => Timetable::working_days(officers.opens, officers.closes),
-        None => Timetable::new([]),
-    }
 }
 
 /// Minutes that the timers of a scenario's steps take.
@@ -296,8 +271,8 @@ impl Window {
         let none = Self { no_earlier: None, no_later: None, fit: Fit::None };
         let course = Course {
             scenario,
-            environment: environment_hours(&case.programme.availability),
-            officers: officer_hours(case.programme.officers.as_ref()),
+            environment: case.programme.environment_hours(),
+            officers: case.programme.officer_hours(),
         };
         let submission = case.submit_on.unwrap_or_else(|| london::day_of(case.as_of));
         let Some(phase) = dates::phase_covering(case.programme, submission, submission) else {

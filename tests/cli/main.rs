@@ -16,6 +16,7 @@ mod reference;
 mod refusals;
 #[path = "../schema_of/mod.rs"]
 mod schema_of;
+mod simulate;
 mod story;
 mod support;
 mod together;

@@ -15,9 +15,9 @@ use tempfile::TempDir;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_ctc-ready");
 
-/// Simulated time: 45 minutes in four and a half seconds. Faster, and a busy
+/// Simulated time: 45 minutes in nine seconds. Faster, and a busy
 /// machine would miss the deadline of a presentation notification.
-pub const SCALE: &str = "600";
+pub const SCALE: &str = "300";
 
 /// What `demo` and the full `init` require, in that order.
 pub const REQUIRED: [&str; 4] = ["DNGB1", "PSGB1", "ASGB1", "P6-DSGB-01"];

@@ -133,11 +133,14 @@ fn every_built_in_message_carries_the_runs_values_and_says_where_it_came_from() 
 fn every_built_in_message_is_valid_against_the_schemas_of_its_version() {
     let Some(reference) = reference::folder() else { return };
     let catalogue = catalogue();
-    let payloads = payloads(&catalogue, Sources::default());
+    let xsd = Some(reference.join("xsd"));
+    let payloads = payloads(&catalogue, Sources { xsd, ..Sources::default() });
     let mut by_version: BTreeMap<&str, Vec<(String, MessageType, String)>> = BTreeMap::new();
     for (programme, scenario, step, message) in sending(&catalogue) {
         let payload = payloads.prepare(programme, scenario, step, &values()).unwrap();
         let name = format!("{} {} step {step}", programme.id, scenario.id);
+        // The toolkit's own judgement; that of libxml2 follows.
+        assert_eq!(payload.check.unwrap().violations, [], "{name}");
         by_version.entry(programme.api.xsd.as_deref().unwrap()).or_default().push((
             name,
             message,
@@ -167,6 +170,35 @@ fn every_built_in_message_is_valid_against_the_schemas_of_its_version() {
         let Some(invalid) = xmllint(&reference, &messages, version) else { return };
         assert!(invalid.is_empty(), "version {version}: {invalid:#?}");
     }
+}
+
+/// What a scenario makes wrong on purpose the schemas allow: it is NCTS that
+/// refuses it. So it must be wrong in that alone.
+#[test]
+fn what_is_wrong_on_purpose_is_wrong_in_that_alone() {
+    let catalogue = catalogue();
+    let payloads = payloads(&catalogue, Sources::default());
+    let lines = |xml: &str| xml.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>();
+    let mut changes: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+    for (programme, scenario, step, _) in sending(&catalogue) {
+        let index = usize::try_from(step).unwrap() - 1;
+        if scenario.step[index].mutation.is_none() {
+            continue;
+        }
+        let mut plain = scenario.clone();
+        plain.step[index].mutation = None;
+        let wrong = payloads.prepare(programme, scenario, step, &values()).unwrap();
+        let right = payloads.prepare(programme, &plain, step, &values()).unwrap();
+        let (wrong, right) = (lines(&wrong.xml), lines(&right.xml));
+        let only = |these: &[String], those: &[String], sign: &str| {
+            let lacking = these.iter().filter(|line| !those.contains(line));
+            lacking.map(|line| format!("{sign}{line}")).collect::<Vec<_>>()
+        };
+        let mut change = only(&right, &wrong, "-");
+        change.extend(only(&wrong, &right, "+"));
+        *changes.entry(change).or_default() += 1;
+    }
+    insta::assert_debug_snapshot!(changes);
 }
 
 #[test]

@@ -31,9 +31,14 @@ pub struct Bench {
 
 impl Bench {
     pub async fn with(options: SimulatorOptions) -> Self {
+        Self::at(options, morning()).await
+    }
+
+    /// The same with another time to begin at.
+    pub async fn at(options: SimulatorOptions, begin: DateTime<Utc>) -> Self {
         // A second installation in the same process is refused, and harmless.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let clock = Arc::new(ManualClock::at(morning()));
+        let clock = Arc::new(ManualClock::at(begin));
         let running = start(options, clock.clone(), loopback()).await.unwrap();
         Self { clock, running, client: reqwest::Client::new() }
     }

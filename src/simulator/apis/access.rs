@@ -61,7 +61,7 @@ pub(super) fn admit(state: &mut State, call: &Call<'_>, wants: Wants) -> Result<
     };
     let client = Digest::of(caller.client.as_bytes());
     if let Some(limit) = call.options.requests_per_second
-        && !state.throttle.allows(client, limit, call.mono_ns)
+        && !state.outside.allows(client, limit, call.mono_ns)
     {
         return Err(HttpError::throttled());
     }

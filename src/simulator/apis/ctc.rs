@@ -18,6 +18,7 @@ use super::super::http_errors::HttpError;
 use super::super::json::{self as shapes, UploadRequest};
 use super::super::movement::Submitted;
 use super::super::options::ApiVersion;
+use super::super::outside::Outside;
 use super::super::requests::{self, Content, Filters, Resource, Wanted};
 use super::super::state::{State, Submission, UPLOAD_PATH, no_movement};
 use super::super::store::StoredMovement;
@@ -77,7 +78,7 @@ fn serve(
     if content == Content::Upload {
         return announce(state, call, &resource, wanted.version, trader, submission);
     }
-    let message = receive(&resource, content, wanted, call.body)?;
+    let message = receive(&resource, content, wanted, call.body, &mut state.outside)?;
     submission.describe(&message);
     post(state, &resource, wanted, message, trader, call.now, submission)
 }
@@ -113,6 +114,7 @@ fn receive(
     content: Content,
     wanted: Wanted,
     body: &ReadBody,
+    outside: &mut Outside,
 ) -> Result<Submitted, HttpError> {
     if body.too_large {
         return Err(HttpError::too_large());
@@ -123,9 +125,9 @@ fn receive(
         _ => return Err(HttpError::method_not_allowed()),
     };
     if content == Content::Json {
-        check_json(&body.bytes, kind, opening, wanted.version)
+        check_json(&body.bytes, kind, opening, wanted.version, outside)
     } else {
-        check(&body.bytes, kind, opening, wanted.version)
+        check(&body.bytes, kind, opening, wanted.version, outside)
     }
 }
 
@@ -265,7 +267,7 @@ fn get(
                     ("application/json", text)
                 }
             };
-            let body = Body::new(Streamed(Some(text.into())));
+            let body = Streamed::body(text);
             Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], body).into_response())
         }
     }
@@ -273,7 +275,13 @@ fn get(
 
 /// A body whose length is not told beforehand: the service streams messages,
 /// so they come in chunks.
-struct Streamed(Option<Bytes>);
+pub(in crate::simulator) struct Streamed(Option<Bytes>);
+
+impl Streamed {
+    pub(in crate::simulator) fn body(bytes: impl Into<Bytes>) -> Body {
+        Body::new(Self(Some(bytes.into())))
+    }
+}
 
 impl HttpBody for Streamed {
     type Data = Bytes;

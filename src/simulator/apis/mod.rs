@@ -12,7 +12,7 @@
 //! - `upload`: files of large messages.
 
 mod access;
-mod ctc;
+pub(super) mod ctc;
 mod guarantees;
 mod oauth;
 mod own;

@@ -44,7 +44,9 @@ pub(super) fn answer_to(
             });
             answer(StatusCode::OK, &health)
         }
-        "log" if get => answer(StatusCode::OK, &json!({"submissions": state.log})),
+        "log" if get => {
+            answer(StatusCode::OK, &json!({"submissions": state.log, "faults": state.struck}))
+        }
         "mailbox" if get => answer(StatusCode::OK, &json!({"mails": state.mails})),
         "mailbox" if call.is(&Method::POST) => {
             if call.body.too_large || call.body.bytes.len() > BODY {

@@ -12,6 +12,7 @@ use crate::simulator::movement::Outgoing;
 use crate::simulator::ncts::Ncts;
 use crate::simulator::officer::{self, Instruction, Mail};
 use crate::simulator::options::{ApiVersion, SimulatorOptions};
+use crate::simulator::outside::Outside;
 use MessageType::Ie015;
 
 /// A thing that happens from outside.
@@ -119,8 +120,14 @@ impl Play {
                 let own = format!(">M{}</messageIdentification>", self.sent);
                 let xml =
                     message(*of, sample, &self.mrn).replace(">ID1</messageIdentification>", &own);
-                let submitted =
-                    check(xml.as_bytes(), kind, of.opens_movement(), self.version).unwrap();
+                let submitted = check(
+                    xml.as_bytes(),
+                    kind,
+                    of.opens_movement(),
+                    self.version,
+                    &mut Outside::default(),
+                )
+                .unwrap();
                 let taken = self.ncts.on_message(&id, self.version, Arc::new(submitted), self.now);
                 if taken.is_err() {
                     self.seen.push(format!("{id} duplicate LRN"));
@@ -134,7 +141,10 @@ impl Play {
                 self.pass(self.now + TimeDelta::minutes(6));
                 for outcome in self.ncts.outcomes() {
                     if outcome.refused.is_some() {
-                        self.seen.push(format!("officer cannot {}", outcome.act.name()));
+                        self.seen.push(format!(
+                            "officer cannot {}",
+                            serde_json::json!(outcome.act).as_str().unwrap()
+                        ));
                     }
                 }
             }

@@ -16,6 +16,7 @@ use crate::simulator::movement::Outgoing;
 use crate::simulator::ncts::Ncts;
 use crate::simulator::officer::{self, Mail};
 use crate::simulator::options::{ApiVersion, SimulatorOptions};
+use crate::simulator::outside::Outside;
 use crate::simulator::replies::Writer;
 
 /// One reply that a scenario expects.
@@ -288,8 +289,9 @@ impl<'a> Play<'a> {
         let xml = stamped(text, of, &self.lrn, self.mrn.clone(), self.sent)
             .unwrap_or_else(|| panic!("{}: {of} cannot be stamped", self.scenario.id));
         let kind = of.movement();
-        let submitted = check(xml.as_bytes(), kind, of.opens_movement(), self.version)
-            .unwrap_or_else(|error| panic!("{}: {of}: {error:?}", self.scenario.id));
+        let submitted =
+            check(xml.as_bytes(), kind, of.opens_movement(), self.version, &mut Outside::default())
+                .unwrap_or_else(|error| panic!("{}: {of}: {error:?}", self.scenario.id));
         let movement = if kind == MovementKind::Departure { "departure" } else { "arrival" };
         self.ncts.on_message(movement, self.version, Arc::new(submitted), self.now).unwrap();
     }

@@ -46,7 +46,9 @@ impl Bench {
         self.pass(0);
         let of = Message::parse(xml).ok()?.message_type();
         let kind = of.movement();
-        let submitted = check(xml.as_bytes(), kind, of.opens_movement(), self.version).ok()?;
+        let submitted =
+            check(xml.as_bytes(), kind, of.opens_movement(), self.version, &mut self.state.outside)
+                .ok()?;
         match movement {
             Some(movement) => {
                 self.state.add(movement, submitted, "E", self.now).ok()?;
