@@ -38,7 +38,7 @@ fn with_failed_attempt() -> (Vec<RequirementStatus>, Vec<RunRecord>) {
         reason: "rejected".to_owned(),
         step: 1,
         message: "IE056: the GRN <unknown> & \"odd\"".to_owned(),
-        errors: Vec::new(),
+        ..Failure::default()
     });
     runs.push(failed);
     (statuses, runs)

@@ -3,213 +3,31 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod engine_core_support;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use ctc_ready::catalogue::{Catalogue, Programme, Scenario};
-use ctc_ready::digest::Digest;
 use ctc_ready::engine::decide::{self, Action};
 use ctc_ready::engine::state::{Fate, State};
 use ctc_ready::engine::tempo::Tempo;
-use ctc_ready::evidence::{
-    Actor, Driver, Event, LookedUp, ObjectRef, OfficerAsked, Purpose, Received, Recorded, Request,
-    RequestFailed, Response, RunOpened, RunResumed, RunState, SoftwareId, Submitted,
-};
-use ctc_ready::ncts::{Direction, MessageType, MovementKind};
-use ctc_ready::project::Environment;
+use ctc_ready::evidence::{Actor, Event, LookedUp, Purpose, RunState};
+use ctc_ready::ncts::{Direction, MessageType};
+use engine_core_support::{COUNT, Run, scenario, scenarios, start};
 use proptest::prelude::*;
-use uuid::Uuid;
 
-fn start() -> DateTime<Utc> {
-    "2026-11-21T09:30:00Z".parse().unwrap()
+/// Rolls the dice for what happens next, and looks at what the core makes of
+/// it.
+trait Play {
+    fn happen(&mut self, dice: (u8, u8));
+    fn receive_next_if_any(&mut self);
+    fn repeat(&mut self, dice: u8);
+    fn check(&self);
 }
 
-fn body() -> ObjectRef {
-    ObjectRef { sha256: Digest::of(b"x"), bytes: 1, media_type: None, redacted: false }
-}
-
-/// How many scenarios send messages.
-const COUNT: usize = 190;
-
-/// Every scenario that sends messages.
-fn scenarios() -> impl Iterator<Item = &'static Scenario> {
-    static ALL: LazyLock<BTreeMap<String, Scenario>> = LazyLock::new(|| {
-        let catalogue = Catalogue::built_in().unwrap();
-        let declare = catalogue.programmes().iter().filter(|programme| programme.declares());
-        let all = declare.flat_map(|programme| catalogue.scenarios(&programme.id).to_vec());
-        all.map(|scenario| (scenario.id.clone(), scenario)).collect()
-    });
-    ALL.values()
-}
-
-fn scenario(id: &str) -> Scenario {
-    scenarios().find(|scenario| scenario.id == id).unwrap().clone()
-}
-
-/// A journal under way, with its state folded as it grows.
-struct Run {
-    scenario: Scenario,
-    events: Vec<Recorded>,
-    state: State,
-    now: DateTime<Utc>,
-    exchange: u32,
-    messages: u32,
-    looked: bool,
-}
-
-impl Run {
-    fn new(scenario: Scenario) -> Self {
-        let mut run = Self {
-            scenario,
-            events: vec![],
-            state: State::default(),
-            now: start(),
-            exchange: 0,
-            messages: 0,
-            looked: true,
-        };
-        run.log(Event::RunOpened(RunOpened {
-            run: Uuid::nil(),
-            programme: "p".into(),
-            scenario: run.scenario.id.clone(),
-            attempt: 1,
-            environment: Environment::TraderTest,
-            simulated: false,
-            driver: Driver::Direct,
-            software: SoftwareId { name: "S".into(), version: "1".into(), build: None },
-            tool: "t".into(),
-            operator: None,
-            base_url: "https://h".into(),
-            api_version: "2.1".into(),
-            time_scale: 1.0,
-            session: Uuid::nil(),
-        }));
-        run
-    }
-
-    fn log(&mut self, event: Event) {
-        let seq = self.events.len() as u64;
-        let recorded = Recorded { seq, at: self.now, mono_ns: seq, event };
-        self.state.apply(&recorded);
-        self.events.push(recorded);
-    }
-
-    fn next(&self) -> Action {
-        let looked = self.looked.then_some(self.now);
-        decide::next(&self.scenario, &self.state, Tempo::REAL, self.now, looked)
-    }
-
-    fn request(&mut self, purpose: Purpose, step: Option<u32>, message: Option<MessageType>) {
-        self.exchange += 1;
-        self.log(Event::Request(Request {
-            exchange: self.exchange,
-            sent_at: None,
-            purpose,
-            step,
-            message,
-            lrn: step.map(|_| "LRN1".into()),
-            message_identification: None,
-            payload_origin: None,
-            payload_mutation: None,
-            payload_check: None,
-            method: "POST".into(),
-            url: "https://h".into(),
-            headers: vec![],
-            body: Some(body()),
-        }));
-    }
-
-    fn respond(&mut self, exchange: u32, status: u16) {
-        self.log(Event::Response(Response {
-            exchange,
-            status,
-            headers: vec![],
-            body: None,
-            server_date: None,
-            elapsed_ns: 0,
-        }));
-    }
-
-    fn fail(&mut self, exchange: u32, may_have_arrived: bool) {
-        self.log(Event::RequestFailed(RequestFailed {
-            exchange,
-            failure: "timeout".into(),
-            detail: String::new(),
-            may_have_arrived,
-        }));
-    }
-
-    fn resume(&mut self) {
-        let resumed = RunResumed { session: Uuid::nil(), tool: "t".into(), cut_bytes: 0 };
-        self.log(Event::RunResumed(resumed));
-    }
-
-    fn id(&mut self) -> String {
-        self.messages += 1;
-        format!("{:016x}", self.messages)
-    }
-
-    fn submitted(&mut self, step: u32, message: MessageType) {
-        let message_id = self.id();
-        self.log(Event::Submitted(Submitted {
-            step,
-            message,
-            lrn: None,
-            mrn: None,
-            movement: message.movement(),
-            movement_id: match message.movement() {
-                MovementKind::Departure => "d".repeat(16),
-                MovementKind::Arrival => "a".repeat(16),
-            },
-            message_id,
-            exchange: self.exchange,
-            received: None,
-            body: body(),
-        }));
-    }
-
-    /// Sends what the core wants sent, and has it taken.
-    fn send(&mut self) {
-        let Action::Send { step, message, .. } = self.next() else {
-            panic!("not sending: {:?}", self.next());
-        };
-        self.request(Purpose::Submit, Some(step), Some(message));
-        self.respond(self.exchange, 202);
-        self.submitted(step, message);
-    }
-
-    fn receive(&mut self, message: MessageType) {
-        let message_id = self.id();
-        self.log(Event::Received(Received {
-            message,
-            movement: message.movement(),
-            movement_id: "d".repeat(16),
-            message_id,
-            exchange: self.exchange,
-            received: None,
-            mrn: Some("26GB000246AL65TIJ5".into()),
-            lrn: None,
-            errors: vec![],
-            body: body(),
-        }));
-    }
-
-    fn ask(&mut self, step: u32) {
-        self.log(Event::OfficerAsked(OfficerAsked {
-            step,
-            to: "o".into(),
-            subject: "s".into(),
-            body: body(),
-            eml: None,
-            delivered: false,
-        }));
-    }
-
-    fn count(&self, message: MessageType) -> usize {
-        self.state.received.iter().filter(|(_, received)| received.message == message).count()
-    }
-
+impl Play for Run {
     /// One more thing happens, as `dice` says.
     fn happen(&mut self, dice: (u8, u8)) {
         self.now += Duration::seconds(i64::from(dice.1));
@@ -257,19 +75,65 @@ impl Run {
                     .copied()
                     .filter(|message| message.direction() == Direction::Received)
                     .collect();
-                let expected: Vec<MessageType> =
-                    self.scenario.step.iter().flat_map(|s| &s.expect).map(|e| e.message).collect();
-                match dice.0 % 8 {
+                let expected: Vec<_> =
+                    self.scenario.step.iter().flat_map(|s| &s.expect).cloned().collect();
+                match dice.0 % 12 {
+                    // What is due, mostly.
+                    8.. if !expected.is_empty() => self.receive_next_if_any(),
+                    // A message that came before comes again, under its name or
+                    // under another.
+                    7 => self.repeat(dice.1),
                     0 => self.resume(),
                     1 => self.now += Duration::hours(i64::from(dice.1)),
                     2 => self.receive(received[dice.1 as usize % received.len()]),
-                    _ => self.receive(expected[dice.1 as usize % expected.len()]),
+                    // Late, or early.
+                    _ if !expected.is_empty() => {
+                        let wanted = &expected[dice.1 as usize % expected.len()];
+                        let mut received = self.as_expected(wanted);
+                        received.received =
+                            Some(self.now - Duration::seconds(i64::from(dice.0)) * 3);
+                        self.log(Event::Received(received));
+                    }
+                    _ => {}
+                }
+            }
+            Action::AskBalance { step, .. } => {
+                self.request(Purpose::Balance, Some(step), None);
+                match dice.0 % 8 {
+                    0 => self.resume(),
+                    1 => self.fail(self.exchange, true),
+                    2 => self.fail(self.exchange, false),
+                    3 => self.respond(self.exchange, 503),
+                    4 => self.answer_balance(step, 404, None, Some("NOT_FOUND")),
+                    _ => self.answer_as_expected(step),
                 }
             }
             Action::Finish(closed) => self.log(Event::RunClosed(closed)),
             Action::FollowUp { step } => panic!("step {step}: the core keeps no hours"),
             Action::Over => {}
         }
+        // A clock may be set back.
+        if dice == (13, 13) {
+            self.now -= Duration::hours(2);
+        }
+    }
+
+    fn receive_next_if_any(&mut self) {
+        let (_, missing) = decide::position(&self.scenario, &self.state);
+        if !missing.is_empty() {
+            self.receive_next();
+        }
+    }
+
+    fn repeat(&mut self, dice: u8) {
+        let counted = self.state.received.len();
+        let before = self.state.received.get(dice as usize % counted.max(1)).cloned();
+        let Some((_, mut again)) = before else { return };
+        if dice.is_multiple_of(2) {
+            again.message_id = self.id();
+        }
+        self.log(Event::Received(again));
+        assert_eq!(self.state.received.len(), counted, "it counts twice");
     }
 
     fn check(&self) {
@@ -282,6 +146,9 @@ impl Run {
                 matches!(action, Action::LookUp { .. } | Action::Finish(_) | Action::Over),
                 "{action:?}"
             );
+        }
+        if let Action::Await { waiting_for, .. } = &action {
+            assert!(!waiting_for.what.is_empty(), "nobody is waited for");
         }
         if let Action::Send { step, .. } = action {
             assert!(!self.state.sent.contains_key(&step), "step {step} is sent twice");
@@ -317,6 +184,7 @@ impl Run {
             for (index, step) in self.scenario.step.iter().enumerate() {
                 let number = index as u32 + 1;
                 assert!(step.send.is_none() || self.state.sent.contains_key(&number));
+                assert!(step.request.is_none() || self.state.balances.contains_key(&number));
             }
         }
     }
@@ -355,7 +223,7 @@ proptest! {
         for (what, a, b) in dice {
             let message = MessageType::ALL[a as usize % MessageType::ALL.len()];
             run.now += Duration::seconds(i64::from(b) * 40 - 1_000);
-            match what % 9 {
+            match what % 10 {
                 0 => run.request(Purpose::Submit, Some(u32::from(b)), Some(message)),
                 1 => run.request(Purpose::Submit, None, None),
                 2 => run.respond(u32::from(a), u16::from(b) * 4),
@@ -364,6 +232,7 @@ proptest! {
                 5 => run.receive(message),
                 6 => run.ask(u32::from(b)),
                 7 => run.resume(),
+                8 => run.answer_balance(u32::from(b % 4), u16::from(a) * 4, None, None),
                 _ => run.log(Event::LookedUp(LookedUp {
                     exchange: u32::from(a),
                     step: u32::from(b),
@@ -377,65 +246,75 @@ proptest! {
         }
     }
 
-    /// NCTS promises no order among what one step brings.
+    /// Inside a movement NCTS does one thing after the other; between movements
+    /// there is no order.
     #[test]
-    fn messages_of_a_step_may_come_in_any_order(which in 0usize..COUNT, seed in any::<u64>()) {
+    fn movements_take_no_turns(which in 0usize..COUNT, seed in any::<u64>()) {
         let mut run = Run::new(scenarios().nth(which).unwrap().clone());
         let mut seed = seed;
-        for step in run.scenario.step.clone() {
+        for (step, number) in run.scenario.step.clone().into_iter().zip(1..) {
             if step.send.is_some() {
                 run.send();
+            }
+            if step.request.is_some() {
+                run.answer_as_expected(number);
             }
             if let Action::AskOfficer { step } = run.next() {
                 run.ask(step);
             }
-            let mut coming: Vec<MessageType> = step.expect.iter().map(|e| e.message).collect();
+            let mut coming = step.expect.clone();
             while !coming.is_empty() {
                 let waits = matches!(run.next(), Action::Await { .. });
                 prop_assert!(waits, "{:?}", run.next());
-                run.receive(coming.swap_remove((seed % coming.len() as u64) as usize));
+                let kind = coming[(seed % coming.len() as u64) as usize].message.movement();
+                let first = coming.iter().position(|e| e.message.movement() == kind).unwrap();
+                let received = run.as_expected(&coming.remove(first));
+                run.log(Event::Received(received));
+                run.now += Duration::seconds(1);
                 seed = seed.rotate_right(7);
             }
         }
-        let passed = matches!(run.next(), Action::Finish(closed) if closed.state == RunState::Passed);
-        prop_assert!(passed);
+        prop_assert!(run.passed());
+    }
+
+    /// The API's lists may show messages late, and several at once: only their
+    /// own times count.
+    #[test]
+    fn messages_may_be_seen_in_any_order(which in 0usize..COUNT, seed in any::<u64>()) {
+        let mut run = Run::new(scenarios().nth(which).unwrap().clone());
+        let mut seed = seed;
+        for (step, number) in run.scenario.step.clone().into_iter().zip(1..) {
+            if step.send.is_some() {
+                run.send();
+            }
+            if step.request.is_some() {
+                run.answer_as_expected(number);
+            }
+            if let Action::AskOfficer { step } = run.next() {
+                run.ask(step);
+            }
+            let mut coming = Vec::new();
+            for expected in &step.expect {
+                // Half of them in the same instant.
+                run.now += Duration::milliseconds((seed % 2) as i64);
+                seed = seed.rotate_right(1);
+                coming.push(run.as_expected(expected));
+            }
+            // Refusals apart: one that comes unasked ends a run.
+            let refused = coming.iter().any(|received| received.message.is_refusal());
+            while !coming.is_empty() {
+                let place = if refused { 0 } else { (seed % coming.len() as u64) as usize };
+                seed = seed.rotate_right(7);
+                run.log(Event::Received(coming.remove(place)));
+            }
+        }
+        prop_assert!(run.passed(), "{:?}", run.next());
     }
 }
 
 /// What the core does when everything goes as HMRC's guide says.
 fn ideal(scenario: Scenario) -> Vec<String> {
-    let mut run = Run::new(scenario);
-    let mut trace = Vec::new();
-    loop {
-        match run.next() {
-            Action::Send { step, message, attempts } => {
-                assert_eq!(attempts, 0);
-                trace.push(format!("send {message} for step {step}"));
-                run.send();
-            }
-            Action::AskOfficer { step } => {
-                trace.push(format!("ask for step {step}"));
-                run.ask(step);
-            }
-            Action::Await { waiting_for, look_at } => {
-                let (_, missing) = decide::position(&run.scenario, &run.state);
-                let who = match waiting_for.actor {
-                    Actor::Officer => "officer",
-                    Actor::Timer => "NCTS",
-                    other => panic!("{other:?}"),
-                };
-                let minutes = (look_at - run.now).num_minutes();
-                trace.push(format!("{who} brings {} in {minutes}", missing[0]));
-                run.now = look_at;
-                run.receive(missing[0]);
-            }
-            Action::Finish(closed) => {
-                trace.push(format!("{:?}", closed.state));
-                return trace;
-            }
-            other => panic!("{other:?}"),
-        }
-    }
+    Run::new(scenario).ideal(|_| false)
 }
 
 #[test]
@@ -504,6 +383,8 @@ fn every_scenario_comes_to_its_end_step_by_step() {
         let mut expected = Vec::new();
         for (step, number) in scenario.step.iter().zip(1..) {
             expected.extend(step.send.map(|message| format!("send {message} for step {number}")));
+            let balance = step.request.as_ref();
+            expected.extend(balance.map(|_| format!("ask for the balance of step {number}")));
             expected.extend(step.officer.as_ref().map(|_| format!("ask for step {number}")));
             expected.extend(step.expect.iter().map(|expected| format!("{}", expected.message)));
         }
@@ -529,16 +410,6 @@ fn what_officers_did_already_is_not_asked_for() {
         run.receive(message);
     }
     assert!(matches!(run.next(), Action::Finish(closed) if closed.state == RunState::Passed));
-}
-
-#[test]
-fn a_message_of_a_later_step_counts_when_that_step_comes() {
-    let mut run = Run::new(scenario("PSGB1"));
-    run.send();
-    run.receive(MessageType::Ie028);
-    run.receive(MessageType::Ie928);
-    run.send();
-    assert_eq!(decide::position(&run.scenario, &run.state), (2, vec![MessageType::Ie029]));
 }
 
 #[test]

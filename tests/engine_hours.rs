@@ -59,6 +59,7 @@ fn receive(state: &mut State, at: DateTime<Utc>, message: MessageType) {
         mrn: None,
         lrn: None,
         errors: vec![],
+        release_indicator: None,
         body: body(),
     };
     state.received.push((at, received));

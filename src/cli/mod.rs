@@ -38,6 +38,7 @@ mod simulate;
 mod standing;
 mod status;
 mod verify;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -16,8 +16,9 @@ use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint}
 use super::progress::{Outlets, Progress};
 use super::runtime;
 use super::standing::{Selected, Standing, abandon, standing_of};
+use super::why::why;
 use crate::calendar::london;
-use crate::catalogue::{Catalogue, Flow, RequirementKind};
+use crate::catalogue::{Catalogue, RequirementKind, Step};
 use crate::engine::batch::{Job, Options};
 use crate::engine::mail::Mail;
 use crate::engine::report::{RunEntry, RunReport};
@@ -34,11 +35,28 @@ use crate::simulator::{self, SimulatorOptions};
 /// How much faster the embedded simulator's timers run: 45 minutes a second.
 pub(super) const EMBEDDED_SCALE: f64 = 2_700.0;
 
+/// Runs that the embedded simulator's full pace leaves time to act in: what
+/// must be done within 45 minutes must be done within a second.
+const FULL_PACE_RUNS: usize = 6;
+
+/// How fast the embedded simulator runs where a scenario must ask twice within
+/// a minute: that minute is three seconds.
+const ASKING_TWICE_SCALE: f64 = 20.0;
+
+/// How much faster the embedded simulator's timers run for these scenarios: the
+/// more there are at once, the slower, for each must act in time.
+fn embedded_scale(selected: &[Selected]) -> f64 {
+    let twice = |step: &Step| step.request.as_ref().is_some_and(|it| it.within_seconds.is_some());
+    let asks_twice = selected.iter().any(|(_, scenario)| scenario.step.iter().any(twice));
+    let share = FULL_PACE_RUNS as f64 / selected.len().max(1) as f64;
+    let scale = EMBEDDED_SCALE * share.min(1.0);
+    if asks_twice { scale.min(ASKING_TWICE_SCALE) } else { scale }
+}
+
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Run) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
     let selected = select(&desk, args)?;
-    only_messages(&selected)?;
     let Executed { report, stalled, again_at } = execute(context, &desk, &selected, args)?;
     context.printer.document(&report);
     print_runs(context, &report, again_at);
@@ -159,19 +177,6 @@ fn select(desk: &Desk, args: &Run) -> Result<Vec<Selected>, Failure> {
     Ok(selected)
 }
 
-/// Refuses what is no exchange of messages, before anything is opened.
-fn only_messages(selected: &[Selected]) -> Result<(), Failure> {
-    let balance = selected.iter().find(|(_, scenario)| scenario.flow == Flow::GuaranteeBalance);
-    match balance {
-        Some((programme, scenario)) => Err(Failure::usage(format!(
-            "`{}` asks for a guarantee's balance, which cannot be run yet",
-            scenario.id
-        ))
-        .hint(format!("`--programme` names another programme than `{}`", programme.id))),
-        None => Ok(()),
-    }
-}
-
 /// Runs what is to be run.
 pub(super) fn execute(
     context: &mut Context,
@@ -230,7 +235,8 @@ pub(super) fn execute(
         Outlets { root: desk.project.root.clone(), cwd: context.cwd.clone(), events, rate };
     if plan.iter().any(|(_, standing)| !matches!(standing, Standing::Stays(_))) {
         let payloads = Payloads::new(sources(&desk.project), &desk.catalogue)?;
-        let scale = args.time_scale.unwrap_or(if embedded { EMBEDDED_SCALE } else { 1.0 });
+        let scale =
+            args.time_scale.unwrap_or(if embedded { embedded_scale(selected) } else { 1.0 });
         let tempo = match environment {
             Environment::Simulator => Tempo::faster_by(scale),
             _ => Tempo::REAL,
@@ -459,7 +465,7 @@ pub(super) fn print_runs(
         if let Some(failure) = &run.failure {
             printer.line("");
             printer.line(paint(BAD, format!("{} failed at step {}", run.scenario, failure.step)));
-            printer.prose(2, &failure.message);
+            why(printer, failure);
         }
     }
     print_waits(printer, report);

@@ -95,7 +95,7 @@ pub(super) fn abandon(
             ),
         };
         let (writer, _) = store.resume_run(old.run)?;
-        let failure = RunFailure { reason: reason.into(), step: 0, message, errors: Vec::new() };
+        let failure = RunFailure { reason: reason.into(), message, ..RunFailure::default() };
         store
             .close_run(writer, RunClosed { state: RunState::Abandoned, failure: Some(failure) })?;
     }

@@ -52,6 +52,12 @@ impl Batch<'_> {
                 let asked = slot.state.asked.get(&step).copied();
                 self.ask_officer(index, step, asked.or(Some(now)))
             }
+            Action::AskBalance { attempts, .. } if attempts >= MAX_SENDS => {
+                let what = slot.last_problem.clone().unwrap_or_default();
+                self.stall(index, format!("not answered after {attempts} attempts: {what}"));
+                Ok(())
+            }
+            Action::AskBalance { step, .. } => self.ask_balance(index, step),
             Action::Await { waiting_for, look_at } => {
                 if !open || slot.plan.as_ref().is_none_or(|plan| plan.needs.is_empty()) {
                     slot.plan = Some(Plan { look_at, needs: kinds });
@@ -219,7 +225,7 @@ impl Batch<'_> {
     }
 
     /// Records the request, then lets the call go.
-    fn start(
+    pub(super) fn start(
         &mut self,
         index: usize,
         task: Task,

@@ -1,6 +1,8 @@
 //! What an answer means for the run that asked: it is recorded first, whatever
 //! it says.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::batch::{Batch, BatchError};
@@ -45,6 +47,14 @@ impl Batch<'_> {
         };
         slot.state.apply(&recorded);
         let task = under_way.task;
+        if let Task::Balance(step, grn) = &task {
+            self.balance_came_back(grn);
+            if let Ok(answer) = result
+                && self.balance_answered(index, exchange, *step, answer)?
+            {
+                return Ok(());
+            }
+        }
         let answer = match result {
             Ok(answer) if (200..300).contains(&answer.status) => answer,
             other => return self.went_wrong(index, task, other),
@@ -60,6 +70,7 @@ impl Batch<'_> {
                 self.asked(index, mail, true)?;
                 None
             }
+            Task::Balance(..) => Some("the answer has not the documented shape".to_owned()),
         };
         match unusable {
             Some(problem) => {
@@ -321,7 +332,10 @@ impl Batch<'_> {
             received: Some(what.received),
             mrn: reference(message.mrn()),
             lrn: reference(message.lrn()),
-            errors: message.functional_errors().into_iter().take(MAX_ERRORS).map(cut).collect(),
+            errors: shown(message.functional_errors()),
+            release_indicator: message
+                .text("TransitOperation/releaseIndicator")
+                .map(|text| text.chars().take(MAX_REFERENCE).collect()),
             body,
         });
         let (step, _) = decide::position(&slot.scenario, &slot.state);
@@ -336,6 +350,18 @@ impl Batch<'_> {
 /// Whether the same request would get the same answer again.
 pub(super) fn is_permanent(status: u16) -> bool {
     (400..500).contains(&status) && !matches!(status, 408 | 425 | 429) || status == 501
+}
+
+/// The errors of a rejection that a journal line repeats, in their order: the
+/// first of every rule, for all rules are judged, and then as many as there is
+/// room for.
+fn shown(errors: Vec<FunctionalError>) -> Vec<FunctionalError> {
+    let mut rules = BTreeSet::new();
+    let (first, more): (Vec<_>, Vec<_>) =
+        errors.into_iter().enumerate().partition(|(_, error)| rules.insert(error.reason.clone()));
+    let mut shown: Vec<_> = first.into_iter().chain(more).take(MAX_ERRORS).collect();
+    shown.sort_by_key(|(nth, _)| *nth);
+    shown.into_iter().map(|(_, error)| cut(error)).collect()
 }
 
 /// An error of a rejection in bounded texts.
@@ -355,6 +381,6 @@ fn cut(error: FunctionalError) -> FunctionalError {
 fn failed_run(reason: &str, step: u32, message: String) -> RunClosed {
     RunClosed {
         state: RunState::Failed,
-        failure: Some(Failure { reason: reason.to_owned(), step, message, errors: Vec::new() }),
+        failure: Some(Failure { reason: reason.to_owned(), step, message, ..Failure::default() }),
     }
 }

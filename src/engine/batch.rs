@@ -22,11 +22,12 @@ use super::tempo::Tempo;
 use crate::catalogue::{Programme, Scenario};
 use crate::clock::Clock;
 use crate::evidence::{
-    Actor, Driver, Event, EvidenceError, Redactor, RunClosed, RunId, RunOpened, SoftwareId,
-    StoreWriter, WaitingFor,
+    Actor, Driver, Event, EvidenceError, Redactor, RunId, RunOpened, SoftwareId, StoreWriter,
+    WaitingFor,
 };
 use crate::hmrc::backoff;
 use crate::hmrc::ctc::{self, Api};
+use crate::hmrc::guarantees;
 use crate::hmrc::pacer::Pacer;
 use crate::hmrc::transport::{Call, Carrier, NoAnswer, Transport};
 use crate::payload::{PayloadError, Payloads};
@@ -132,6 +133,8 @@ pub struct Batch<'a> {
     pub(super) slots: Vec<Slot>,
     pub(super) looks: BTreeMap<Group, Look>,
     pub(super) held_back: Vec<HeldBack>,
+    /// When a question about a guarantee last came back, by GRN.
+    pub(super) balance_asked: BTreeMap<String, DateTime<Utc>>,
     /// Whether anything ever answered.
     answered: bool,
     carrier: Arc<dyn Carrier>,
@@ -197,6 +200,7 @@ impl<'a> Batch<'a> {
             slots: Vec::new(),
             looks: BTreeMap::new(),
             held_back: Vec::new(),
+            balance_asked: BTreeMap::new(),
             requests: 0,
             answered: false,
             fatal: None,
@@ -339,7 +343,7 @@ impl<'a> Batch<'a> {
     fn take(&mut self, done: Done) -> Result<(), BatchError> {
         if let Ok(answer) = &done.result {
             self.answered = true;
-            if answer.status == 429 {
+            if answer.status == 429 && !guarantees::is_lock(answer) {
                 let pause = self.pause(1, answer.retry_after()).to_std().unwrap_or_default();
                 lock(&self.pacer).pause(self.clock.mono_ns(), pause);
                 self.watcher.note("the API asked for a pause (HTTP 429)");
@@ -392,28 +396,6 @@ impl<'a> Batch<'a> {
         slot.stalled = Some(why.clone());
         let view = slot.view(Doing::Stopped(why));
         self.watcher.moved(&view);
-    }
-
-    /// Ends a run.
-    pub(super) fn finish(&mut self, index: usize, mut closed: RunClosed) -> Result<(), BatchError> {
-        let slot = &mut self.slots[index];
-        if let Some(failure) = &mut closed.failure
-            && failure.reason == "refused-by-api"
-            && let Some(problem) = &slot.last_problem
-        {
-            failure.message = format!("{}: {problem}", failure.message);
-        }
-        let Some(writer) = slot.writer.take() else { return Ok(()) };
-        let recorded = self.store.close_run(writer, closed)?;
-        slot.state.apply(&recorded);
-        slot.waiting_for = None;
-        let why = match &slot.state.closed {
-            Some((_, RunClosed { failure: Some(failure), .. })) => Some(failure.message.clone()),
-            _ => None,
-        };
-        let view = slot.view(Doing::Over(why));
-        self.watcher.moved(&view);
-        Ok(())
     }
 
     /// Whether nothing is left that this batch should sit out.

@@ -1,13 +1,15 @@
 //! The pure core: what a run needs next.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
+use super::balance;
 use super::hours::{self, Hours};
+use super::progress::{Early, Progress};
 use super::state::{Fate, State};
-use super::tempo::Tempo;
+use super::tempo::{Pace, Tempo};
 use super::wait::await_expected;
-use crate::catalogue::{Expectation, Programme, Scenario, Step};
-use crate::evidence::{Actor, Event, Failure, Received, Recorded, RunClosed, RunState, WaitingFor};
+use crate::catalogue::{Programme, Scenario, Step};
+use crate::evidence::{Actor, Event, Failure, Recorded, RunClosed, RunState, WaitingFor};
 use crate::ncts::MessageType;
 
 /// Attempts at one POST before the run waits for the user.
@@ -42,6 +44,13 @@ pub enum Action {
         /// The step, from 1.
         step: u32,
     },
+    /// Ask for the balance of this step's guarantee.
+    AskBalance {
+        /// The step, from 1.
+        step: u32,
+        /// Failed attempts at it so far.
+        attempts: u32,
+    },
     /// Wait, and look for news at this instant.
     Await {
         /// Who acts.
@@ -68,9 +77,10 @@ pub fn next(
     if state.closed.is_some() {
         return Action::Over;
     }
-    let progress = Progress::of(scenario, state);
-    if let Some(refusal) = progress.refusal {
-        return Action::Finish(rejected(progress.step, refusal));
+    let progress = Progress::of(scenario, state, tempo);
+    let failure = balance::failure(scenario, state).or_else(|| progress.failure.clone());
+    if failure.is_some() {
+        return Action::Finish(RunClosed { state: RunState::Failed, failure });
     }
     let Some(step) = progress.current(scenario) else {
         return Action::Finish(RunClosed { state: RunState::Passed, failure: None });
@@ -91,6 +101,14 @@ pub fn next(
             }
             Fate::NotTaken => {}
         }
+    }
+    if let Some(early) = &progress.early {
+        return await_older(early, tempo, now, looked);
+    }
+    if let Some(request) = &step.request
+        && !state.balances.contains_key(&number)
+    {
+        return balance::next(number, request, state, tempo, now);
     }
     if let Some(message) = step.send
         && !state.sent.contains_key(&number)
@@ -129,6 +147,7 @@ pub fn waiting_for(
         Action::Send { .. }
         | Action::LookUp { .. }
         | Action::AskOfficer { .. }
+        | Action::AskBalance { .. }
         | Action::Finish(_) => Some(WaitingFor {
             actor: Actor::You,
             what: "go on with `ctc-ready run`".to_owned(),
@@ -140,7 +159,7 @@ pub fn waiting_for(
 /// Which step a run is at (from 1; one more than the last when all is done),
 /// and the messages that step still expects.
 pub fn position(scenario: &Scenario, state: &State) -> (u32, Vec<MessageType>) {
-    let progress = Progress::of(scenario, state);
+    let progress = Progress::of(scenario, state, Tempo::REAL);
     (progress.step, progress.missing.iter().map(|expected| expected.message).collect())
 }
 
@@ -175,135 +194,37 @@ fn send(
 pub(super) fn failed(reason: &str, step: u32, message: String) -> RunClosed {
     RunClosed {
         state: RunState::Failed,
-        failure: Some(Failure { reason: reason.to_owned(), step, message, errors: Vec::new() }),
+        failure: Some(Failure { reason: reason.to_owned(), step, message, ..Failure::default() }),
     }
 }
 
-/// A refusal told in the officer's terms and the developer's.
-fn rejected(step: u32, refusal: &Received) -> RunClosed {
-    let mut message = format!("NCTS answered {}: {}", refusal.message, refusal.message.meaning());
-    for error in refusal.errors.iter().take(5) {
-        message.push_str(&format!(
-            "; code {} ({}) at {}",
-            error.code,
-            meaning_of_code(&error.code),
-            error.pointer
-        ));
-        if !error.reason.is_empty() {
-            message.push_str(&format!(", rule {}", error.reason));
-        }
-        if let Some(value) = &error.value {
-            message.push_str(&format!(", value read `{value}`"));
-        }
-    }
-    RunClosed {
-        state: RunState::Failed,
-        failure: Some(Failure {
-            reason: "rejected".into(),
-            step,
-            message,
-            errors: refusal.errors.clone(),
-        }),
-    }
-}
+/// How long an older message may become visible after a newer one, in the
+/// environment's time: the API's servers write side by side.
+const LATECOMERS: Duration = Duration::minutes(1);
 
-/// What a functional error's code says (technical interface specification,
-/// functional errors).
-pub fn meaning_of_code(code: &str) -> &'static str {
-    match code {
-        "12" => "value not in the code list",
-        "13" => "required, but missing",
-        "14" => "rule broken",
-        "15" => "not allowed here",
-        "26" => "message identification used before",
-        "50" => "transition rule broken",
-        "51" | "52" => "cannot be converted in the transition",
-        "90" => "MRN unknown",
-        "92" => "message out of sequence",
-        "93" => "MRN invalid",
-        _ => "error",
+/// A message came before one that must come first: unless that one is only
+/// late to be seen, the run is over.
+fn await_older(
+    early: &Early<'_>,
+    tempo: Tempo,
+    now: DateTime<Utc>,
+    looked: Option<DateTime<Utc>>,
+) -> Action {
+    // An event of the future: the clock was set back.
+    let since = early.at.min(now);
+    let until = since + tempo.real(LATECOMERS);
+    let too_late = now >= until;
+    if too_late && looked.is_some_and(|looked| looked >= until) {
+        let failure = Some(early.failure.clone());
+        return Action::Finish(RunClosed { state: RunState::Failed, failure });
     }
-}
-
-/// How far the messages received fulfil the steps.
-pub(super) struct Progress<'a> {
-    /// The first step not done, from 1; one more than the last when all are.
-    pub(super) step: u32,
-    /// What that step still expects.
-    pub(super) missing: Vec<&'a Expectation>,
-    /// When anything last happened in that step.
-    pub(super) since: Option<DateTime<Utc>>,
-    /// A refusal that no step asked for.
-    refusal: Option<&'a Received>,
-}
-
-impl<'a> Progress<'a> {
-    fn of(scenario: &'a Scenario, state: &'a State) -> Self {
-        let mut open: Vec<Vec<&Expectation>> =
-            scenario.step.iter().map(|step| step.expect.iter().collect()).collect();
-        let mut touched: Vec<Option<DateTime<Utc>>> = vec![None; scenario.step.len()];
-        let mut refusal = None;
-        let acted = |index: usize, step: &Step| {
-            let number = index as u32 + 1;
-            (step.send.is_none() || state.sent.contains_key(&number))
-                && (step.officer.is_none() || state.asked.contains_key(&number))
-        };
-        for (at, received) in &state.received {
-            let current = first_open(scenario, &open, &acted);
-            let claimed = open.iter_mut().enumerate().find_map(|(index, missing)| {
-                // A refusal asked for by a later step does not excuse one now,
-                // nor by a step whose message has not left.
-                let may_refuse = index <= current
-                    && scenario.step.get(index).is_some_and(|step| acted(index, step));
-                if received.message.is_refusal() && !may_refuse {
-                    return None;
-                }
-                let place =
-                    missing.iter().position(|expected| expected.message == received.message)?;
-                missing.remove(place);
-                Some(index)
-            });
-            match claimed {
-                Some(index) => touched[index] = Some(*at),
-                None if received.message.is_refusal() => refusal = refusal.or(Some(received)),
-                // Information nobody asked for ends nothing.
-                None => {}
-            }
-        }
-        let current = first_open(scenario, &open, &acted);
-        let number = current as u32 + 1;
-        let acted_at =
-            [state.sent.get(&number).map(|(at, _)| *at), state.asked.get(&number).copied()];
-        let since =
-            acted_at.into_iter().chain([touched.get(current).copied().flatten()]).flatten().max();
-        Self {
-            step: number,
-            missing: open.into_iter().nth(current).unwrap_or_default(),
-            since,
-            refusal,
-        }
+    let look_at = match too_late {
+        true => now,
+        false => tempo.next_look(since, since, now, Pace::Automatic).min(until),
+    };
+    let what = format!("{}, which comes before the {}", early.missing.message, early.message);
+    Action::Await {
+        waiting_for: WaitingFor { actor: Actor::Timer, what, deadline: Some(until) },
+        look_at,
     }
-
-    fn current(&self, scenario: &'a Scenario) -> Option<&'a Step> {
-        scenario.step.get(self.step as usize - 1)
-    }
-}
-
-/// The first step that has not been acted on or still expects something. A
-/// step of officers alone is done once its messages came, asked or not.
-fn first_open(
-    scenario: &Scenario,
-    open: &[Vec<&Expectation>],
-    acted: &dyn Fn(usize, &Step) -> bool,
-) -> usize {
-    scenario
-        .step
-        .iter()
-        .enumerate()
-        .position(|(index, step)| {
-            let fulfilled = open.get(index).is_none_or(Vec::is_empty);
-            let unasked_is_fine = step.send.is_none() && !step.expect.is_empty();
-            !fulfilled || !(acted(index, step) || unasked_is_fine)
-        })
-        .unwrap_or(scenario.step.len())
 }

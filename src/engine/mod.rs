@@ -2,16 +2,18 @@
 //!
 //! - [`state`]: what has happened in a run, folded from its journal alone, so
 //!   that a resumed run is the same run.
-//! - [`decide`]: the pure core: state and instant in, next action out.
+//! - [`decide`]: the pure core: state and instant in, next action out. Its
+//!   parts: [`progress`] (what messages mean for the steps), `wait` and `due`
+//!   (messages that are awaited), `balance` (questions for balances).
 //! - [`hours`]: whether that can be done now: opening hours, windows, follow-ups.
-//! - `wait`: the part about messages that are awaited.
+//! - [`explain`]: why a run failed, in words; `pointer`: where an error leads.
 //! - [`tempo`]: how fast the environment's timers run, and how often to ask.
 //! - [`mail`]: the e-mails to HMRC's officers; `eml`: as files.
 //! - [`batch`]: the shell: performs actions of many runs under one request
 //!   budget and appends what happened to the evidence. Its parts: `act` (what
 //!   a run does next), `rehearse` (every message once before any is sent),
-//!   `answer` (what an answer means for the run that
-//!   asked), `looks` (news: one list for every run).
+//!   `answer` (what an answer means for the run that asked), `ask` (balances of
+//!   guarantees), `looks` (news: one list for every run), `end` (a run's end).
 //! - `slot`: one run inside a batch.
 //! - `exchange`: one call with its record.
 //! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
@@ -21,13 +23,20 @@
 
 mod act;
 mod answer;
+mod ask;
+mod balance;
 pub mod batch;
 pub mod decide;
+mod due;
 mod eml;
+mod end;
 mod exchange;
+pub mod explain;
 pub mod hours;
 mod looks;
 pub mod mail;
+mod pointer;
+pub mod progress;
 mod rehearse;
 pub mod report;
 mod slot;

@@ -105,7 +105,7 @@ pub struct RunView {
     pub step: u32,
     /// Steps in all.
     pub steps: u32,
-    /// Messages fetched of those expected.
+    /// Messages fetched (and balances told) of those expected.
     pub messages: (u32, u32),
     /// Where it stands.
     pub state: RunState,

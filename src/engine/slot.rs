@@ -10,7 +10,7 @@ use super::decide;
 use super::hours::Hours;
 use super::report::{Doing, RunView};
 use super::state::State;
-use crate::catalogue::{Programme, Scenario};
+use crate::catalogue::{Programme, Scenario, Step};
 use crate::evidence::{
     Durability, Event, EvidenceError, Recorded, RunId, RunState, RunWriter, WaitingFor,
 };
@@ -87,6 +87,8 @@ pub(super) enum Task {
     Fetch(Fetch),
     /// Hand a mail to the simulator's mailbox.
     Mail(super::mail::Mail),
+    /// Ask for the balance of this step's guarantee (its GRN).
+    Balance(u32, String),
 }
 
 /// A GET to make.
@@ -155,6 +157,11 @@ impl Slot {
         self.writer.is_some() && self.stalled.is_none()
     }
 
+    /// A step by its number.
+    pub(super) fn step(&self, number: u32) -> Option<&Step> {
+        self.scenario.step.get((number as usize).checked_sub(1)?)
+    }
+
     /// Appends an event and takes it into account.
     pub(super) fn append(
         &mut self,
@@ -216,7 +223,9 @@ impl Slot {
     pub(super) fn view(&self, doing: impl Into<Doing>) -> RunView {
         let steps = self.scenario.step.len() as u32;
         let (step, _) = decide::position(&self.scenario, &self.state);
-        let expected: usize = self.scenario.step.iter().map(|step| step.expect.len()).sum();
+        let expected = |step: &Step| step.expect.len() + usize::from(step.answer.is_some());
+        let expected: usize = self.scenario.step.iter().map(expected).sum();
+        let received = self.state.received.len() + self.state.balances.len();
         let state = match &self.state.closed {
             Some((_, closed)) => closed.state,
             None => RunState::Waiting,
@@ -228,7 +237,7 @@ impl Slot {
             attempt: self.attempt,
             step: step.min(steps),
             steps,
-            messages: (self.state.received.len() as u32, expected as u32),
+            messages: (received as u32, expected as u32),
             state,
             doing: doing.into(),
             waiting_for: self.waiting_for.clone(),

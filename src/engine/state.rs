@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Duration, Utc};
 
 use crate::evidence::{
-    Event, ObjectRef, Purpose, Received, Recorded, Request, RunClosed, Submitted,
+    BalanceAnswered, Event, ObjectRef, Purpose, Received, Recorded, Request, RunClosed, Submitted,
 };
 use crate::ncts::{MessageType, MovementKind};
 
@@ -33,6 +33,14 @@ pub struct State {
     /// Steps to which the officers replied by the user's word, with the time
     /// at which that was last said.
     pub answered: BTreeMap<u32, DateTime<Utc>>,
+    /// Steps whose question for a balance was answered, with the time at which
+    /// the question left.
+    pub balances: BTreeMap<u32, (DateTime<Utc>, BalanceAnswered)>,
+    /// A question for a balance that is not answered yet.
+    pub balance_pending: Option<BalancePending>,
+    /// When a question for a balance that brought no answer may last have
+    /// locked its guarantee.
+    pub balance_locked: Option<DateTime<Utc>>,
     /// Messages of NCTS in the order fetched, with the time.
     pub received: Vec<(DateTime<Utc>, Received)>,
     /// Ids of all messages that need not be fetched (any more).
@@ -50,6 +58,15 @@ pub struct State {
     pub ahead: Duration,
     /// Set once the run is over.
     pub closed: Option<(DateTime<Utc>, RunClosed)>,
+}
+
+/// A question for a balance that has left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BalancePending {
+    /// Its exchange.
+    pub exchange: u32,
+    /// When it was recorded.
+    pub left: DateTime<Utc>,
 }
 
 /// A POST of a message that is not (yet) known to have been taken.
@@ -112,10 +129,18 @@ impl State {
             Event::RunResumed(_) => {
                 self.refusals = 0;
                 self.resumed = true;
+                // A question that was under way has ended with its process.
+                if self.balance_pending.take().is_some() {
+                    self.balance_locked = Some(at);
+                }
             }
             Event::Request(request) => {
                 self.last_exchange = self.last_exchange.max(request.exchange);
                 self.requests += 1;
+                if request.purpose == Purpose::Balance {
+                    self.balance_pending =
+                        Some(BalancePending { exchange: request.exchange, left: at });
+                }
                 if request.purpose == Purpose::Submit {
                     self.lrn = self.lrn.take().or_else(|| request.lrn.clone());
                     self.pending = Some(Pending {
@@ -132,6 +157,11 @@ impl State {
                 if let Some(date) = response.server_date {
                     self.ahead = self.ahead.max(at - date);
                 }
+                // It may yet be taken for an answer, by the event that follows.
+                if self.asked_balance(response.exchange) {
+                    self.refusals += 1;
+                    self.balance_locked = Some(at);
+                }
                 let lost = self.lost;
                 if let Some(pending) = self.pending_exchange(response.exchange) {
                     pending.fate = fate(response.status, lost);
@@ -141,6 +171,13 @@ impl State {
                 }
             }
             Event::RequestFailed(failed) => {
+                if self.asked_balance(failed.exchange) {
+                    self.refusals += 1;
+                    self.balance_pending = None;
+                    if failed.may_have_arrived {
+                        self.balance_locked = Some(at);
+                    }
+                }
                 if let Some(pending) = self.pending_exchange(failed.exchange)
                     && !failed.may_have_arrived
                 {
@@ -175,7 +212,9 @@ impl State {
                     self.mrn = received.mrn.clone();
                 }
                 // One message counts once, however often it is fetched.
-                if self.known_messages.insert(received.message_id.clone()) {
+                if self.known_messages.insert(received.message_id.clone())
+                    && !self.is_repeated(received)
+                {
                     self.received.push((at, received.clone()));
                 }
             }
@@ -188,8 +227,28 @@ impl State {
             Event::OfficerAnswered(answered) => {
                 self.answered.insert(answered.step, at);
             }
+            Event::BalanceAnswered(answered) => {
+                let left = self.balance_pending.take().map_or(at, |pending| pending.left);
+                self.refusals = 0;
+                self.balance_locked = None;
+                self.balances.insert(answered.step, (left, answered.clone()));
+            }
             Event::RunClosed(closed) => self.closed = Some((at, closed.clone())),
         }
+    }
+
+    fn asked_balance(&self, exchange: u32) -> bool {
+        self.balance_pending.as_ref().is_some_and(|pending| pending.exchange == exchange)
+    }
+
+    /// Whether this very text came before: the same message, told twice. Every
+    /// message of NCTS has an identification of its own inside.
+    fn is_repeated(&self, received: &Received) -> bool {
+        self.received.iter().any(|(_, before)| {
+            before.message == received.message
+                && before.movement_id == received.movement_id
+                && before.body.sha256 == received.body.sha256
+        })
     }
 
     fn pending_exchange(&mut self, exchange: u32) -> Option<&mut Pending> {

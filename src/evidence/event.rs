@@ -42,6 +42,8 @@ pub enum Event {
     OfficerReminded(OfficerAsked),
     /// The user says that the officers replied.
     OfficerAnswered(OfficerAnswered),
+    /// A question for the balance of a guarantee was answered.
+    BalanceAnswered(BalanceAnswered),
     /// Last line of a finished run.
     RunClosed(RunClosed),
 }
@@ -147,7 +149,7 @@ pub struct Request {
     pub sent_at: Option<DateTime<Utc>>,
     /// What it is for.
     pub purpose: Purpose,
-    /// The scenario step, for a submission.
+    /// The scenario step, for a submission and a question for a balance.
     pub step: Option<u32>,
     /// The message type, for a submission.
     pub message: Option<MessageType>,
@@ -207,6 +209,8 @@ pub enum Purpose {
     LookUp,
     /// An e-mail handed to a mailbox endpoint (simulator).
     Mail,
+    /// POST of a question for the balance of a guarantee.
+    Balance,
 }
 
 /// An answer; already redacted.
@@ -297,6 +301,9 @@ pub struct Received {
     /// The errors it names, for IE056 and IE057.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FunctionalError>,
+    /// `releaseIndicator`, for IE025: 1 releases the goods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_indicator: Option<String>,
     /// The XML body.
     pub body: ObjectRef,
 }
@@ -343,6 +350,24 @@ pub struct Attachment {
     pub file: ObjectRef,
 }
 
+/// A question for the balance of a guarantee was answered: with a balance, or
+/// for good with a refusal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BalanceAnswered {
+    /// The scenario step.
+    pub step: u32,
+    /// The exchange.
+    pub exchange: u32,
+    /// HTTP status.
+    pub status: u16,
+    /// The balance, in units of the currency.
+    pub balance: Option<f64>,
+    /// ISO 4217.
+    pub currency: Option<String>,
+    /// The code of a refusal, such as `NOT_FOUND`.
+    pub code: Option<String>,
+}
+
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunClosed {
@@ -369,7 +394,7 @@ pub enum RunState {
 }
 
 /// Why a run failed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// Stable kebab-case name, such as `rejected`, `unexpected-message`,
     /// `overdue`, `refused-by-api`, `no-answer`.
@@ -378,9 +403,45 @@ pub struct Failure {
     pub step: u32,
     /// In words: what happened and what to do.
     pub message: String,
+    /// The message that ended the run, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<MessageType>,
+    /// The message of ours that it refuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<MessageType>,
     /// The errors NCTS named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FunctionalError>,
+    pub errors: Vec<ExplainedError>,
+}
+
+/// An error that NCTS named, with what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExplainedError {
+    /// As NCTS named it.
+    #[serde(flatten)]
+    pub error: FunctionalError,
+    /// What its code says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<String>,
+    /// What its rule says, where we know the rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_meaning: Option<String>,
+    /// The line of the message as sent to which its pointer leads, from 1; to
+    /// the closest element around it, where the element itself is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// That line's text, or the part of it that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
+    /// Where to look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl From<FunctionalError> for ExplainedError {
+    fn from(error: FunctionalError) -> Self {
+        Self { error, meaning: None, rule_meaning: None, line: None, excerpt: None, hint: None }
+    }
 }
 
 /// Who must act next on a waiting run, and by when.

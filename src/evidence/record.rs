@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::event::{
-    Driver, Event, Failure, FunctionalError, ObjectRef, Purpose, Received, Request, Response,
-    RunId, RunOpened, RunState, SoftwareId, Submitted,
+    BalanceAnswered, Driver, Event, Failure, FunctionalError, ObjectRef, Purpose, Received,
+    Request, Response, RunId, RunOpened, RunState, SoftwareId, Submitted,
 };
 use crate::ncts::{Direction, MessageType, MovementKind};
 use crate::project::Environment;
@@ -68,6 +68,8 @@ pub struct RunRecord {
     pub mrn: Option<String>,
     /// Messages in the order in which they were recorded.
     pub messages: Vec<MessageRecord>,
+    /// Balances of guarantees asked for, likewise.
+    pub balances: Vec<BalanceRecord>,
     /// Why it failed.
     pub failure: Option<Failure>,
     /// Largest difference between our clock and the server's `Date` seen in
@@ -109,6 +111,27 @@ pub struct MessageRecord {
     pub errors: Vec<FunctionalError>,
     /// The XML body.
     pub body: ObjectRef,
+}
+
+/// One question for the balance of a guarantee, and its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BalanceRecord {
+    /// Scenario step.
+    pub step: u32,
+    /// When the question was put (our clock, UTC).
+    pub at: DateTime<Utc>,
+    /// The server's `Date` in the answer.
+    pub server_time: Option<DateTime<Utc>>,
+    /// HTTP status.
+    pub status: u16,
+    /// The balance, in units of the currency.
+    pub balance: Option<f64>,
+    /// ISO 4217.
+    pub currency: Option<String>,
+    /// The code of a refusal.
+    pub code: Option<String>,
+    /// Number of the exchange in the journal.
+    pub exchange: u32,
 }
 
 /// Events that make no run.
@@ -238,6 +261,10 @@ impl RunRecord {
                     let message = received(message, &exchanges, line)?;
                     record.keep(message);
                 }
+                Event::BalanceAnswered(answered) => {
+                    let balance = balance(answered, &exchanges, line)?;
+                    record.balances.push(balance);
+                }
                 Event::RunClosed(closed) => {
                     if closed.state == RunState::Waiting {
                         return Err(FoldError::ClosedWaiting(line));
@@ -274,6 +301,7 @@ impl RunRecord {
             lrn: None,
             mrn: None,
             messages: Vec::new(),
+            balances: Vec::new(),
             failure: None,
             max_skew_ms: None,
         }
@@ -295,17 +323,18 @@ impl RunRecord {
         }
     }
 
-    /// The oldest defensible time of the run's first submission: the earliest
-    /// of our clock, the server's `Date` and the API's own time. None before
-    /// anything was submitted.
+    /// The oldest defensible time of the run's first submission (or question
+    /// for a balance): the earliest of our clock, the server's `Date` and the
+    /// API's own time. None before anything was submitted.
     pub fn first_submission(&self) -> Option<DateTime<Utc>> {
-        self.messages
+        let messages = self
+            .messages
             .iter()
             .filter(|message| message.direction == Direction::Sent)
-            .flat_map(|message| {
-                [Some(message.at), message.server_time, message.received].into_iter().flatten()
-            })
-            .min()
+            .flat_map(|message| [Some(message.at), message.server_time, message.received]);
+        let balances =
+            self.balances.iter().flat_map(|balance| [Some(balance.at), balance.server_time]);
+        messages.chain(balances).flatten().min()
     }
 
     /// The first message of this type in this direction of time.
@@ -407,5 +436,24 @@ fn received(
         lrn: message.lrn.clone(),
         errors: message.errors.clone(),
         body: message.body.clone(),
+    })
+}
+
+fn balance(
+    answered: &BalanceAnswered,
+    exchanges: &BTreeMap<u32, Exchange<'_>>,
+    line: u64,
+) -> Result<BalanceRecord, FoldError> {
+    let (exchange, response) = self::answered(exchanges, answered.exchange, line)?;
+    let answered = answered.clone();
+    Ok(BalanceRecord {
+        step: answered.step,
+        at: exchange.at,
+        server_time: response.server_date,
+        status: answered.status,
+        balance: answered.balance,
+        currency: answered.currency,
+        code: answered.code,
+        exchange: answered.exchange,
     })
 }

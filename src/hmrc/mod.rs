@@ -5,6 +5,7 @@
 //! - [`pacer`]: the request budget (3 requests a second per application).
 //! - [`backoff`]: how long to wait before another attempt.
 //! - [`ctc`]: the CTC Traders API: requests and answers as types.
+//! - [`guarantees`]: the Guarantee Balance API, likewise.
 //! - [`hosts`]: which address belongs to which environment.
 //!
 //! Floor 4: it uses floors 1 to 3. The engine and the command line may call it;
@@ -12,6 +13,7 @@
 
 pub mod backoff;
 pub mod ctc;
+pub mod guarantees;
 pub mod hosts;
 pub mod pacer;
 pub mod transport;

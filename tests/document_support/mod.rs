@@ -238,6 +238,7 @@ pub fn run(
         lrn: Some(format!("LRN{number}")),
         mrn: Some(format!("26GB{number:014}")),
         messages: records,
+        balances: Vec::new(),
         failure: None,
         max_skew_ms: Some(120),
     }

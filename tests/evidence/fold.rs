@@ -58,6 +58,7 @@ fn release(exchange: u32) -> Event {
         mrn: Some("26GB1".into()),
         lrn: Some("LRN1".into()),
         errors: vec![],
+        release_indicator: None,
         body: body(),
     })
 }

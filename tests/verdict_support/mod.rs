@@ -281,6 +281,7 @@ pub(crate) fn run(n: u128, scenario: &str, first: MessageType) -> RunRecord {
         requests: 4,
         lrn: Some("LRN1".to_owned()),
         mrn: Some("26GB000000000000A1".to_owned()),
+        balances: vec![],
         messages: vec![MessageRecord {
             message: first,
             direction: first.direction(),
