@@ -17,7 +17,7 @@ use super::board::{Board, words};
 use super::context::shown;
 use super::events::{EventLog, RunEvent};
 use super::mails::{self, Whose};
-use super::printer::{Printer, WIDTH, tame};
+use super::printer::{Printer, WIDTH, tame, wrap};
 use crate::clock::Clock;
 use crate::engine::mail::Mail;
 use crate::engine::report::Doing;
@@ -101,6 +101,10 @@ impl<'a> Progress<'a> {
     /// A line above the board.
     fn above(&mut self, line: &str) {
         match &self.live {
+            // A terminal would break it inside words.
+            Some(live) if line.chars().count() > WIDTH => {
+                wrap(&tame(line), WIDTH).iter().for_each(|line| live.above(line));
+            }
             Some(live) => live.above(&tame(line)),
             None => self.printer.note(line),
         }
