@@ -29,7 +29,9 @@ impl Batch<'_> {
         slot.state.apply(&recorded);
         slot.waiting_for = None;
         let why = match &slot.state.closed {
-            Some((_, RunClosed { failure: Some(failure), .. })) => Some(failure.message.clone()),
+            Some((_, RunClosed { failure: Some(failure), .. })) => {
+                Some(explain::headline(failure).to_owned())
+            }
             _ => None,
         };
         let view = slot.view(Doing::Over(why));

@@ -126,6 +126,11 @@ pub fn explain(failure: &mut Failure, sent: Option<Sent<'_>>, answer: Option<&st
             });
         }
     }
+    if failure.reason == "rejected"
+        && let (Some(refused), Some(answer)) = (failure.refused, failure.answer)
+    {
+        failure.message = format!("NCTS refused the {refused} with {answer}: {}", answer.meaning());
+    }
     let mut parts = vec![failure.message.clone()];
     parts
         .extend(failure.errors.iter().take(MAX_TOLD).map(|error| in_words(error, failure.refused)));

@@ -269,9 +269,11 @@ impl World {
                 self.bring(movement, reply, now + after);
                 continue;
             }
-            // It comes to the departure: to all, for all have the same MRN.
+            // It comes to the departure: to all that are released, for all have
+            // the same MRN.
             for index in 0..self.movements.len() {
-                if self.movements[index].plural == "departures" {
+                let released = |m: &Message| m.kind == "IE029" && m.at <= now;
+                if self.movements[index].messages.iter().any(released) {
                     self.bring(index, reply, now + after);
                 }
             }
