@@ -24,7 +24,7 @@ pub(super) fn check(draft: &Draft, problems: &mut Vec<Problem>) {
     }
     check_scenarios::duplicates(draft, problems);
     for (folder, files) in &draft.forms {
-        if draft.whole && !ids.contains(folder.as_str()) {
+        if draft.whole.programmes && !ids.contains(folder.as_str()) {
             problems.extend(files.iter().map(|file| Problem {
                 file: file.path.clone(),
                 place: None,
@@ -256,7 +256,7 @@ fn requirements(draft: &Draft, programme: &DraftProgramme, problems: &mut Vec<Pr
                             problems.push(programme.problem(&path, message));
                         }
                     }
-                    None if !draft.whole => {}
+                    None if !draft.whole.scenarios => {}
                     None => problems.push(programme.problem(
                         &path,
                         format!("there is no scenario `{name}` in programme `{id}`"),

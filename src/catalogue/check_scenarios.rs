@@ -52,7 +52,7 @@ pub(super) fn scenarios(
     }
     for (index, programme) in file.programmes.iter().enumerate() {
         let at = [Name("programmes"), At(index)];
-        if draft.whole && !programmes.contains(programme.as_str()) {
+        if draft.whole.programmes && !programmes.contains(programme.as_str()) {
             problems.push(file.source.problem(&at, format!("there is no programme `{programme}`")));
         }
         if file.programmes.iter().take(index).any(|earlier| earlier == programme) {

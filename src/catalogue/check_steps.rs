@@ -356,7 +356,7 @@ fn columns(
         }
     }
     for (position, column) in step.data.iter().enumerate() {
-        for programme in file.programmes.iter().filter(|_| draft.whole) {
+        for programme in file.programmes.iter().filter(|_| draft.whole.data) {
             let Some(columns) = draft.columns.get(programme) else { continue };
             if !columns.contains_key(&ColumnKey::new(message, step.sheet.as_deref(), column)) {
                 let sheet = step.sheet.as_ref().map(|sheet| format!(" on sheet `{sheet}`"));

@@ -121,9 +121,23 @@ pub(super) struct Draft {
     pub(super) scenarios: Vec<DraftScenarios>,
     pub(super) columns: BTreeMap<String, Columns>,
     pub(super) forms: BTreeMap<String, Vec<FormFile>>,
-    /// Whether every file could be read whole. If not, a missing scenario or
-    /// column may only be one that could not be read, and is not reported.
-    pub(super) whole: bool,
+    /// Which files could be read whole.
+    pub(super) whole: Whole,
+}
+
+/// Whether every file of a kind could be read whole. If not, what is missing may
+/// only be what could not be read, and is not reported.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whole {
+    pub(super) programmes: bool,
+    pub(super) data: bool,
+    pub(super) scenarios: bool,
+}
+
+impl Default for Whole {
+    fn default() -> Self {
+        Self { programmes: true, data: true, scenarios: true }
+    }
 }
 
 impl Draft {
@@ -218,7 +232,7 @@ impl Reading {
     pub(super) fn new(overlay: Vec<CatalogueFile>) -> Self {
         Self {
             overlay: overlay.into_iter().map(|file| (file.path.clone(), file)).collect(),
-            draft: Draft { whole: true, ..Draft::default() },
+            draft: Draft::default(),
             programmes: Vec::new(),
             commons: BTreeMap::new(),
             data: BTreeMap::new(),
@@ -295,7 +309,14 @@ impl Reading {
                 "there is no place for this file: scenarios stand in `<folder>/<name>.toml`, forms in `<programme>/forms/<name>.toml`",
             )),
         }
-        self.draft.whole &= problems.len() == before;
+        let read = problems.len() == before;
+        let whole = &mut self.draft.whole;
+        match role {
+            Role::Programme(_) | Role::Common(_) => whole.programmes &= read,
+            Role::Data(_) => whole.data &= read,
+            Role::Scenarios(_) => whole.scenarios &= read,
+            Role::Form(..) | Role::Stray => {}
+        }
     }
 
     /// Reads the rest of the overlay, and checks everything.
@@ -312,7 +333,7 @@ impl Reading {
                 draft.columns.insert(programme.programme.id.clone(), columns);
                 draft.programmes.push(programme);
             } else {
-                draft.whole = false;
+                draft.whole.programmes = false;
             }
         }
         // A programme without dates has no place among the others.
