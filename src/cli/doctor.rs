@@ -1,5 +1,7 @@
 //! `doctor`: is anything in the way of a run?
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -140,7 +142,13 @@ fn missing(what: &str) -> Finding {
 
 fn known(project: &Project, catalogue: &Catalogue) -> Finding {
     let programmes = catalogue.programmes();
-    let scenarios: usize = programmes.iter().map(|p| catalogue.scenarios(&p.id).len()).sum();
+    // One that holds in two programmes is one scenario.
+    let scenarios: BTreeSet<&str> = programmes
+        .iter()
+        .flat_map(|programme| catalogue.scenarios(&programme.id))
+        .map(|scenario| scenario.id.as_str())
+        .collect();
+    let scenarios = scenarios.len();
     let own = match &project.settings.catalogue.path {
         Some(path) => format!(", with your own in `{}`", path.display()),
         None => String::new(),
