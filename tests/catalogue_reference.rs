@@ -102,6 +102,20 @@ fn ours(step: &Value) -> BTreeMap<&'static str, String> {
         .iter()
         .map(|column| format!("{sheet} {}", plain(column.as_str().unwrap())))
         .collect();
+    BTreeMap::from([
+        ("send", send.to_owned()),
+        ("data", format!("{data:?}")),
+        ("mutated", step["mutation"].is_string().to_string()),
+        ("officer", format!("{:?}", verbs(&step["officer"]))),
+        ("officer deadline", step["officer_deadline_minutes"].to_string()),
+        ("deadline", step["deadline_minutes_after_ie015"].to_string()),
+        ("timer", step["presentation_timer"].to_string()),
+        ("expect", expectations(step)),
+    ])
+}
+
+/// What a step expects: messages, timers, violations, releases.
+fn expectations(step: &Value) -> String {
     let expect: Vec<Value> = items(&step["expect"])
         .iter()
         .map(|item| {
@@ -113,16 +127,7 @@ fn ours(step: &Value) -> BTreeMap<&'static str, String> {
             ])
         })
         .collect();
-    BTreeMap::from([
-        ("send", send.to_owned()),
-        ("data", format!("{data:?}")),
-        ("mutated", step["mutation"].is_string().to_string()),
-        ("officer", format!("{:?}", verbs(&step["officer"]))),
-        ("officer deadline", step["officer_deadline_minutes"].to_string()),
-        ("deadline", step["deadline_minutes_after_ie015"].to_string()),
-        ("timer", step["presentation_timer"].to_string()),
-        ("expect", format!("{expect:?}")),
-    ])
+    format!("{expect:?}")
 }
 
 /// The same of a published one.
@@ -135,17 +140,6 @@ fn theirs(step: &Value) -> BTreeMap<&'static str, String> {
             format!("{} {}", of("sheet"), of("column"))
         })
         .collect();
-    let expect: Vec<Value> = items(&step["expect"])
-        .iter()
-        .map(|item| {
-            serde_json::json!([
-                item["message"],
-                item["after_minutes"],
-                item["violations"],
-                item["release"]
-            ])
-        })
-        .collect();
     BTreeMap::from([
         ("send", send.to_owned()),
         ("data", format!("{data:?}")),
@@ -154,7 +148,7 @@ fn theirs(step: &Value) -> BTreeMap<&'static str, String> {
         ("officer deadline", step["officer_deadline_minutes"].to_string()),
         ("deadline", step["deadline_minutes_after_IE015"].to_string()),
         ("timer", step["presentation_timer"].to_string()),
-        ("expect", format!("{expect:?}")),
+        ("expect", expectations(step)),
     ])
 }
 

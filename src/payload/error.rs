@@ -9,9 +9,9 @@ use crate::ncts::build::BuildError;
 use crate::ncts::xsd::{Refused, Violation};
 use crate::project::XsdError;
 
-/// Most bytes of one message: what the API takes of a large one (service
-/// guide, message sizes).
-pub const MESSAGE_LIMIT: u64 = 8_000_000;
+/// Most bytes of one message: what the API takes of a large one, and the most
+/// that is judged.
+pub const MESSAGE_LIMIT: u64 = crate::ncts::xsd::MAX_BYTES as u64;
 
 /// Why a step has no message to send.
 #[derive(Debug, thiserror::Error)]

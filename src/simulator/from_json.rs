@@ -14,6 +14,7 @@ use super::movement::Submitted;
 use super::options::ApiVersion;
 use super::outside::Outside;
 use super::words::{NUMBERS, ORDER, REPEATED, SINGLE};
+use crate::ncts::build::escape;
 use crate::ncts::read::{self, NAMESPACE};
 use crate::ncts::{Direction, MessageType, MovementKind};
 
@@ -269,18 +270,8 @@ impl Writer {
             self.violation("pattern", "has a character that no message may have");
             return String::new();
         }
-        let mut out = String::with_capacity(text.len());
-        for c in text.chars() {
-            match c {
-                '&' => out.push_str("&amp;"),
-                '<' => out.push_str("&lt;"),
-                '>' => out.push_str("&gt;"),
-                '"' => out.push_str("&quot;"),
-                '\t' | '\n' | '\r' => out.push_str(&format!("&#{};", u32::from(c))),
-                _ => out.push(c),
-            }
-        }
-        out
+        // A value stands on one line, so that lines tell where a violation is.
+        escape(text).replace('\t', "&#9;").replace('\n', "&#10;").replace('\r', "&#13;")
     }
 }
 
