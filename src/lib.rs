@@ -13,7 +13,7 @@
 //! | 4 | [`evidence`], [`hmrc`], [`payload`] |
 //! | 5 | [`engine`], [`simulator`] |
 //! | 6 | [`verdict`] |
-//! | 7 | [`document`] |
+//! | 7 | [`document`], [`report`] |
 //! | 8 | [`cli`] |
 
 pub mod calendar;
@@ -29,5 +29,6 @@ pub mod hmrc;
 pub mod ncts;
 pub mod payload;
 pub mod project;
+pub mod report;
 pub mod simulator;
 pub mod verdict;

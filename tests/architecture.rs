@@ -15,7 +15,7 @@ const FLOORS: &[(u32, &[&str])] = &[
     (4, &["evidence", "hmrc", "payload"]),
     (5, &["engine", "simulator"]),
     (6, &["verdict"]),
-    (7, &["document"]),
+    (7, &["document", "report"]),
     (8, &["cli"]),
 ];
 

@@ -106,8 +106,18 @@ pub enum Command {
     Gate(Gate),
     /// Fill HMRC's form, or write ctc-ready's own document
     Checklist(Checklist),
-    /// Check that no evidence was changed
+    /// Check that no evidence was changed: a store, or a bundle
     Verify(Verify),
+    /// Sign what is in the evidence store
+    Seal(Seal),
+    /// Make, show or replace the key that signs
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Make one zip to send: the form, the evidence, the verdict, seals
+    Pack(Pack),
+    /// Look into the evidence, export it, remove what does not count
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
     /// Check settings, files and messages before a run
     Doctor(Doctor),
     /// Build the messages of scenarios, and check messages against HMRC's XSDs
@@ -302,9 +312,141 @@ pub struct Checklist {
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Store to check [default: the project's]
-    #[arg(value_name = "STORE_DIR")]
+    /// Store or bundle to check [default: the project's store]
+    #[arg(value_name = "STORE_DIR|BUNDLE")]
     pub store: Option<PathBuf>,
+    /// The key that must have signed: its fingerprint, or a PEM file with the
+    /// public key
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Certificates (PEM) of the authority that time stamps must come from
+    #[arg(long, value_name = "FILE")]
+    pub tsa_ca: Option<PathBuf>,
+}
+
+/// `seal`.
+#[derive(Debug, Args)]
+pub struct Seal {
+    /// Have the seal time-stamped by this authority (RFC 3161)
+    #[arg(long, value_name = "URL", conflicts_with = "time_stamp")]
+    pub tsa: Option<String>,
+    /// Add this answer of a time-stamping authority to the newest seal
+    #[arg(long, value_name = "FILE.tsr")]
+    pub time_stamp: Option<PathBuf>,
+    /// Certificates (PEM) of the authority that the time stamp must come from
+    #[arg(long, value_name = "FILE")]
+    pub tsa_ca: Option<PathBuf>,
+}
+
+/// `keys …`.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make the key that signs
+    Init,
+    /// Show its fingerprint and public key
+    Show,
+    /// Replace it by a new one, which the old one vouches for
+    Rotate,
+}
+
+/// `pack`.
+#[derive(Debug, Args)]
+pub struct Pack {
+    /// Where to write [default: submission-PROGRAMME.zip in the project]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// HMRC's .docx form to fill; without it, ctc-ready's own document
+    #[arg(long, value_name = "FILE")]
+    pub form: Option<PathBuf>,
+    /// Another programme than the project's first
+    #[arg(long, value_name = "ID")]
+    pub programme: Option<String>,
+    /// Judge for submission on this London date
+    #[arg(long, value_name = "DATE", value_parser = london_date)]
+    pub submit_on: Option<NaiveDate>,
+    /// Pack although the gate finds errors, and mark the bundle DRAFT
+    #[arg(long)]
+    pub draft: bool,
+    /// Let simulated evidence count, and mark the bundle REHEARSAL
+    #[arg(long, conflicts_with = "draft")]
+    pub rehearsal: bool,
+}
+
+/// `evidence …`.
+#[derive(Debug, Subcommand)]
+pub enum EvidenceCommand {
+    /// List the runs, every attempt
+    List(EvidenceFilter),
+    /// Show a run: what was sent and received, when, and why it ended
+    Show {
+        /// The run's id, or its beginning
+        #[arg(value_name = "RUN")]
+        run: String,
+        /// Show the bodies too
+        #[arg(long)]
+        bodies: bool,
+    },
+    /// Write the evidence in another format
+    Export(EvidenceExport),
+    /// Remove runs that do not count; the index keeps that they were
+    Prune(EvidencePrune),
+}
+
+/// Which runs.
+#[derive(Clone, Debug, Default, Args)]
+pub struct EvidenceFilter {
+    /// Only runs of this programme
+    #[arg(long, value_name = "ID")]
+    pub programme: Option<String>,
+    /// Only runs of this scenario
+    #[arg(long, value_name = "SCENARIO")]
+    pub scenario: Option<String>,
+}
+
+/// `evidence export`.
+#[derive(Debug, Args)]
+pub struct EvidenceExport {
+    /// The format
+    #[arg(long, value_name = "FORMAT")]
+    pub to: ExportFormat,
+    /// Where to write [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only some runs
+    #[command(flatten)]
+    pub filter: EvidenceFilter,
+    /// Let simulated evidence count
+    #[arg(long)]
+    pub rehearsal: bool,
+}
+
+/// Formats of `evidence export`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// HTTP Archive 1.2: every exchange, for browser tools.
+    Har,
+    /// JUnit XML: a test case for each requirement and each scenario.
+    Junit,
+    /// JSON: what all other formats are made of.
+    Json,
+    /// A report with a timeline, in one file.
+    Html,
+    /// Markdown, for a job's summary.
+    Markdown,
+}
+
+/// `evidence prune`.
+#[derive(Debug, Args)]
+pub struct EvidencePrune {
+    /// Do it; without this, only tell what would be removed
+    #[arg(long)]
+    pub yes: bool,
+    /// Keep runs that ended in the last so many days
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    pub keep_days: u32,
+    /// Why, for the index
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// `scenario …`.

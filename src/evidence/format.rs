@@ -29,6 +29,8 @@ pub const RUNS: &str = "runs";
 pub const JOURNAL: &str = "journal.jsonl";
 /// Bodies.
 pub const OBJECTS: &str = "objects";
+/// Signed statements over the store, and time stamps over them.
+pub const SEALS: &str = "seals";
 /// Held by the process that writes; no evidence.
 pub const LOCK: &str = "lock";
 /// Half-made files; no evidence.
@@ -91,6 +93,21 @@ impl Layout {
         self.objects().join(folder).join(rest)
     }
 
+    /// `seals`.
+    pub fn seals(&self) -> PathBuf {
+        self.root.join(SEALS)
+    }
+
+    /// `seals/<n>.dsse.json`.
+    pub fn seal(&self, number: u64) -> PathBuf {
+        self.seals().join(seal_name(number))
+    }
+
+    /// `seals/<n>.tsr`.
+    pub fn time_stamp(&self, number: u64) -> PathBuf {
+        self.seals().join(time_stamp_name(number))
+    }
+
     /// `lock`.
     pub fn lock(&self) -> PathBuf {
         self.root.join(LOCK)
@@ -110,6 +127,16 @@ impl Layout {
 /// `runs/<run>/journal.jsonl`, as index lines and problems name it.
 pub fn journal_name(run: RunId) -> String {
     format!("{RUNS}/{run}/{JOURNAL}")
+}
+
+/// `<n>.dsse.json`: a seal's file.
+pub fn seal_name(number: u64) -> String {
+    format!("{number}.dsse.json")
+}
+
+/// `<n>.tsr`: the time stamp over a seal's file.
+pub fn time_stamp_name(number: u64) -> String {
+    format!("{number}.tsr")
 }
 
 /// A run's id from its folder's name; only the one spelling that is written.
@@ -176,10 +203,49 @@ pub enum IndexEvent {
         /// Bytes cut off.
         cut_bytes: u64,
     },
-    /// Objects that no line refers to, left by a crash, were removed.
+    /// Objects that no line refers to, left by a crash or by a run that was
+    /// removed, were removed.
     ObjectsRemoved {
         /// Their names.
         objects: Vec<Digest>,
+    },
+    /// A closed run is removed at the user's wish. It stays disclosed: that it
+    /// was, and how it ended.
+    RunRemoved {
+        /// The run.
+        run: RunId,
+        /// Why, in the user's words.
+        reason: String,
+    },
+    /// A key signs from here on.
+    KeyAdded {
+        /// Its fingerprint: SHA-256 of the DER of its SubjectPublicKeyInfo
+        /// (RFC 8410).
+        key: Digest,
+        /// The 32 bytes of the Ed25519 public key, Base64 (RFC 4648, section 4).
+        public: String,
+        /// The key it takes over from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<Digest>,
+        /// That key's signature over the takeover, Base64.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        endorsement: Option<String>,
+    },
+    /// A seal is on disk.
+    Sealed {
+        /// Its number, from 1, without gaps.
+        seal: u64,
+        /// SHA-256 of its file.
+        sha256: Digest,
+        /// The key that signed it.
+        key: Digest,
+    },
+    /// A time stamp over a seal is on disk.
+    TimeStamped {
+        /// The seal's number.
+        seal: u64,
+        /// SHA-256 of the time stamp's file.
+        sha256: Digest,
     },
 }
 

@@ -26,6 +26,32 @@ pub struct IndexedRun {
     pub first: Digest,
     /// How it ended.
     pub closed: Option<ClosedRun>,
+    /// Why its journal is no longer there, where it was removed.
+    pub removed: Option<String>,
+}
+
+/// A seal, as the index names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexedSeal {
+    /// SHA-256 of its file.
+    pub sha256: Digest,
+    /// The key that signed it.
+    pub key: Digest,
+    /// SHA-256 of the time stamp over it, where there is one.
+    pub time_stamp: Option<Digest>,
+    /// Number of the index line that names it.
+    pub line: u64,
+}
+
+/// A key that signs, as the index introduces it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexedKey {
+    /// The Ed25519 public key, Base64.
+    pub public: String,
+    /// The key it takes over from.
+    pub replaces: Option<Digest>,
+    /// That key's signature over the takeover, Base64.
+    pub endorsement: Option<String>,
 }
 
 /// How the index says a run ended.
@@ -48,6 +74,10 @@ pub struct Index {
     pub runs: BTreeMap<RunId, IndexedRun>,
     /// The last cut of each file: its length after it, and the bytes cut.
     pub cuts: BTreeMap<String, (u64, u64)>,
+    /// Seals by number.
+    pub seals: BTreeMap<u64, IndexedSeal>,
+    /// Keys that sign, by fingerprint.
+    pub keys: BTreeMap<Digest, IndexedKey>,
 }
 
 impl Index {
@@ -60,8 +90,15 @@ impl Index {
         match event {
             IndexEvent::StoreCreated { store_json, .. } => self.store_json = Some(store_json),
             IndexEvent::RunOpened { run, programme, scenario, environment, attempt, first } => {
-                let opened =
-                    IndexedRun { programme, scenario, environment, attempt, first, closed: None };
+                let opened = IndexedRun {
+                    programme,
+                    scenario,
+                    environment,
+                    attempt,
+                    first,
+                    closed: None,
+                    removed: None,
+                };
                 self.runs.insert(run, opened);
             }
             IndexEvent::RunClosed { run, state, lines, head } => {
@@ -73,6 +110,22 @@ impl Index {
                 self.cuts.insert(file, (length, cut_bytes));
             }
             IndexEvent::ObjectsRemoved { .. } => {}
+            IndexEvent::RunRemoved { run, reason } => {
+                if let Some(known) = self.runs.get_mut(&run) {
+                    known.removed = Some(reason);
+                }
+            }
+            IndexEvent::KeyAdded { key, public, replaces, endorsement } => {
+                self.keys.insert(key, IndexedKey { public, replaces, endorsement });
+            }
+            IndexEvent::Sealed { seal, sha256, key } => {
+                self.seals.insert(seal, IndexedSeal { sha256, key, time_stamp: None, line: seq });
+            }
+            IndexEvent::TimeStamped { seal, sha256 } => {
+                if let Some(known) = self.seals.get_mut(&seal) {
+                    known.time_stamp = Some(sha256);
+                }
+            }
         }
         Ok(())
     }
@@ -93,6 +146,28 @@ impl Index {
             IndexEvent::RunClosed { run, .. } if known(run).is_some_and(|r| r.closed.is_some()) => {
                 "it closes a run that was closed before"
             }
+            IndexEvent::RunRemoved { run, .. } if known(run).is_none_or(|r| r.closed.is_none()) => {
+                "it removes a run that was not closed"
+            }
+            IndexEvent::RunRemoved { run, .. }
+                if known(run).is_some_and(|r| r.removed.is_some()) =>
+            {
+                "it removes a run that was removed before"
+            }
+            IndexEvent::KeyAdded { key, .. } if self.keys.contains_key(key) => {
+                "it adds a key that was added before"
+            }
+            IndexEvent::Sealed { seal, .. } if *seal != self.seals.len() as u64 + 1 => {
+                "it names a seal out of turn"
+            }
+            IndexEvent::Sealed { key, .. } if !self.keys.contains_key(key) => {
+                "it names a seal by a key that was not added"
+            }
+            IndexEvent::TimeStamped { seal, .. } => match self.seals.get(seal) {
+                None => "it stamps a seal that is not there",
+                Some(known) if known.time_stamp.is_some() => "it stamps a seal a second time",
+                Some(_) => return Ok(()),
+            },
             _ => return Ok(()),
         };
         Err(LineError::Misplaced(wrong))

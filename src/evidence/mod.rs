@@ -38,6 +38,7 @@ pub mod index;
 pub mod record;
 pub mod redact;
 mod repair;
+pub mod seal;
 mod secrets;
 pub mod store;
 pub mod verify;
