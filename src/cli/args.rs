@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::calendar::london;
@@ -76,6 +77,32 @@ pub enum Format {
     Human,
     /// One JSON document (see `ctc-ready schema`).
     Json,
+    /// JUnit XML, for CI servers; `gate` alone.
+    #[value(hide = true)]
+    Junit,
+    /// Markdown, for the summary of a CI job; `gate` alone.
+    #[value(hide = true)]
+    Markdown,
+}
+
+impl Format {
+    /// As on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Json => "json",
+            Self::Junit => "junit",
+            Self::Markdown => "markdown",
+        }
+    }
+}
+
+/// `--format` of `gate`, which alone shows all of them. Elsewhere two are
+/// hidden, and refused once the command is known.
+fn every_format() -> impl TypedValueParser<Value = Format> {
+    let shown = Format::value_variants().iter().map(|format| PossibleValue::new(format.as_str()));
+    PossibleValuesParser::new(shown)
+        .map(|name| Format::from_str(&name, false).unwrap_or(Format::Human))
 }
 
 /// Whether to use colour.
@@ -280,6 +307,10 @@ pub struct Status {
 
 /// `gate`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "For CI: `--format junit` for the test report, `--format markdown` for the\n\
+    job's summary, and the exit code. docs/exports.md has examples."
+)]
 pub struct Gate {
     /// Another programme than the project's first
     #[arg(long, value_name = "ID")]
@@ -290,6 +321,17 @@ pub struct Gate {
     /// Judge for submission on this London date
     #[arg(long, value_name = "DATE", value_parser = london_date)]
     pub submit_on: Option<NaiveDate>,
+    /// What standard output carries
+    // In place of the one that goes with every command: same name, same type.
+    #[arg(
+        id = "format",
+        long,
+        value_name = "FORMAT",
+        default_value = "human",
+        value_parser = every_format(),
+        help_heading = "Everywhere"
+    )]
+    pub format: Format,
 }
 
 /// `checklist`.
@@ -378,14 +420,7 @@ pub enum EvidenceCommand {
     /// List the runs, every attempt
     List(EvidenceFilter),
     /// Show a run: what was sent and received, when, and why it ended
-    Show {
-        /// The run's id, or its beginning
-        #[arg(value_name = "RUN")]
-        run: String,
-        /// Show the bodies too
-        #[arg(long)]
-        bodies: bool,
-    },
+    Show(EvidenceShow),
     /// Write the evidence in another format
     Export(EvidenceExport),
     /// Remove runs that do not count; the index keeps that they were
@@ -403,8 +438,25 @@ pub struct EvidenceFilter {
     pub scenario: Option<String>,
 }
 
+/// `evidence show`.
+#[derive(Debug, Args)]
+pub struct EvidenceShow {
+    /// The run's id, or its beginning
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Show the bodies too: messages, e-mails, refusals; in JSON all of them
+    #[arg(long)]
+    pub bodies: bool,
+}
+
 /// `evidence export`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "An export that stands at FILE is replaced, anything else is left as it is.\n\
+    Nothing that holds a known secret is written. docs/exports.md tells what each\n\
+    format holds.\n\n\
+    Example:\n  ctc-ready evidence export --to har --output movements.har"
+)]
 pub struct EvidenceExport {
     /// The format
     #[arg(long, value_name = "FORMAT")]
@@ -641,6 +693,14 @@ pub enum SchemaName {
     Checklist,
     /// `verify`.
     Verify,
+    /// `evidence list`.
+    EvidenceList,
+    /// `evidence show`.
+    EvidenceShow,
+    /// `evidence export --to json`.
+    EvidenceExport,
+    /// `evidence export --output FILE`: what was written.
+    EvidenceWritten,
     /// `message build`.
     MessageBuild,
     /// `message validate`.

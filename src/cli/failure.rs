@@ -158,6 +158,12 @@ impl From<crate::project::XsdError> for Failure {
     }
 }
 
+impl From<crate::report::ReportError> for Failure {
+    fn from(error: crate::report::ReportError) -> Self {
+        Self::new(Kind::Bug, chain(&error))
+    }
+}
+
 impl From<crate::files::FileError> for Failure {
     fn from(error: crate::files::FileError) -> Self {
         Self::input(chain(&error))

@@ -86,20 +86,8 @@ impl Dossier {
         integrity: VerifyReport,
         mark: Option<&'static str>,
     ) -> Self {
-        let (mut runs, mut only_indexed) = (Vec::new(), Vec::new());
-        for (run, indexed) in store.indexed() {
-            let problem = match indexed.removed {
-                Some(_) => None,
-                None => match RunStory::read(store, run) {
-                    Ok(story) => {
-                        runs.push(story.standing_in(&verdict));
-                        continue;
-                    }
-                    Err(error) => Some(error.to_string()),
-                },
-            };
-            only_indexed.push(OnlyIndexed { run, indexed: indexed.clone(), problem });
-        }
+        let (mut runs, only_indexed) = attempts(store, |_, _| true);
+        runs.iter_mut().for_each(|story| story.stand_in(&verdict));
         Self { verdict, integrity, runs, only_indexed, mark }
     }
 
@@ -126,6 +114,32 @@ impl Dossier {
     }
 }
 
+/// Every attempt that is wanted, by programme and scenario, oldest first: those
+/// that can be read, and those of which only the index tells.
+pub fn attempts(
+    store: &Store,
+    wanted: impl Fn(&str, &str) -> bool,
+) -> (Vec<RunStory>, Vec<OnlyIndexed>) {
+    let (mut stories, mut only_indexed) = (Vec::new(), Vec::new());
+    for (run, indexed) in store.indexed() {
+        if !wanted(&indexed.programme, &indexed.scenario) {
+            continue;
+        }
+        let problem = match indexed.removed {
+            Some(_) => None,
+            None => match RunStory::read(store, run) {
+                Ok(story) => {
+                    stories.push(story);
+                    continue;
+                }
+                Err(error) => Some(error.to_string()),
+            },
+        };
+        only_indexed.push(OnlyIndexed { run, indexed: indexed.clone(), problem });
+    }
+    (stories, only_indexed)
+}
+
 impl RunStory {
     /// Reads one run; which requirements it stands for only a verdict says.
     ///
@@ -139,14 +153,13 @@ impl RunStory {
         Ok(Self { record, stands_for: Vec::new(), exchanges, events })
     }
 
-    fn standing_in(mut self, verdict: &Verdict) -> Self {
+    fn stand_in(&mut self, verdict: &Verdict) {
         self.stands_for = verdict
             .requirements
             .iter()
             .filter(|requirement| requirement.run == Some(self.record.run))
             .map(|requirement| requirement.requirement.clone())
             .collect();
-        self
     }
 }
 
