@@ -164,6 +164,12 @@ impl From<crate::report::ReportError> for Failure {
     }
 }
 
+impl From<crate::report::PageError> for Failure {
+    fn from(error: crate::report::PageError) -> Self {
+        Self::new(Kind::Bug, chain(&error))
+    }
+}
+
 impl From<crate::files::FileError> for Failure {
     fn from(error: crate::files::FileError) -> Self {
         Self::input(chain(&error))

@@ -6,6 +6,7 @@
 //! - [`json`]: the evidence as JSON; [`view`]: a run in it.
 //! - [`junit`]: requirements and scenarios as test cases, for CI servers.
 //! - [`har`]: HTTP Archive 1.2, for browser tools.
+//! - [`html`]: one self-contained page for people.
 //! - [`markdown`]: the summary of a CI job.
 //! - [`mod@timeline`]: what happened in a run, in plain words.
 //! - `bodies`: which bodies a report holds; `text`: foreign text made fit.
@@ -16,6 +17,7 @@
 
 mod bodies;
 pub mod har;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
@@ -25,6 +27,7 @@ pub mod timeline;
 pub mod view;
 
 pub use bodies::{LeftOut, MAX_BODIES, MAX_BODY};
+pub use html::{PageError, PageOptions};
 pub use model::{Dossier, Exchange, OnlyIndexed, Outcome, RunStory, attempts};
 pub use timeline::{Moment, timeline};
 

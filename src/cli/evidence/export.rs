@@ -12,9 +12,9 @@ use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::kept;
 use crate::cli::printer::{BOLD, paint};
-use crate::evidence::{EvidenceError, Store};
+use crate::evidence::EvidenceError;
 use crate::files;
-use crate::report::{Dossier, har, json, junit, markdown};
+use crate::report::{Dossier, PageOptions, har, html, json, junit, markdown};
 use crate::verdict;
 
 /// Largest file looked at before it is replaced, in bytes.
@@ -64,7 +64,10 @@ pub(super) fn run(context: &mut Context, args: &EvidenceExport) -> Result<u8, Fa
         ExportFormat::Har => har::export(&dossier, &store)?,
         ExportFormat::Junit => junit::export(&dossier)?,
         ExportFormat::Json => json::export(&dossier, &store)?,
-        ExportFormat::Html => html(&desk, &dossier, &store)?,
+        ExportFormat::Html => {
+            let options = PageOptions::new(&desk.catalogue, &desk.project.settings);
+            html::page(&dossier, &store, &options)?.into_bytes()
+        }
         ExportFormat::Markdown => markdown::export(&dossier).into_bytes(),
     };
     let Some(output) = output else {
@@ -147,7 +150,3 @@ fn has(bytes: &[u8], part: &[u8]) -> bool {
 
 /// Bytes in which an export says whose it is.
 const HEAD: usize = 4 << 10;
-
-fn html(_desk: &Desk, _dossier: &Dossier, _store: &Store) -> Result<Vec<u8>, Failure> {
-    todo!()
-}
