@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::calendar::london;
@@ -100,8 +100,8 @@ impl Format {
 /// `--format` of `gate`, which alone shows all of them. Elsewhere two are
 /// hidden, and refused once the command is known.
 fn every_format() -> impl TypedValueParser<Value = Format> {
-    let shown = Format::value_variants().iter().map(|format| PossibleValue::new(format.as_str()));
-    PossibleValuesParser::new(shown)
+    let every = Format::value_variants().iter().filter_map(Format::to_possible_value);
+    PossibleValuesParser::new(every.map(|value| value.hide(false)))
         .map(|name| Format::from_str(&name, false).unwrap_or(Format::Human))
 }
 

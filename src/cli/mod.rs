@@ -126,7 +126,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
             "`--format {format}` goes with `ctc-ready gate` alone"
         ))
         .hint("other commands know `--format human` and `--format json`")
-        .hint(format!("the evidence is written so by `ctc-ready evidence export --to {format}`")));
+        .hint(format!("`ctc-ready evidence export --to {format}` writes the evidence so")));
     }
     let mut context = Context::new(cli.global)?;
     let context = &mut context;

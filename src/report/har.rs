@@ -8,12 +8,12 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::ReportError;
 use super::bodies::Bodies;
 use super::model::{Dossier, Exchange, Outcome, RunStory};
+use super::text::instant;
 use super::view::{Header, headers, name, state_word};
 use crate::digest::Digest;
 use crate::evidence::{ObjectRef, RequestFailed, Response, Store};
@@ -445,8 +445,4 @@ fn size_on_the_wire(body: &ObjectRef) -> i64 {
         true => UNKNOWN,
         false => i64::try_from(body.bytes).unwrap_or(UNKNOWN),
     }
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -17,7 +17,7 @@ use quick_junit::{
 
 use super::ReportError;
 use super::model::{Dossier, OnlyIndexed, RunStory};
-use super::text::{plain, short};
+use super::text::{instant, plain, short};
 use super::view::{OnlyIndexedFacts, name, state_word};
 use crate::calendar::london;
 use crate::engine::explain::headline;
@@ -68,7 +68,7 @@ fn properties(dossier: &Dossier) -> Vec<Property> {
     let pairs = [
         ("tool", Some(super::TOOL.to_owned())),
         ("programme", Some(verdict.programme.clone())),
-        ("as-of", Some(verdict.as_of.to_rfc3339())),
+        ("as-of", Some(instant(verdict.as_of))),
         ("submit-on", day),
         ("ready", Some(verdict.ready.to_string())),
         ("rehearsal", Some(verdict.rehearsal.to_string())),
@@ -107,7 +107,7 @@ fn requirement(verdict: &Verdict, item: &RequirementStatus) -> TestCase {
                 Some(reason) => format!("waived ({reason})"),
                 None => name(&item.kind),
             };
-            skipped(&format!("{state}; {why}"))
+            skipped(&format!("{why}: {state}"))
         }
     });
     let mut case = TestCase::new(fit(&item.requirement), status);
@@ -311,7 +311,7 @@ fn attempt(record: &RunRecord, judged: bool) -> String {
     }
     let software = &record.software;
     text.push_str(&format!("software: {} {}\n", software.name, software.version));
-    text.push_str(&format!("opened: {}\n", record.opened.to_rfc3339()));
+    text.push_str(&format!("opened: {}\n", instant(record.opened)));
     for message in &record.messages {
         let way = match message.direction {
             Direction::Sent => "sent",
@@ -320,7 +320,7 @@ fn attempt(record: &RunRecord, judged: bool) -> String {
         text.push_str(&format!(
             "  {} {way} {} (HTTP {}, message {})\n",
             message.message,
-            message.at.to_rfc3339(),
+            instant(message.at),
             message.status,
             message.message_id
         ));
@@ -328,7 +328,7 @@ fn attempt(record: &RunRecord, judged: bool) -> String {
     for balance in &record.balances {
         text.push_str(&format!(
             "  balance asked for {} (HTTP {})\n",
-            balance.at.to_rfc3339(),
+            instant(balance.at),
             balance.status
         ));
     }

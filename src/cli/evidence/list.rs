@@ -54,7 +54,7 @@ fn print(printer: &mut Printer, list: &EvidenceList, length: usize) {
                 (PLAIN, run.attempt.to_string()),
                 state(run.state),
                 (PLAIN, run.environment.as_str().to_owned()),
-                (DIM, london::for_people(run.started).replace(" (London)", "")),
+                (PLAIN, london::for_people(run.started).replace(" (London)", "")),
             ]
         })
         .collect();
