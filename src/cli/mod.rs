@@ -26,7 +26,6 @@ pub mod failure;
 mod gate;
 mod init;
 mod kept;
-#[expect(dead_code, reason = "pack and the exports call it")]
 mod leaks;
 mod mails;
 mod message_build;

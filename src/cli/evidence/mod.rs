@@ -12,6 +12,7 @@ use std::path::Path;
 use super::args::{EvidenceCommand, EvidenceFilter};
 use super::context::{Context, Desk, unknown_scenario};
 use super::failure::Failure;
+use super::leaks::Guard;
 use crate::evidence::{EvidenceError, RunId, Store};
 
 pub(super) use export::Written;
@@ -61,9 +62,10 @@ pub(super) fn leave(
 }
 
 /// Looks for known secrets in what is about to leave.
-fn look(store: &Path, what: &str, bytes: &[u8]) -> Result<(), Failure> {
-    let _ = (store, what, bytes);
-    Ok(())
+fn look(store: &Path, what: &str, mut bytes: &[u8]) -> Result<(), Failure> {
+    let mut guard = Guard::new(store)?;
+    guard.look(what, &mut bytes)?;
+    guard.decide()
 }
 
 /// The runs whose ids begin so, oldest first.
