@@ -72,3 +72,40 @@ impl<'a> Bodies<'a> {
         String::from_utf8(self.bytes(object)?).map_err(|_| LeftOut::NoText)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::evidence::StoreWriter;
+    use crate::evidence::format::{Layout, object_ref};
+
+    #[test]
+    fn a_report_holds_bodies_until_it_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("evidence");
+        let store = StoreWriter::open(&dir, Arc::new(SystemClock::new()), "test").unwrap();
+        let put = |bytes: &[u8]| {
+            let object = object_ref(bytes, false, None);
+            let path = Layout::new(&dir).object(object.sha256);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+            object
+        };
+        let (text, binary) = (put(b"text"), put(b"\xff\xfe"));
+        let store = store.read().unwrap();
+        let mut bodies = Bodies { store: &store, room: 11 };
+        assert_eq!(bodies.text(&text), Ok("text".to_owned()));
+        assert_eq!(bodies.text(&binary), Err(LeftOut::NoText));
+        assert_eq!(bodies.bytes(&binary), Ok(b"\xff\xfe".to_vec()));
+        // What is not there takes no room.
+        let gone = object_ref(b"xyz", false, None);
+        assert_eq!(bodies.bytes(&gone), Err(LeftOut::Unreadable));
+        assert_eq!(bodies.text(&text), Err(LeftOut::NoRoom));
+        let lies = ObjectRef { bytes: MAX_BODY + 1, ..text };
+        assert_eq!(bodies.text(&lies), Err(LeftOut::TooLarge));
+    }
+}

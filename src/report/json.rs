@@ -42,6 +42,7 @@ impl EvidenceList {
 
 /// `evidence show RUN --format json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(extend("required" = ["schema_version", "run", "only_indexed", "bodies"]))]
 pub struct EvidenceShow {
     /// Always 1.
     pub schema_version: u32,

@@ -236,7 +236,7 @@ fn outcome(newest: &RunStory, attempts: &Attempts<'_>, rehearsal: bool) -> TestC
     let record = &newest.record;
     if record.simulated && !rehearsal {
         let state = state_word(record.state);
-        return skipped(&format!("on the simulator only, which never counts: it {state}"));
+        return skipped(&format!("{state} on the simulator only, which never counts"));
     }
     let mut status = match record.state {
         RunState::Passed => TestCaseStatus::success(),
@@ -284,7 +284,7 @@ fn why(record: &RunRecord) -> (String, String, String) {
         reason => reason.to_owned(),
     };
     let first = match headline(failure) {
-        "" => format!("it {}", state_word(record.state)),
+        "" => state_word(record.state).to_owned(),
         first => first.to_owned(),
     };
     let mut text = format!("{}\n", failure.message);

@@ -100,13 +100,13 @@ fn head(page: &mut Page, dossier: &Dossier) {
         true => "intact".to_owned(),
         false => format!("**not intact**, {} problems", report.problems.len()),
     };
-    let valid = report.seals.iter().filter(|seal| seal.valid).count();
-    page.line(&format!(
-        "Evidence: {integrity}; {} runs, {} exchanges; seals: {}, of which {valid} hold.",
-        report.runs,
-        report.exchanges,
-        report.seals.len()
-    ));
+    let seals = match (report.seals.len(), report.seals.iter().filter(|seal| seal.valid).count()) {
+        (0, _) => "no seal".to_owned(),
+        (all, valid) if all == valid => format!("{all} seals, which hold"),
+        (all, valid) => format!("{all} seals, **of which {} do not hold**", all - valid),
+    };
+    let (runs, exchanges) = (report.runs, report.exchanges);
+    page.line(&format!("Evidence: {integrity}; {runs} runs, {exchanges} exchanges, {seals}."));
 }
 
 fn findings(page: &mut Page, verdict: &Verdict) {

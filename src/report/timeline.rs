@@ -7,8 +7,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::view::{name, state_word};
-use crate::engine::explain::headline;
+use super::view::state_word;
 use crate::evidence::{
     BalanceAnswered, Event, OfficerAsked, Purpose, Received, Recorded, Request, RequestFailed,
     RunClosed, Submitted,
@@ -253,15 +252,8 @@ fn balance(answered: &BalanceAnswered) -> String {
 
 fn ended(closed: &RunClosed) -> String {
     let state = state_word(closed.state);
-    match &closed.failure {
-        None => format!("the run {state}"),
-        Some(failure) => {
-            let reason = if failure.reason.is_empty() {
-                name(&closed.state)
-            } else {
-                failure.reason.clone()
-            };
-            format!("the run {state} ({reason}): {}", headline(failure))
-        }
+    match closed.failure.as_ref().map(|failure| failure.reason.as_str()) {
+        None | Some("") => format!("the end: {state}"),
+        Some(reason) => format!("the end: {state} ({reason})"),
     }
 }

@@ -508,12 +508,12 @@ pub(super) fn name<T: Serialize>(value: &T) -> String {
     }
 }
 
-/// Where a run stands, in a word or two after "it has" or "the run".
-pub(super) fn state_word(state: RunState) -> &'static str {
+/// Where a run stands, in a word or two.
+pub fn state_word(state: RunState) -> &'static str {
     match state {
         RunState::Passed => "passed",
         RunState::Failed => "failed",
-        RunState::Waiting => "is under way",
-        RunState::Abandoned => "was given up",
+        RunState::Waiting => "under way",
+        RunState::Abandoned => "given up",
     }
 }

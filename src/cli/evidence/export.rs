@@ -77,13 +77,17 @@ pub(super) fn run(context: &mut Context, args: &EvidenceExport) -> Result<u8, Fa
     let place = shown(&output, &context.cwd);
     look(store.dir(), &place, &bytes)?;
     // What an export holds can be had again: an earlier one is not kept.
-    kept::standing(&output, &kind)?;
+    // Nor is anything lost where a file is empty, as `mktemp` makes one.
+    let empty = output.metadata().is_ok_and(|data| data.is_file() && data.len() == 0);
+    if !empty {
+        kept::standing(&output, &kind)?;
+    }
     files::write_atomic(&output, &bytes)?;
     context.printer.line(format!("wrote {}", paint(BOLD, &place)));
     context.printer.line(format!("  {}: {} runs", kind.what, dossier.runs.len()));
     context.printer.document(&Written {
         schema_version: 1,
-        to: extension_and_name(args.to).1,
+        to: name(args.to),
         output: place,
         bytes: bytes.len() as u64,
         runs: dossier.runs.len() as u64,
@@ -105,13 +109,14 @@ fn outside(output: &Path, store: &Path) -> Result<(), Failure> {
     }
 }
 
-fn extension_and_name(format: ExportFormat) -> (&'static str, &'static str) {
+/// As on the command line.
+fn name(format: ExportFormat) -> &'static str {
     match format {
-        ExportFormat::Har => ("har", "har"),
-        ExportFormat::Junit => ("xml", "junit"),
-        ExportFormat::Json => ("json", "json"),
-        ExportFormat::Html => ("html", "html"),
-        ExportFormat::Markdown => ("md", "markdown"),
+        ExportFormat::Har => "har",
+        ExportFormat::Junit => "junit",
+        ExportFormat::Json => "json",
+        ExportFormat::Html => "html",
+        ExportFormat::Markdown => "markdown",
     }
 }
 
@@ -128,14 +133,15 @@ fn kind(format: ExportFormat) -> kept::Kind {
             begins(bytes, b"{") && has(bytes, b"\"tool\": \"ctc-ready ")
         }),
         ExportFormat::Html => ("HTML report of ctc-ready", |bytes| {
-            let start = bytes.get(..15).unwrap_or_default();
-            start.eq_ignore_ascii_case(b"<!doctype html>") && has(bytes, b"ctc-ready")
+            let start = bytes.trim_ascii_start();
+            let start = start.get(..HTML.len()).unwrap_or_default();
+            start.eq_ignore_ascii_case(HTML) && has(bytes, b": evidence for ")
         }),
         ExportFormat::Markdown => ("Markdown summary of ctc-ready", |bytes| {
             begins(bytes, markdown::FIRST_LINE.as_bytes())
         }),
     };
-    kept::Kind { what, extension: extension_and_name(format).0, max: MAX_EXPORT, ours }
+    kept::Kind { what, extension: name(format), max: MAX_EXPORT, ours }
 }
 
 fn begins(bytes: &[u8], start: &[u8]) -> bool {
@@ -147,6 +153,8 @@ fn has(bytes: &[u8], part: &[u8]) -> bool {
     let head = bytes.get(..HEAD.min(bytes.len())).unwrap_or_default();
     head.windows(part.len()).any(|window| window == part)
 }
+
+const HTML: &[u8] = b"<!doctype html>";
 
 /// Bytes in which an export says whose it is.
 const HEAD: usize = 4 << 10;

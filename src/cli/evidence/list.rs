@@ -10,6 +10,7 @@ use crate::cli::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, p
 use crate::evidence::{RunId, RunState};
 use crate::report::attempts;
 use crate::report::json::EvidenceList;
+use crate::report::view::state_word;
 use anstyle::Style;
 
 /// Fewest characters of an id shown.
@@ -79,11 +80,11 @@ fn print(printer: &mut Printer, list: &EvidenceList, length: usize) {
 
 /// Where a run stands, as it is shown.
 pub(super) fn state(state: RunState) -> (Style, String) {
-    let (style, word) = match state {
-        RunState::Passed => (GOOD, "passed"),
-        RunState::Failed => (BAD, "failed"),
-        RunState::Waiting => (CARE, "under way"),
-        RunState::Abandoned => (DIM, "given up"),
+    let style = match state {
+        RunState::Passed => GOOD,
+        RunState::Failed => BAD,
+        RunState::Waiting => CARE,
+        RunState::Abandoned => DIM,
     };
-    (style, word.to_owned())
+    (style, state_word(state).to_owned())
 }

@@ -176,7 +176,7 @@ fn time(at: DateTime<Utc>) -> String {
     london::time_of(at).format("%H:%M:%S").to_string()
 }
 
-/// The bodies that tell something: messages, e-mails, and what came with a
+/// The bodies that tell something: messages, e-mails, what was refused, and the
 /// refusal. JSON has all of them.
 fn bodies(printer: &mut Printer, run: &RunDetail, shown: &EvidenceShow) {
     let messages = run.facts.messages.iter().map(|message| {
@@ -187,10 +187,21 @@ fn bodies(printer: &mut Printer, run: &RunDetail, shown: &EvidenceShow) {
         let what = format!("e-mail to {}: {}", mail.to, mail.subject);
         (mail.at, what, &mail.body)
     });
-    let refusals = run.exchanges.iter().filter_map(|exchange| {
-        let answer = exchange.response.as_ref().filter(|answer| answer.status >= 400)?;
-        let what = format!("HTTP {} at {}", answer.status, time(exchange.at));
-        Some((exchange.at, what, answer.body.as_ref()?))
+    let refused = run
+        .exchanges
+        .iter()
+        .filter(|exchange| exchange.response.as_ref().is_none_or(|answer| answer.status >= 400));
+    let refusals = refused.flat_map(|exchange| {
+        let at = exchange.at;
+        let sent = exchange.request.body.as_ref().map(|body| {
+            let what = exchange.message.map_or("sent", |message| message.as_str());
+            (at, format!("{what} at {}", time(at)), body)
+        });
+        let got = exchange.response.as_ref().and_then(|answer| {
+            let what = format!("HTTP {} in answer to it", answer.status);
+            Some((at, what, answer.body.as_ref()?))
+        });
+        [sent, got].into_iter().flatten()
     });
     let mut told: Vec<(DateTime<Utc>, String, &BodyRef)> =
         messages.chain(mails).chain(refusals).collect();
