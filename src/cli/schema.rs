@@ -24,6 +24,8 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::Gate => schema_for!(Verdict),
         SchemaName::Checklist => schema_for!(ChecklistReport),
         SchemaName::Verify => schema_for!(VerifyReport),
+        SchemaName::Seal => schema_for!(super::seal::Sealed),
+        SchemaName::Keys => schema_for!(super::keys::Keys),
         SchemaName::MessageBuild => schema_for!(super::message_build::Built),
         SchemaName::MessageValidate => schema_for!(super::message_validate::Validated),
         SchemaName::Doctor => schema_for!(super::doctor::Diagnosis),

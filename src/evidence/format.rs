@@ -143,6 +143,16 @@ pub fn time_stamp_name(number: u64) -> String {
     format!("{number}.tsr")
 }
 
+/// `seals/<n>.dsse.json`, as problems name it.
+pub fn seal_place(number: u64) -> String {
+    format!("{SEALS}/{}", seal_name(number))
+}
+
+/// `seals/<n>.tsr`, as problems name it.
+pub fn time_stamp_place(number: u64) -> String {
+    format!("{SEALS}/{}", time_stamp_name(number))
+}
+
 /// A run's id from its folder's name; only the one spelling that is written.
 pub fn run_of_folder(name: &str) -> Option<RunId> {
     name.parse::<Uuid>().ok().filter(|run| run.to_string() == name)

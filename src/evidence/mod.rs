@@ -8,6 +8,8 @@
 //!   index.jsonl                  chained: a line when a run opens and when it closes
 //!   runs/<uuidv7>/journal.jsonl  chained events of one run
 //!   objects/ab/cdef…             bodies, named by the SHA-256 of what is stored
+//!   seals/<n>.dsse.json          signed statements over all of the above
+//!   seals/<n>.tsr                time stamps over the seals
 //!   lock, tmp/, salt             not evidence
 //! ```
 //!
@@ -22,6 +24,7 @@
 //!   `fields` (by name) and `secrets` (by content).
 //! - [`store`]: reading. [`writer`]: locking, appending. `repair`: making a
 //!   store, mending what a crash left.
+//! - [`seal`]: keys, signed statements, time stamps.
 //! - [`mod@verify`]: finding any change, with its place.
 //! - [`error`]: what can go wrong.
 //!
@@ -52,5 +55,5 @@ pub use event::*;
 pub use record::*;
 pub use redact::Redactor;
 pub use store::{Store, in_use};
-pub use verify::{Problem, SealReport, VerifyReport, verify};
-pub use writer::{Durability, RunWriter, StoreWriter};
+pub use verify::{Problem, SealReport, TimeStampReport, Trust, VerifyReport, verify, verify_with};
+pub use writer::{Durability, RunWriter, Sealed, StoreWriter};

@@ -7,6 +7,7 @@
 //! lock                        held while the folder is changed
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use super::dsse::{self, Envelope};
 use crate::digest::{Digest, canonical_json};
+use crate::evidence::format::IndexEvent;
+use crate::evidence::index::IndexedKey;
 use crate::files::{self, Access, FileError, Lock, LockFile};
 
 /// `payloadType` of the statement by which a key hands over to the next.
@@ -176,6 +179,56 @@ pub struct ChainedKey {
     pub public: PublicKey,
     /// Fingerprint and signature of the key before; none for the first.
     pub endorsement: Option<(Digest, [u8; 64])>,
+}
+
+impl ChainedKey {
+    /// The index line that introduces it.
+    pub fn introduction(&self) -> IndexEvent {
+        let (replaces, endorsement) = self.endorsement.unzip();
+        IndexEvent::KeyAdded {
+            key: self.public.fingerprint(),
+            public: self.public.to_base64(),
+            replaces,
+            endorsement: endorsement.map(|signature| BASE64.encode(signature)),
+        }
+    }
+}
+
+/// The public key that an index line introduces.
+///
+/// # Errors
+/// Why it introduces none.
+pub fn introduced(key: Digest, said: &IndexedKey) -> Result<PublicKey, &'static str> {
+    let public = PublicKey::from_base64(&said.public).ok_or("its `public` is no Ed25519 key")?;
+    match public.fingerprint() == key {
+        true => Ok(public),
+        false => Err("its `key` is not the fingerprint of its `public`"),
+    }
+}
+
+/// The key that vouches for the one that an index line introduces; none where
+/// none is said to.
+///
+/// # Errors
+/// Why the line's word for it is worth nothing.
+pub fn endorsed(
+    key: Digest,
+    said: &IndexedKey,
+    known: &BTreeMap<Digest, IndexedKey>,
+) -> Result<Option<Digest>, &'static str> {
+    let public = introduced(key, said)?;
+    let (replaces, endorsement) = match (said.replaces, &said.endorsement) {
+        (None, None) => return Ok(None),
+        (Some(replaces), Some(endorsement)) => (replaces, endorsement),
+        _ => return Err("it has only one of `replaces` and `endorsement`"),
+    };
+    let older = known.get(&replaces).ok_or("no line before it introduces the key it replaces")?;
+    let older = introduced(replaces, older)?;
+    let endorsement = BASE64.decode(endorsement).ok().and_then(|bytes| bytes.try_into().ok());
+    match endorsement.is_some_and(|endorsement| public.takes_over(&older, &endorsement)) {
+        true => Ok(Some(replaces)),
+        false => Err("its `endorsement` is not by the key it replaces"),
+    }
 }
 
 /// The key that signs, with the keys that it took over from.
