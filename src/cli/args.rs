@@ -368,11 +368,21 @@ pub struct Verify {
 
 /// `seal`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "`run` seals by itself after every batch, where there is a key. A seal says\n\
+    which runs there are and what is in each, and names the seal before it; so a\n\
+    run that is removed, added or changed later shows. Where nothing is new, no\n\
+    seal is made.\n\n\
+    A time stamp from elsewhere:\n  \
+    openssl ts -query -data evidence/seals/1.dsse.json -sha256 -cert -out 1.tsq\n  \
+    (send 1.tsq to the authority, keep its answer as 1.tsr)\n  \
+    ctc-ready seal --time-stamp 1.tsr --tsa-ca authority.pem"
+)]
 pub struct Seal {
     /// Have the seal time-stamped by this authority (RFC 3161)
     #[arg(long, value_name = "URL", conflicts_with = "time_stamp")]
     pub tsa: Option<String>,
-    /// Add this answer of a time-stamping authority to the newest seal
+    /// Add this answer of a time-stamping authority to the seal it is over
     #[arg(long, value_name = "FILE.tsr")]
     pub time_stamp: Option<PathBuf>,
     /// Certificates (PEM) of the authority that the time stamp must come from
@@ -382,6 +392,10 @@ pub struct Seal {
 
 /// `keys …`.
 #[derive(Debug, Subcommand)]
+#[command(
+    after_help = "The key lies in $CTC_READY_KEYS, else $XDG_CONFIG_HOME/ctc-ready/keys, else\n\
+    ~/.config/ctc-ready/keys; never in a project."
+)]
 pub enum KeysCommand {
     /// Make the key that signs
     Init,
@@ -701,6 +715,10 @@ pub enum SchemaName {
     EvidenceExport,
     /// `evidence export --output FILE`: what was written.
     EvidenceWritten,
+    /// `seal`.
+    Seal,
+    /// `keys`.
+    Keys,
     /// `message build`.
     MessageBuild,
     /// `message validate`.

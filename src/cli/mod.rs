@@ -27,6 +27,7 @@ mod gate;
 mod init;
 mod kept;
 mod leaks;
+mod keys;
 mod mails;
 mod message_build;
 mod message_validate;
@@ -36,6 +37,7 @@ mod progress;
 mod run;
 mod scenario;
 mod schema;
+mod seal;
 mod simulate;
 mod standing;
 mod status;
@@ -140,8 +142,10 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Gate(args) => gate::run(context, &args),
         Command::Checklist(args) => checklist::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
-        Command::Seal(_) | Command::Keys(_) | Command::Pack(_) => todo!(),
         Command::Evidence(args) => evidence::run(context, &args),
+        Command::Seal(args) => seal::run(context, &args),
+        Command::Keys(command) => keys::run(context, &command),
+        Command::Pack(_) => todo!(),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Message(MessageCommand::Build(args)) => message_build::run(context, &args),
         Command::Message(MessageCommand::Validate(args)) => message_validate::run(context, &args),

@@ -29,6 +29,8 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::EvidenceShow => schema_for!(EvidenceShow),
         SchemaName::EvidenceExport => schema_for!(EvidenceExport),
         SchemaName::EvidenceWritten => schema_for!(super::evidence::Written),
+        SchemaName::Seal => schema_for!(super::seal::Sealed),
+        SchemaName::Keys => schema_for!(super::keys::Keys),
         SchemaName::MessageBuild => schema_for!(super::message_build::Built),
         SchemaName::MessageValidate => schema_for!(super::message_validate::Validated),
         SchemaName::Doctor => schema_for!(super::doctor::Diagnosis),

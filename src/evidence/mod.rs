@@ -8,6 +8,8 @@
 //!   index.jsonl                  chained: a line when a run opens and when it closes
 //!   runs/<uuidv7>/journal.jsonl  chained events of one run
 //!   objects/ab/cdef…             bodies, named by the SHA-256 of what is stored
+//!   seals/<n>.dsse.json          signed statements over all of the above
+//!   seals/<n>.tsr                time stamps over the seals
 //!   lock, tmp/, salt             not evidence
 //! ```
 //!
@@ -23,6 +25,7 @@
 //! - [`leak`]: the last look before anything leaves.
 //! - [`store`]: reading. [`writer`]: locking, appending. `repair`: making a
 //!   store, mending what a crash left.
+//! - [`seal`]: keys, signed statements, time stamps.
 //! - [`mod@verify`]: finding any change, with its place.
 //! - [`error`]: what can go wrong.
 //!
@@ -55,5 +58,5 @@ pub use event::*;
 pub use record::*;
 pub use redact::Redactor;
 pub use store::{Store, in_use};
-pub use verify::{Problem, SealReport, VerifyReport, verify};
-pub use writer::{Durability, RunWriter, StoreWriter};
+pub use verify::{Problem, SealReport, TimeStampReport, Trust, VerifyReport, verify, verify_with};
+pub use writer::{Durability, RunWriter, Sealed, StoreWriter};

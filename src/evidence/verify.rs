@@ -7,6 +7,7 @@ use std::fs::DirEntry;
 use std::io::BufReader;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,13 +15,18 @@ use super::chain::{Head, Line, LineError, Raw, RawLines};
 use super::error::EvidenceError;
 use super::event::{Event, RunId, RunState};
 use super::format::{
-    INDEX, IndexEvent, JOURNAL, LOCK, Layout, OBJECTS, RUNS, SALT, STORE_JSON, TMP, journal_name,
-    object_refs, run_of_folder,
+    INDEX, IndexEvent, JOURNAL, LOCK, Layout, OBJECTS, RUNS, SALT, SEALS, STORE_JSON, TMP,
+    journal_name, object_refs, run_of_folder,
 };
 use super::index::{Index, IndexedRun};
+use super::seal::Authorities;
 use super::store::read_description;
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::files::{self, FileError};
+
+mod seals;
+
+use seals::Seals;
 
 /// `verify --format json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -35,10 +41,13 @@ pub struct VerifyReport {
     pub exchanges: u64,
     /// Stored objects.
     pub objects: u64,
-    /// Bytes of journals, index and objects.
+    /// Bytes of journals, index, objects and seals.
     pub bytes: u64,
-    /// Seals over the store.
+    /// Seals over the store, oldest first.
     pub seals: Vec<SealReport>,
+    /// Runs that no valid seal covers to their end; where a key was named, no
+    /// valid seal that goes back to it. No problem in itself.
+    pub unsealed_runs: Vec<RunId>,
     /// What is wrong.
     pub problems: Vec<Problem>,
 }
@@ -46,14 +55,42 @@ pub struct VerifyReport {
 /// A seal and whether it holds.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SealReport {
-    /// The seal's file name.
+    /// The seal's file: `seals/1.dsse.json`.
     pub seal: String,
+    /// When it says it was made.
+    pub at: Option<DateTime<Utc>>,
     /// Fingerprint of its key.
     pub key: Digest,
+    /// The key before, where that vouches for this one.
+    pub endorsed_by: Option<Digest>,
     /// Runs it covers.
     pub covers_runs: u64,
     /// Signature and covered heads hold.
     pub valid: bool,
+    /// The time stamp over it, where there is one that holds.
+    pub time_stamp: Option<TimeStampReport>,
+}
+
+/// A time stamp that holds.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TimeStampReport {
+    /// The authority's time: the seal is no younger.
+    pub at: DateTime<Utc>,
+    /// Who the certificate says it is from.
+    pub authority: Option<String>,
+    /// The certificate was checked against authorities that were given. If
+    /// not, anybody may have made it.
+    pub authority_checked: bool,
+}
+
+/// What a checker knows from elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// Fingerprint of the key that must have signed, or vouched for the key
+    /// that did.
+    pub key: Option<Digest>,
+    /// Whom time stamps must come from.
+    pub authorities: Option<Authorities>,
 }
 
 /// Something wrong in a store.
@@ -94,11 +131,33 @@ pub const RULES: &[(&str, &str)] = &[
     ("object-changed", "an object is not what its name says"),
     ("object-size", "an object has another size than a line says"),
     ("unreferenced-object", "an object that no line refers to"),
+    ("missing-seal", "the index names a seal or a time stamp that is not there"),
+    ("seal-changed", "a seal or a time stamp is not the file that the index names"),
+    ("bad-signature", "a seal is not signed by a key that the index introduces"),
+    ("seal-mismatch", "a seal says something else of the store than the store does"),
+    (
+        "bad-endorsement",
+        "a line introduces a key with a wrong fingerprint, or a takeover nobody signed",
+    ),
+    ("bad-time-stamp", "a time stamp is not over its seal, or not from an accepted authority"),
+    (
+        "unindexed-seal",
+        "a seal or time stamp is there that the index does not name; a crash leaves that, and `run` repairs it",
+    ),
+    ("untrusted-key", "what is sealed is not sealed by the key that was named"),
     ("too-many-problems", "there are more problems than are listed"),
 ];
 
 /// Most problems listed.
 const MAX_PROBLEMS: usize = 1000;
+
+/// Checks the store in a folder, by nothing but itself.
+///
+/// # Errors
+/// As [`verify_with`].
+pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
+    verify_with(dir, &Trust::default())
+}
 
 /// Checks the store in a folder. A process that writes to it meanwhile may
 /// cause problems that are none.
@@ -107,7 +166,7 @@ const MAX_PROBLEMS: usize = 1000;
 /// [`EvidenceError::NoStore`] when there is nothing like a store,
 /// [`EvidenceError::NewerFormat`] when a later version wrote it. Whatever else
 /// is wrong is in the report.
-pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
+pub fn verify_with(dir: &Path, trust: &Trust) -> Result<VerifyReport, EvidenceError> {
     // The folder that the user names may be a link, say to another disk. What
     // lies in it may not.
     let named = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
@@ -121,9 +180,11 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
             objects: 0,
             bytes: 0,
             seals: Vec::new(),
+            unsealed_runs: Vec::new(),
             problems: Vec::new(),
         },
         references: BTreeMap::new(),
+        seals: Seals::new(trust),
         layout,
     };
     if !check.root() {
@@ -132,18 +193,22 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
     let index = check.index();
     check.description(&index)?;
     check.report.runs = index.runs.len() as u64;
+    check.seal_files(&index);
     check.runs(&index);
     check.objects();
+    check.conclude_seals(&index);
     check.report.intact = check.report.problems.is_empty();
     Ok(check.report)
 }
 
-struct Check {
+struct Check<'a> {
     layout: Layout,
     report: VerifyReport,
     /// Objects that lines refer to, with the size they say and the first place
     /// that says so.
     references: BTreeMap<Digest, Reference>,
+    /// What the seals say of journals.
+    seals: Seals<'a>,
 }
 
 struct Reference {
@@ -155,9 +220,21 @@ struct Reference {
 struct Chain {
     head: Head,
     first: Option<Digest>,
+    start: Start,
 }
 
-impl Check {
+/// The lines of a file up to some point.
+#[derive(Debug, Default)]
+struct Start {
+    lines: u64,
+    bytes: u64,
+    /// Hash of the last of them, where that can be read.
+    hash: Option<Digest>,
+    /// Over their bytes; where nobody asks, over none.
+    hasher: Option<Hasher>,
+}
+
+impl Check<'_> {
     fn problem(&mut self, rule: &'static str, place: impl Into<String>, message: impl ToString) {
         debug_assert!(RULES.iter().any(|(known, _)| *known == rule), "{rule}");
         let problems = &mut self.report.problems;
@@ -207,7 +284,7 @@ impl Check {
                 STORE_JSON | INDEX | LOCK | SALT => {
                     self.expect_file(entry, name);
                 }
-                RUNS | OBJECTS | TMP => {
+                RUNS | OBJECTS | SEALS | TMP => {
                     self.expect_folder(entry, name);
                 }
                 _ => self.unexpected(name),
@@ -265,13 +342,15 @@ impl Check {
 
     /// Reads a chain and hands every line that is whole to `each`. After a
     /// line that is wrong, goes on from what the next one says, so that one
-    /// change is one problem.
+    /// change is one problem. Before every line, whole or not, and at the end
+    /// `at` is told how far it got, with a digest if `digests`.
     fn chain(
         &mut self,
-        path: &Path,
-        name: &str,
+        (path, name): (&Path, &str),
         missing: &'static str,
-        mut each: impl FnMut(&mut Self, &Line, &str),
+        digests: bool,
+        mut at: impl FnMut(&mut Self, &Start),
+        mut each: impl FnMut(&mut Self, &Line, &str, &Start),
     ) -> Option<Chain> {
         let file = match files::open_regular(path) {
             Ok(file) => file,
@@ -281,10 +360,14 @@ impl Check {
             }
         };
         let mut lines = RawLines::new(BufReader::new(file));
-        let mut chain = Chain { head: Head::START, first: None };
+        let hasher = digests.then(Hasher::default);
+        let start = Start { hash: Some(Digest::ZERO), hasher, ..Start::default() };
+        let mut chain = Chain { head: Head::START, first: None, start };
         let mut resume = false;
         for number in 1_u64.. {
             let place = format!("{name}:{number}");
+            at(self, &chain.start);
+            let mut raw: &[u8] = &[];
             let parsed = match lines.next_raw() {
                 Ok(None) => break,
                 Ok(Some(Raw::Torn(bytes))) => {
@@ -293,7 +376,10 @@ impl Check {
                     break;
                 }
                 Ok(Some(Raw::TooLong)) => Err(LineError::TooLong),
-                Ok(Some(Raw::Line(bytes))) => Line::parse(bytes),
+                Ok(Some(Raw::Line(bytes))) => {
+                    raw = bytes;
+                    Line::parse(bytes)
+                }
                 Err(error) => {
                     self.problem("unreadable-file", name, error);
                     break;
@@ -303,6 +389,7 @@ impl Check {
                 Ok(line) => line,
                 Err(error) => {
                     self.problem("broken-line", place, error);
+                    chain.start.take(raw, None);
                     resume = true;
                     continue;
                 }
@@ -318,7 +405,8 @@ impl Check {
             if number == 1 {
                 chain.first = Some(line.hash);
             }
-            each(self, &line, &place);
+            each(self, &line, &place, &chain.start);
+            chain.start.take(raw, Some(line.hash));
         }
         self.report.bytes += lines.bytes();
         Some(chain)
@@ -327,10 +415,18 @@ impl Check {
     fn index(&mut self) -> Index {
         let mut index = Index::default();
         let path = self.layout.index();
-        let chain = self.chain(&path, INDEX, "missing-file", |check, line, place| {
-            let applied = line.event::<IndexEvent>().and_then(|event| index.apply(line.seq, event));
+        let file = (path.as_path(), INDEX);
+        let at = |_: &mut Self, _: &Start| {};
+        let chain = self.chain(file, "missing-file", true, at, |check, line, place, start| {
+            let applied = line.event::<IndexEvent>().and_then(|event| {
+                index.apply(line.seq, event.clone())?;
+                Ok(event)
+            });
             match applied {
-                Ok(()) => {}
+                Ok(IndexEvent::KeyAdded { key, .. }) => check.key(&index, key, place),
+                Ok(IndexEvent::Sealed { seal, .. }) => check.seal(&index, seal, start),
+                Ok(IndexEvent::TimeStamped { seal, .. }) => check.time_stamp(&index, seal),
+                Ok(_) => {}
                 Err(error @ LineError::Misplaced(_)) => {
                     check.problem("misplaced-line", place, error);
                 }
@@ -373,7 +469,14 @@ impl Check {
         let mut closed: Option<(u64, RunState)> = None;
         let mut number = 0_u64;
         let path = self.layout.journal(run);
-        let chain = self.chain(&path, &name, "missing-journal", |check, line, place| {
+        if indexed.removed.is_some() && path.symlink_metadata().is_err() {
+            return self.seals.removed(run, indexed);
+        }
+        let mut claims = self.seals.of(run);
+        let file = (path.as_path(), name.as_str());
+        let digests = !claims.is_empty();
+        let at = |check: &mut Self, start: &Start| check.reached(&mut claims, start, &name);
+        let chain = self.chain(file, "missing-journal", digests, at, |check, line, place, _| {
             number = line.seq.saturating_add(1);
             check.collect(line, place);
             if closed.is_some() {
@@ -405,7 +508,8 @@ impl Check {
                 Err(error) => check.problem("unknown-event", place, error),
             }
         });
-        let Some(Chain { head, first }) = chain else { return };
+        self.journal_ended(run, &name, chain.as_ref().map(|chain| &chain.start), claims);
+        let Some(Chain { head, first, .. }) = chain else { return };
         // What the lines themselves cannot show: whether lines are missing at
         // either end.
         if first.is_some_and(|first| first != indexed.first) || (first.is_none() && number == 0) {
@@ -507,6 +611,19 @@ impl Check {
                 self.problem("object-size", reference.place, message);
             }
             Some(_) => {}
+        }
+    }
+}
+
+impl Start {
+    /// Goes past a line, given without its newline.
+    fn take(&mut self, line: &[u8], hash: Option<Digest>) {
+        self.lines += 1;
+        self.bytes += line.len() as u64 + 1;
+        self.hash = hash;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(line);
+            hasher.update(b"\n");
         }
     }
 }

@@ -2,8 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
+#[path = "../authority/mod.rs"]
+mod authority;
 mod fold;
 mod keeping;
+mod keys;
+#[path = "../reference/mod.rs"]
+#[allow(dead_code, reason = "only its loud skips are used")]
+mod reference;
+mod seals;
 mod sessions;
 mod support;
 mod tamper;
+mod time_stamps;
