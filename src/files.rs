@@ -327,9 +327,18 @@ pub fn open_regular(path: &Path) -> Result<File, FileError> {
 /// # Errors
 /// As [`open_regular`], and when the file is larger.
 pub fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, FileError> {
+    read_at_most(open_regular(path)?, max, path)
+}
+
+/// Everything that `reader` yields, if that is at most `max` bytes; `path` is
+/// for the error.
+///
+/// # Errors
+/// The reader's, and when there is more.
+pub fn read_at_most(reader: impl Read, max: u64, path: &Path) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
-    let mut file = open_regular(path)?.take(max.saturating_add(1));
-    file.read_to_end(&mut bytes).named("read", path)?;
+    let mut reader = reader.take(max.saturating_add(1));
+    reader.read_to_end(&mut bytes).named("read", path)?;
     if bytes.len() as u64 > max {
         let source = io::Error::new(
             io::ErrorKind::FileTooLarge,

@@ -22,7 +22,8 @@
 //!   `fields` (by name) and `secrets` (by content).
 //! - [`store`]: reading. [`writer`]: locking, appending. `repair`: making a
 //!   store, mending what a crash left.
-//! - [`mod@verify`]: finding any change, with its place.
+//! - [`mod@verify`]: finding any change, with its place, in a [`tree`]: a folder,
+//!   or what lies in a bundle.
 //! - [`error`]: what can go wrong.
 //!
 //! Floor 4: it uses [`crate::clock`], [`crate::files`], [`crate::digest`],
@@ -41,6 +42,7 @@ mod repair;
 pub mod seal;
 mod secrets;
 pub mod store;
+pub mod tree;
 pub mod verify;
 pub mod writer;
 
@@ -52,5 +54,5 @@ pub use event::*;
 pub use record::*;
 pub use redact::Redactor;
 pub use store::{Store, in_use};
-pub use verify::{Problem, SealReport, VerifyReport, verify};
+pub use verify::{Problem, SealReport, VerifyReport, verify, verify_tree};
 pub use writer::{Durability, RunWriter, StoreWriter};

@@ -3,7 +3,6 @@
 //! grows with the number of runs and objects, not with their size.
 
 use std::collections::BTreeMap;
-use std::fs::DirEntry;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -14,13 +13,14 @@ use super::chain::{Head, Line, LineError, Raw, RawLines};
 use super::error::EvidenceError;
 use super::event::{Event, RunId, RunState};
 use super::format::{
-    INDEX, IndexEvent, JOURNAL, LOCK, Layout, OBJECTS, RUNS, SALT, STORE_JSON, TMP, journal_name,
-    object_refs, run_of_folder,
+    INDEX, IndexEvent, JOURNAL, LOCK, MAX_DESCRIPTION, OBJECTS, RUNS, SALT, STORE_JSON, TMP,
+    journal_name, object_refs, run_of_folder,
 };
 use super::index::{Index, IndexedRun};
-use super::store::read_description;
+use super::store::parse_description;
+use super::tree::{Entry, EntryKind, Folder, Tree};
 use crate::digest::Digest;
-use crate::files::{self, FileError};
+use crate::files::FileError;
 
 /// `verify --format json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -108,10 +108,17 @@ const MAX_PROBLEMS: usize = 1000;
 /// [`EvidenceError::NewerFormat`] when a later version wrote it. Whatever else
 /// is wrong is in the report.
 pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
-    // The folder that the user names may be a link, say to another disk. What
-    // lies in it may not.
-    let named = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    let layout = Layout::new(&named);
+    verify_tree(&Folder::new(dir)).map_err(|error| match error {
+        EvidenceError::NoStore(_) => EvidenceError::NoStore(dir.to_owned()),
+        error => error,
+    })
+}
+
+/// The same for a store that lies anywhere.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_tree(tree: &dyn Tree) -> Result<VerifyReport, EvidenceError> {
     let mut check = Check {
         report: VerifyReport {
             schema_version: 1,
@@ -124,10 +131,10 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
             problems: Vec::new(),
         },
         references: BTreeMap::new(),
-        layout,
+        tree,
     };
     if !check.root() {
-        return Err(EvidenceError::NoStore(dir.to_owned()));
+        return Err(EvidenceError::NoStore(tree.path("")));
     }
     let index = check.index();
     check.description(&index)?;
@@ -138,8 +145,8 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
     Ok(check.report)
 }
 
-struct Check {
-    layout: Layout,
+struct Check<'a> {
+    tree: &'a dyn Tree,
     report: VerifyReport,
     /// Objects that lines refer to, with the size they say and the first place
     /// that says so.
@@ -157,7 +164,7 @@ struct Chain {
     first: Option<Digest>,
 }
 
-impl Check {
+impl Check<'_> {
     fn problem(&mut self, rule: &'static str, place: impl Into<String>, message: impl ToString) {
         debug_assert!(RULES.iter().any(|(known, _)| *known == rule), "{rule}");
         let problems = &mut self.report.problems;
@@ -175,16 +182,9 @@ impl Check {
 
     /// A folder's entries with their names; none when it is missing, as empty
     /// folders are in a copy made by tools that drop them.
-    fn entries(&mut self, folder: &Path, place: &str) -> Vec<(String, DirEntry)> {
-        let kind = folder.symlink_metadata().map(|data| data.file_type());
-        if kind.as_ref().is_ok_and(|kind| !kind.is_dir()) {
-            return Vec::new(); // reported where it was listed
-        }
-        match files::list(folder) {
-            Ok(entries) => entries
-                .into_iter()
-                .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry))
-                .collect(),
+    fn entries(&mut self, folder: &str, place: &str) -> Vec<Entry> {
+        match self.tree.list(folder) {
+            Ok(entries) => entries,
             Err(error) if error.is_not_found() => Vec::new(),
             Err(error) => {
                 self.problem("unreadable-file", place, error);
@@ -196,14 +196,14 @@ impl Check {
     /// Checks what lies in the folder; tells whether it is anything like a
     /// store.
     fn root(&mut self) -> bool {
-        let root = self.layout.root().to_owned();
-        let entries = self.entries(&root, ".");
-        let has = |wanted: &str| entries.iter().any(|(name, _)| name == wanted);
+        let entries = self.entries("", ".");
+        let has = |wanted: &str| entries.iter().any(|entry| entry.name == wanted);
         if !has(STORE_JSON) && !has(INDEX) && !has(RUNS) && !has(OBJECTS) {
             return false;
         }
-        for (name, entry) in &entries {
-            match name.as_str() {
+        for entry in &entries {
+            let name = entry.name.as_str();
+            match name {
                 STORE_JSON | INDEX | LOCK | SALT => {
                     self.expect_file(entry, name);
                 }
@@ -220,16 +220,16 @@ impl Check {
         self.problem("unexpected-file", place, format!("`{place}` does not belong in a store"));
     }
 
-    fn expect_file(&mut self, entry: &DirEntry, place: &str) -> bool {
-        let is = entry.file_type().is_ok_and(|kind| kind.is_file());
+    fn expect_file(&mut self, entry: &Entry, place: &str) -> bool {
+        let is = entry.kind == EntryKind::File;
         if !is {
             self.problem("unexpected-file", place, format!("`{place}` is not a regular file"));
         }
         is
     }
 
-    fn expect_folder(&mut self, entry: &DirEntry, place: &str) -> bool {
-        let is = entry.file_type().is_ok_and(|kind| kind.is_dir());
+    fn expect_folder(&mut self, entry: &Entry, place: &str) -> bool {
+        let is = entry.kind == EntryKind::Folder;
         if !is {
             self.problem("unexpected-file", place, format!("`{place}` is not a folder"));
         }
@@ -242,20 +242,19 @@ impl Check {
     }
 
     fn description(&mut self, index: &Index) -> Result<(), EvidenceError> {
-        let file = files::read_bounded(&self.layout.description(), super::format::MAX_DESCRIPTION);
-        let digest = match file {
-            Ok(bytes) => Digest::of(&bytes),
+        let bytes = match self.tree.read(STORE_JSON, MAX_DESCRIPTION) {
+            Ok(bytes) => bytes,
             Err(error) => {
                 self.cannot_read("missing-file", STORE_JSON, &error);
                 return Ok(());
             }
         };
-        if index.store_json != Some(digest) {
+        if index.store_json != Some(Digest::of(&bytes)) {
             let message = "it is not the file that the index's first line names";
             self.problem("store-changed", STORE_JSON, message);
             return Ok(());
         }
-        match read_description(&self.layout) {
+        match parse_description(&bytes, &self.tree.path(STORE_JSON)) {
             Err(error @ EvidenceError::NewerFormat { .. }) => return Err(error),
             Err(error) => self.problem("store-changed", STORE_JSON, error),
             Ok(_) => {}
@@ -268,12 +267,12 @@ impl Check {
     /// change is one problem.
     fn chain(
         &mut self,
-        path: &Path,
         name: &str,
         missing: &'static str,
         mut each: impl FnMut(&mut Self, &Line, &str),
     ) -> Option<Chain> {
-        let file = match files::open_regular(path) {
+        let tree = self.tree;
+        let file = match tree.open(name) {
             Ok(file) => file,
             Err(error) => {
                 self.cannot_read(missing, name, &error);
@@ -326,8 +325,7 @@ impl Check {
 
     fn index(&mut self) -> Index {
         let mut index = Index::default();
-        let path = self.layout.index();
-        let chain = self.chain(&path, INDEX, "missing-file", |check, line, place| {
+        let chain = self.chain(INDEX, "missing-file", |check, line, place| {
             let applied = line.event::<IndexEvent>().and_then(|event| index.apply(line.seq, event));
             match applied {
                 Ok(()) => {}
@@ -344,19 +342,18 @@ impl Check {
     }
 
     fn runs(&mut self, index: &Index) {
-        let runs = self.layout.runs();
-        for (name, entry) in self.entries(&runs, RUNS) {
-            let place = format!("{RUNS}/{name}");
+        for entry in self.entries(RUNS, RUNS) {
+            let place = format!("{RUNS}/{}", entry.name);
             if !self.expect_folder(&entry, &place) {
                 continue;
             }
-            if !run_of_folder(&name).is_some_and(|run| index.runs.contains_key(&run)) {
+            if !run_of_folder(&entry.name).is_some_and(|run| index.runs.contains_key(&run)) {
                 self.problem("unindexed-run", &place, format!("the index does not name `{place}`"));
                 continue;
             }
-            for (file, entry) in self.entries(&entry.path(), &place) {
-                let place = format!("{place}/{file}");
-                if file == JOURNAL {
+            for entry in self.entries(&place, &place) {
+                let place = format!("{place}/{}", entry.name);
+                if entry.name == JOURNAL {
                     self.expect_file(&entry, &place);
                 } else {
                     self.unexpected(&place);
@@ -372,8 +369,7 @@ impl Check {
         let name = journal_name(run);
         let mut closed: Option<(u64, RunState)> = None;
         let mut number = 0_u64;
-        let path = self.layout.journal(run);
-        let chain = self.chain(&path, &name, "missing-journal", |check, line, place| {
+        let chain = self.chain(&name, "missing-journal", |check, line, place| {
             number = line.seq.saturating_add(1);
             check.collect(line, place);
             if closed.is_some() {
@@ -453,20 +449,20 @@ impl Check {
     }
 
     fn objects(&mut self) {
-        let objects = self.layout.objects();
-        for (folder, entry) in self.entries(&objects, OBJECTS) {
+        for entry in self.entries(OBJECTS, OBJECTS) {
+            let folder = &entry.name;
             let place = format!("{OBJECTS}/{folder}");
             if !self.expect_folder(&entry, &place) {
                 continue;
             }
-            for (file, entry) in self.entries(&entry.path(), &place) {
-                let place = format!("{place}/{file}");
-                let named =
-                    (folder.len() == 2).then(|| format!("{folder}{file}").parse::<Digest>());
+            for entry in self.entries(&place, &place) {
+                let place = format!("{place}/{}", entry.name);
+                let named = (folder.len() == 2)
+                    .then(|| format!("{folder}{}", entry.name).parse::<Digest>());
                 match named {
                     Some(Ok(digest)) => {
                         if self.expect_file(&entry, &place) {
-                            self.object(digest, &entry.path(), &place);
+                            self.object(digest, &place);
                         }
                     }
                     _ => self.unexpected(&place),
@@ -480,16 +476,10 @@ impl Check {
     }
 
     /// Checks one object and strikes it off the references.
-    fn object(&mut self, digest: Digest, path: &Path, place: &str) {
+    fn object(&mut self, digest: Digest, place: &str) {
         self.report.objects += 1;
         let reference = self.references.remove(&digest);
-        let read = files::open_regular(path).and_then(|mut file| {
-            Digest::of_reader(&mut file).map_err(|source| FileError {
-                path: path.to_owned(),
-                doing: "read",
-                source,
-            })
-        });
+        let read = self.tree.digest(place);
         let (found, bytes) = match read {
             Ok(read) => read,
             Err(error) => return self.problem("unreadable-file", place, error),
