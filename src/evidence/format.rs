@@ -16,6 +16,10 @@ pub const FORMAT: u32 = 1;
 pub const MAX_OBJECT: u64 = 64 << 20;
 /// Largest journal or index, in bytes: what can be written can be read back.
 pub const MAX_JOURNAL: u64 = 1 << 30;
+/// Largest seal, in bytes: tens of thousands of runs.
+pub const MAX_SEAL: u64 = 64 << 20;
+/// Largest time stamp, in bytes; they have a few thousand.
+pub const MAX_TIME_STAMP: u64 = 1 << 20;
 /// Largest `store.json`, in bytes.
 pub const MAX_DESCRIPTION: u64 = 64 << 10;
 

@@ -4,6 +4,7 @@
 
 mod fold;
 mod keeping;
+mod keys;
 mod sessions;
 mod support;
 mod tamper;
