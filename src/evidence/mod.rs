@@ -24,12 +24,14 @@
 //!   store, mending what a crash left.
 //! - [`mod@verify`]: finding any change, with its place, in a [`tree`]: a folder,
 //!   or what lies in a bundle.
+//! - [`bundle`]: one file to send, with everything in it.
 //! - [`error`]: what can go wrong.
 //!
 //! Floor 4: it uses [`crate::clock`], [`crate::files`], [`crate::digest`],
 //! [`crate::ncts`] and the vocabulary of floors 2 and 3. Floors 5 and up
 //! may call it; the simulator never does.
 
+pub mod bundle;
 pub mod chain;
 pub mod error;
 pub mod event;

@@ -94,6 +94,17 @@ pub const RULES: &[(&str, &str)] = &[
     ("object-changed", "an object is not what its name says"),
     ("object-size", "an object has another size than a line says"),
     ("unreferenced-object", "an object that no line refers to"),
+    ("bundle-form", "a bundle's zip is not in the one form in which its files are a zip"),
+    ("bundle-changed", "a bundle is not what its digest, or its statement, says of it"),
+    ("bundle-file-added", "a file, folder or link in a bundle that its statement does not name"),
+    ("bundle-file-missing", "a file that a bundle, or its statement, must have is not there"),
+    ("bundle-statement", "a bundle's statement cannot be read, or is not about what is beside it"),
+    ("bundle-signature", "a bundle's signature is missing, wrong, or by another key"),
+    ("bundle-verdict", "a bundle's verdict says otherwise than the evidence beside it"),
+    (
+        "bundle-mark",
+        "a bundle that is no submission is not marked so, or says it in one place only",
+    ),
     ("too-many-problems", "there are more problems than are listed"),
 ];
 
@@ -119,6 +130,11 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
 /// # Errors
 /// As [`verify`].
 pub fn verify_tree(tree: &dyn Tree) -> Result<VerifyReport, EvidenceError> {
+    examine(tree).map(|(report, _)| report)
+}
+
+/// The same with the index, as far as it can be told.
+pub(super) fn examine(tree: &dyn Tree) -> Result<(VerifyReport, Index), EvidenceError> {
     let mut check = Check {
         report: VerifyReport {
             schema_version: 1,
@@ -142,7 +158,28 @@ pub fn verify_tree(tree: &dyn Tree) -> Result<VerifyReport, EvidenceError> {
     check.runs(&index);
     check.objects();
     check.report.intact = check.report.problems.is_empty();
-    Ok(check.report)
+    Ok((check.report, index))
+}
+
+/// Adds a problem to those found so far, while there is room.
+pub(super) fn add_problem(
+    problems: &mut Vec<Problem>,
+    rule: &'static str,
+    place: impl Into<String>,
+    message: impl ToString,
+) {
+    debug_assert!(RULES.iter().any(|(known, _)| *known == rule), "{rule}");
+    match problems.len() {
+        0..MAX_PROBLEMS => {
+            problems.push(Problem { rule, place: place.into(), message: message.to_string() });
+        }
+        MAX_PROBLEMS => problems.push(Problem {
+            rule: "too-many-problems",
+            place: ".".into(),
+            message: format!("only the first {MAX_PROBLEMS} problems are listed"),
+        }),
+        _ => {}
+    }
 }
 
 struct Check<'a> {
@@ -166,18 +203,7 @@ struct Chain {
 
 impl Check<'_> {
     fn problem(&mut self, rule: &'static str, place: impl Into<String>, message: impl ToString) {
-        debug_assert!(RULES.iter().any(|(known, _)| *known == rule), "{rule}");
-        let problems = &mut self.report.problems;
-        let (place, message) = (place.into(), message.to_string());
-        match problems.len() {
-            0..MAX_PROBLEMS => problems.push(Problem { rule, place, message }),
-            MAX_PROBLEMS => problems.push(Problem {
-                rule: "too-many-problems",
-                place: ".".into(),
-                message: format!("only the first {MAX_PROBLEMS} problems are listed"),
-            }),
-            _ => {}
-        }
+        add_problem(&mut self.report.problems, rule, place, message);
     }
 
     /// A folder's entries with their names; none when it is missing, as empty

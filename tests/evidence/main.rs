@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
+mod bundle;
+mod bundle_hostile;
+mod bundle_support;
 mod fold;
 mod keeping;
 mod keys;
