@@ -26,13 +26,16 @@
 //! - [`store`]: reading. [`writer`]: locking, appending. `repair`: making a
 //!   store, mending what a crash left.
 //! - [`seal`]: keys, signed statements, time stamps.
-//! - [`mod@verify`]: finding any change, with its place.
+//! - [`mod@verify`]: finding any change, with its place, in a [`tree`]: a folder,
+//!   or what lies in a bundle.
+//! - [`bundle`]: one file to send, with everything in it.
 //! - [`error`]: what can go wrong.
 //!
 //! Floor 4: it uses [`crate::clock`], [`crate::files`], [`crate::digest`],
 //! [`crate::ncts`] and the vocabulary of floors 2 and 3. Floors 5 and up
 //! may call it; the simulator never does.
 
+pub mod bundle;
 pub mod chain;
 pub mod error;
 pub mod event;
@@ -47,6 +50,7 @@ pub mod seal;
 mod secrets;
 mod shapes;
 pub mod store;
+pub mod tree;
 pub mod verify;
 pub mod writer;
 
@@ -58,5 +62,7 @@ pub use event::*;
 pub use record::*;
 pub use redact::Redactor;
 pub use store::{Store, in_use};
-pub use verify::{Problem, SealReport, TimeStampReport, Trust, VerifyReport, verify, verify_with};
+pub use verify::{
+    Problem, SealReport, TimeStampReport, Trust, VerifyReport, verify, verify_tree, verify_with,
+};
 pub use writer::{Durability, RunWriter, Sealed, StoreWriter};

@@ -142,10 +142,6 @@ impl Store {
 
 /// Reads `store.json`; its digest too.
 pub(super) fn read_description(layout: &Layout) -> Result<(Description, Digest), EvidenceError> {
-    #[derive(Deserialize)]
-    struct Format {
-        format: u32,
-    }
     let path = layout.description();
     let bytes = match files::read_bounded(&path, MAX_DESCRIPTION) {
         Err(error) if error.is_not_found() => {
@@ -153,18 +149,26 @@ pub(super) fn read_description(layout: &Layout) -> Result<(Description, Digest),
         }
         read => read?,
     };
+    Ok((parse_description(&bytes, &path)?, Digest::of(&bytes)))
+}
+
+/// Reads what `store.json` says; `path` is for errors.
+pub(super) fn parse_description(bytes: &[u8], path: &Path) -> Result<Description, EvidenceError> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
     let wrong = |error: serde_json::Error| EvidenceError::Description {
-        path: layout.description(),
+        path: path.to_owned(),
         message: error.to_string(),
     };
     // The format first: a later one may have other fields altogether.
-    let Format { format } = serde_json::from_slice(&bytes).map_err(wrong)?;
+    let Format { format } = serde_json::from_slice(bytes).map_err(wrong)?;
     if format > FORMAT {
-        let dir = layout.root().to_owned();
+        let dir = path.parent().unwrap_or(path).to_owned();
         return Err(EvidenceError::NewerFormat { dir, found: format, known: FORMAT });
     }
-    let description = serde_json::from_slice(&bytes).map_err(wrong)?;
-    Ok((description, Digest::of(&bytes)))
+    serde_json::from_slice(bytes).map_err(wrong)
 }
 
 /// Checks `store.json` against the index's first line.

@@ -3,7 +3,6 @@
 //! grows with the number of runs and objects, not with their size.
 
 use std::collections::BTreeMap;
-use std::fs::DirEntry;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -15,14 +14,15 @@ use super::chain::{Head, Line, LineError, Raw, RawLines};
 use super::error::EvidenceError;
 use super::event::{Event, RunId, RunState};
 use super::format::{
-    INDEX, IndexEvent, JOURNAL, LOCK, Layout, OBJECTS, RUNS, SALT, SEALS, STORE_JSON, TMP,
+    INDEX, IndexEvent, JOURNAL, LOCK, MAX_DESCRIPTION, OBJECTS, RUNS, SALT, SEALS, STORE_JSON, TMP,
     journal_name, object_refs, run_of_folder,
 };
 use super::index::{Index, IndexedRun};
 use super::seal::Authorities;
-use super::store::read_description;
+use super::store::parse_description;
+use super::tree::{Entry, EntryKind, Folder, Tree};
 use crate::digest::{Digest, Hasher};
-use crate::files::{self, FileError};
+use crate::files::FileError;
 
 mod seals;
 
@@ -50,6 +50,23 @@ pub struct VerifyReport {
     pub unsealed_runs: Vec<RunId>,
     /// What is wrong.
     pub problems: Vec<Problem>,
+}
+
+impl VerifyReport {
+    /// On what holds nothing, and has nothing wrong with it.
+    pub fn on_nothing() -> Self {
+        Self {
+            schema_version: 1,
+            intact: true,
+            runs: 0,
+            exchanges: 0,
+            objects: 0,
+            bytes: 0,
+            seals: Vec::new(),
+            unsealed_runs: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
 }
 
 /// A seal and whether it holds.
@@ -145,6 +162,17 @@ pub const RULES: &[(&str, &str)] = &[
         "a seal or time stamp is there that the index does not name; a crash leaves that, and `run` repairs it",
     ),
     ("untrusted-key", "what is sealed is not sealed by the key that was named"),
+    ("bundle-form", "a bundle's zip is not in the one form in which its files are a zip"),
+    ("bundle-changed", "a bundle is not what its digest, or its statement, says of it"),
+    ("bundle-file-added", "a file, folder or link in a bundle that its statement does not name"),
+    ("bundle-file-missing", "a file that a bundle, or its statement, must have is not there"),
+    ("bundle-statement", "a bundle's statement cannot be read, or is not about what is beside it"),
+    ("bundle-signature", "a bundle's signature is missing, wrong, or by another key"),
+    ("bundle-verdict", "a bundle's verdict says otherwise than the evidence beside it"),
+    (
+        "bundle-mark",
+        "a bundle that is no submission is not marked so, or says it in one place only",
+    ),
     ("too-many-problems", "there are more problems than are listed"),
 ];
 
@@ -167,28 +195,33 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
 /// [`EvidenceError::NewerFormat`] when a later version wrote it. Whatever else
 /// is wrong is in the report.
 pub fn verify_with(dir: &Path, trust: &Trust) -> Result<VerifyReport, EvidenceError> {
-    // The folder that the user names may be a link, say to another disk. What
-    // lies in it may not.
-    let named = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    let layout = Layout::new(&named);
+    verify_tree(&Folder::new(dir), trust).map_err(|error| match error {
+        EvidenceError::NoStore(_) => EvidenceError::NoStore(dir.to_owned()),
+        error => error,
+    })
+}
+
+/// The same for a store that lies anywhere.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_tree(tree: &dyn Tree, trust: &Trust) -> Result<VerifyReport, EvidenceError> {
+    examine(tree, trust).map(|(report, _)| report)
+}
+
+/// The same with the index, as far as it can be told.
+pub(super) fn examine(
+    tree: &dyn Tree,
+    trust: &Trust,
+) -> Result<(VerifyReport, Index), EvidenceError> {
     let mut check = Check {
-        report: VerifyReport {
-            schema_version: 1,
-            intact: true,
-            runs: 0,
-            exchanges: 0,
-            objects: 0,
-            bytes: 0,
-            seals: Vec::new(),
-            unsealed_runs: Vec::new(),
-            problems: Vec::new(),
-        },
+        report: VerifyReport::on_nothing(),
         references: BTreeMap::new(),
         seals: Seals::new(trust),
-        layout,
+        tree,
     };
     if !check.root() {
-        return Err(EvidenceError::NoStore(dir.to_owned()));
+        return Err(EvidenceError::NoStore(tree.path("")));
     }
     let index = check.index();
     check.description(&index)?;
@@ -198,11 +231,32 @@ pub fn verify_with(dir: &Path, trust: &Trust) -> Result<VerifyReport, EvidenceEr
     check.objects();
     check.conclude_seals(&index);
     check.report.intact = check.report.problems.is_empty();
-    Ok(check.report)
+    Ok((check.report, index))
+}
+
+/// Adds a problem to those found so far, while there is room.
+pub(super) fn add_problem(
+    problems: &mut Vec<Problem>,
+    rule: &'static str,
+    place: impl Into<String>,
+    message: impl ToString,
+) {
+    debug_assert!(RULES.iter().any(|(known, _)| *known == rule), "{rule}");
+    match problems.len() {
+        0..MAX_PROBLEMS => {
+            problems.push(Problem { rule, place: place.into(), message: message.to_string() });
+        }
+        MAX_PROBLEMS => problems.push(Problem {
+            rule: "too-many-problems",
+            place: ".".into(),
+            message: format!("only the first {MAX_PROBLEMS} problems are listed"),
+        }),
+        _ => {}
+    }
 }
 
 struct Check<'a> {
-    layout: Layout,
+    tree: &'a dyn Tree,
     report: VerifyReport,
     /// Objects that lines refer to, with the size they say and the first place
     /// that says so.
@@ -236,32 +290,14 @@ struct Start {
 
 impl Check<'_> {
     fn problem(&mut self, rule: &'static str, place: impl Into<String>, message: impl ToString) {
-        debug_assert!(RULES.iter().any(|(known, _)| *known == rule), "{rule}");
-        let problems = &mut self.report.problems;
-        let (place, message) = (place.into(), message.to_string());
-        match problems.len() {
-            0..MAX_PROBLEMS => problems.push(Problem { rule, place, message }),
-            MAX_PROBLEMS => problems.push(Problem {
-                rule: "too-many-problems",
-                place: ".".into(),
-                message: format!("only the first {MAX_PROBLEMS} problems are listed"),
-            }),
-            _ => {}
-        }
+        add_problem(&mut self.report.problems, rule, place, message);
     }
 
     /// A folder's entries with their names; none when it is missing, as empty
     /// folders are in a copy made by tools that drop them.
-    fn entries(&mut self, folder: &Path, place: &str) -> Vec<(String, DirEntry)> {
-        let kind = folder.symlink_metadata().map(|data| data.file_type());
-        if kind.as_ref().is_ok_and(|kind| !kind.is_dir()) {
-            return Vec::new(); // reported where it was listed
-        }
-        match files::list(folder) {
-            Ok(entries) => entries
-                .into_iter()
-                .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry))
-                .collect(),
+    fn entries(&mut self, folder: &str, place: &str) -> Vec<Entry> {
+        match self.tree.list(folder) {
+            Ok(entries) => entries,
             Err(error) if error.is_not_found() => Vec::new(),
             Err(error) => {
                 self.problem("unreadable-file", place, error);
@@ -273,14 +309,14 @@ impl Check<'_> {
     /// Checks what lies in the folder; tells whether it is anything like a
     /// store.
     fn root(&mut self) -> bool {
-        let root = self.layout.root().to_owned();
-        let entries = self.entries(&root, ".");
-        let has = |wanted: &str| entries.iter().any(|(name, _)| name == wanted);
+        let entries = self.entries("", ".");
+        let has = |wanted: &str| entries.iter().any(|entry| entry.name == wanted);
         if !has(STORE_JSON) && !has(INDEX) && !has(RUNS) && !has(OBJECTS) {
             return false;
         }
-        for (name, entry) in &entries {
-            match name.as_str() {
+        for entry in &entries {
+            let name = entry.name.as_str();
+            match name {
                 STORE_JSON | INDEX | LOCK | SALT => {
                     self.expect_file(entry, name);
                 }
@@ -297,16 +333,16 @@ impl Check<'_> {
         self.problem("unexpected-file", place, format!("`{place}` does not belong in a store"));
     }
 
-    fn expect_file(&mut self, entry: &DirEntry, place: &str) -> bool {
-        let is = entry.file_type().is_ok_and(|kind| kind.is_file());
+    fn expect_file(&mut self, entry: &Entry, place: &str) -> bool {
+        let is = entry.kind == EntryKind::File;
         if !is {
             self.problem("unexpected-file", place, format!("`{place}` is not a regular file"));
         }
         is
     }
 
-    fn expect_folder(&mut self, entry: &DirEntry, place: &str) -> bool {
-        let is = entry.file_type().is_ok_and(|kind| kind.is_dir());
+    fn expect_folder(&mut self, entry: &Entry, place: &str) -> bool {
+        let is = entry.kind == EntryKind::Folder;
         if !is {
             self.problem("unexpected-file", place, format!("`{place}` is not a folder"));
         }
@@ -319,20 +355,19 @@ impl Check<'_> {
     }
 
     fn description(&mut self, index: &Index) -> Result<(), EvidenceError> {
-        let file = files::read_bounded(&self.layout.description(), super::format::MAX_DESCRIPTION);
-        let digest = match file {
-            Ok(bytes) => Digest::of(&bytes),
+        let bytes = match self.tree.read(STORE_JSON, MAX_DESCRIPTION) {
+            Ok(bytes) => bytes,
             Err(error) => {
                 self.cannot_read("missing-file", STORE_JSON, &error);
                 return Ok(());
             }
         };
-        if index.store_json != Some(digest) {
+        if index.store_json != Some(Digest::of(&bytes)) {
             let message = "it is not the file that the index's first line names";
             self.problem("store-changed", STORE_JSON, message);
             return Ok(());
         }
-        match read_description(&self.layout) {
+        match parse_description(&bytes, &self.tree.path(STORE_JSON)) {
             Err(error @ EvidenceError::NewerFormat { .. }) => return Err(error),
             Err(error) => self.problem("store-changed", STORE_JSON, error),
             Ok(_) => {}
@@ -346,13 +381,14 @@ impl Check<'_> {
     /// `at` is told how far it got, with a digest if `digests`.
     fn chain(
         &mut self,
-        (path, name): (&Path, &str),
+        name: &str,
         missing: &'static str,
         digests: bool,
         mut at: impl FnMut(&mut Self, &Start),
         mut each: impl FnMut(&mut Self, &Line, &str, &Start),
     ) -> Option<Chain> {
-        let file = match files::open_regular(path) {
+        let tree = self.tree;
+        let file = match tree.open(name) {
             Ok(file) => file,
             Err(error) => {
                 self.cannot_read(missing, name, &error);
@@ -414,10 +450,8 @@ impl Check<'_> {
 
     fn index(&mut self) -> Index {
         let mut index = Index::default();
-        let path = self.layout.index();
-        let file = (path.as_path(), INDEX);
         let at = |_: &mut Self, _: &Start| {};
-        let chain = self.chain(file, "missing-file", true, at, |check, line, place, start| {
+        let chain = self.chain(INDEX, "missing-file", true, at, |check, line, place, start| {
             let applied = line.event::<IndexEvent>().and_then(|event| {
                 index.apply(line.seq, event.clone())?;
                 Ok(event)
@@ -440,19 +474,18 @@ impl Check<'_> {
     }
 
     fn runs(&mut self, index: &Index) {
-        let runs = self.layout.runs();
-        for (name, entry) in self.entries(&runs, RUNS) {
-            let place = format!("{RUNS}/{name}");
+        for entry in self.entries(RUNS, RUNS) {
+            let place = format!("{RUNS}/{}", entry.name);
             if !self.expect_folder(&entry, &place) {
                 continue;
             }
-            if !run_of_folder(&name).is_some_and(|run| index.runs.contains_key(&run)) {
+            if !run_of_folder(&entry.name).is_some_and(|run| index.runs.contains_key(&run)) {
                 self.problem("unindexed-run", &place, format!("the index does not name `{place}`"));
                 continue;
             }
-            for (file, entry) in self.entries(&entry.path(), &place) {
-                let place = format!("{place}/{file}");
-                if file == JOURNAL {
+            for entry in self.entries(&place, &place) {
+                let place = format!("{place}/{}", entry.name);
+                if entry.name == JOURNAL {
                     self.expect_file(&entry, &place);
                 } else {
                     self.unexpected(&place);
@@ -468,15 +501,14 @@ impl Check<'_> {
         let name = journal_name(run);
         let mut closed: Option<(u64, RunState)> = None;
         let mut number = 0_u64;
-        let path = self.layout.journal(run);
-        if indexed.removed.is_some() && path.symlink_metadata().is_err() {
+        let gone = || matches!(self.tree.open(&name), Err(error) if error.is_not_found());
+        if indexed.removed.is_some() && gone() {
             return self.seals.removed(run, indexed);
         }
         let mut claims = self.seals.of(run);
-        let file = (path.as_path(), name.as_str());
         let digests = !claims.is_empty();
         let at = |check: &mut Self, start: &Start| check.reached(&mut claims, start, &name);
-        let chain = self.chain(file, "missing-journal", digests, at, |check, line, place, _| {
+        let chain = self.chain(&name, "missing-journal", digests, at, |check, line, place, _| {
             number = line.seq.saturating_add(1);
             check.collect(line, place);
             if closed.is_some() {
@@ -557,20 +589,20 @@ impl Check<'_> {
     }
 
     fn objects(&mut self) {
-        let objects = self.layout.objects();
-        for (folder, entry) in self.entries(&objects, OBJECTS) {
+        for entry in self.entries(OBJECTS, OBJECTS) {
+            let folder = &entry.name;
             let place = format!("{OBJECTS}/{folder}");
             if !self.expect_folder(&entry, &place) {
                 continue;
             }
-            for (file, entry) in self.entries(&entry.path(), &place) {
-                let place = format!("{place}/{file}");
-                let named =
-                    (folder.len() == 2).then(|| format!("{folder}{file}").parse::<Digest>());
+            for entry in self.entries(&place, &place) {
+                let place = format!("{place}/{}", entry.name);
+                let named = (folder.len() == 2)
+                    .then(|| format!("{folder}{}", entry.name).parse::<Digest>());
                 match named {
                     Some(Ok(digest)) => {
                         if self.expect_file(&entry, &place) {
-                            self.object(digest, &entry.path(), &place);
+                            self.object(digest, &place);
                         }
                     }
                     _ => self.unexpected(&place),
@@ -584,16 +616,10 @@ impl Check<'_> {
     }
 
     /// Checks one object and strikes it off the references.
-    fn object(&mut self, digest: Digest, path: &Path, place: &str) {
+    fn object(&mut self, digest: Digest, place: &str) {
         self.report.objects += 1;
         let reference = self.references.remove(&digest);
-        let read = files::open_regular(path).and_then(|mut file| {
-            Digest::of_reader(&mut file).map_err(|source| FileError {
-                path: path.to_owned(),
-                doing: "read",
-                source,
-            })
-        });
+        let read = self.tree.digest(place);
         let (found, bytes) = match read {
             Ok(read) => read,
             Err(error) => return self.problem("unreadable-file", place, error),

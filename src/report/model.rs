@@ -93,16 +93,7 @@ impl Dossier {
 
     /// A verdict where there is no evidence yet.
     pub fn without_evidence(verdict: Verdict, mark: Option<&'static str>) -> Self {
-        let integrity = VerifyReport {
-            schema_version: 1,
-            intact: true,
-            runs: 0,
-            exchanges: 0,
-            objects: 0,
-            bytes: 0,
-            seals: Vec::new(),
-            problems: Vec::new(),
-        };
+        let integrity = VerifyReport::on_nothing();
         Self { verdict, integrity, runs: Vec::new(), only_indexed: Vec::new(), mark }
     }
 

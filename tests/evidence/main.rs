@@ -4,6 +4,9 @@
 
 #[path = "../authority/mod.rs"]
 mod authority;
+mod bundle;
+mod bundle_hostile;
+mod bundle_support;
 mod fold;
 mod keeping;
 mod keys;

@@ -15,7 +15,6 @@ use crate::evidence::format::{
 use crate::evidence::index::{Index, IndexedRun};
 use crate::evidence::seal::statement::{Extent, Statement};
 use crate::evidence::seal::{check, keys, time_stamp};
-use crate::files;
 
 /// What is known of seals while a store is checked.
 pub(super) struct Seals<'a> {
@@ -189,7 +188,7 @@ impl Check<'_> {
         place: &str,
     ) -> Option<(Statement, bool)> {
         let known = index.seals.get(&number)?;
-        let bytes = match files::read_bounded(&self.layout.seal(number), MAX_SEAL) {
+        let bytes = match self.tree.read(place, MAX_SEAL) {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.cannot_read("missing-seal", place, &error);
@@ -226,7 +225,7 @@ impl Check<'_> {
     pub(super) fn time_stamp(&mut self, index: &Index, number: u64) {
         let Some(known) = index.seals.get(&number) else { return };
         let place = time_stamp_place(number);
-        let bytes = match files::read_bounded(&self.layout.time_stamp(number), MAX_TIME_STAMP) {
+        let bytes = match self.tree.read(&place, MAX_TIME_STAMP) {
             Ok(bytes) => bytes,
             Err(error) => return self.cannot_read("missing-seal", &place, &error),
         };
@@ -255,7 +254,8 @@ impl Check<'_> {
     /// Checks what lies in `seals/`.
     pub(super) fn seal_files(&mut self, index: &Index) {
         let next = index.seals.len() as u64 + 1;
-        for (name, entry) in self.entries(&self.layout.seals(), SEALS) {
+        for entry in self.entries(SEALS, SEALS) {
+            let name = entry.name.as_str();
             let place = format!("{SEALS}/{name}");
             let digits: String = name.chars().take_while(char::is_ascii_digit).collect();
             let number = digits.parse().unwrap_or(0);

@@ -154,9 +154,30 @@ impl Axis {
     /// Milliseconds between labels: a round number, not too many of them.
     fn step(&self) -> i64 {
         const MS: [i64; 24] = [
-            10, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000,
-            300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000,
-            43_200_000, 86_400_000, 172_800_000,
+            10,
+            50,
+            100,
+            200,
+            500,
+            1000,
+            2000,
+            5000,
+            10_000,
+            15_000,
+            30_000,
+            60_000,
+            120_000,
+            300_000,
+            600_000,
+            900_000,
+            1_800_000,
+            3_600_000,
+            7_200_000,
+            10_800_000,
+            21_600_000,
+            43_200_000,
+            86_400_000,
+            172_800_000,
         ];
         let wide = |step: &i64| *step as f64 * self.scale >= APART;
         MS.into_iter()
@@ -187,7 +208,10 @@ fn ms(length: TimeDelta) -> f64 {
 }
 
 /// The places in `instants` before which a gap is collapsed.
-fn collapsed(instants: &[Instant], open: &[(Instant, Instant)]) -> std::collections::BTreeSet<usize> {
+fn collapsed(
+    instants: &[Instant],
+    open: &[(Instant, Instant)],
+) -> std::collections::BTreeSet<usize> {
     let mut gaps = std::collections::BTreeSet::new();
     let (Some(first), Some(last)) = (instants.first(), instants.last()) else { return gaps };
     let mut left = *last - *first;

@@ -215,7 +215,9 @@ fn extension(bytes: &[u8]) -> &'static str {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     match first {
         Some(b'{' | b'[') => "json",
-        Some(b'<') if bytes.windows(4).take(4096).any(|four| four == b":CC0" || four == b":CC1") => {
+        Some(b'<')
+            if bytes.windows(4).take(4096).any(|four| four == b":CC0" || four == b":CC1") =>
+        {
             "xml"
         }
         Some(b'%') if bytes.starts_with(b"%PDF-") => "pdf",

@@ -128,9 +128,6 @@ mod tests {
         let mut look = Look::new().unwrap();
         look.environment.add_template("t", "{{ a }}{{ b[0] }}").unwrap();
         let context = serde_json::json!({"a": "<script>\u{202e}", "b": ["'\"&"]});
-        assert_eq!(
-            look.render("t", context).unwrap(),
-            "&lt;script&gt;[U+202E]&#39;&quot;&amp;"
-        );
+        assert_eq!(look.render("t", context).unwrap(), "&lt;script&gt;[U+202E]&#39;&quot;&amp;");
     }
 }

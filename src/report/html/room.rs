@@ -66,7 +66,10 @@ impl Room {
         }
         let sent = runs.iter().flat_map(|run| run.record.messages.iter().map(|m| &m.body));
         room.bodies(sent, &mut budget);
-        room.bodies(runs.iter().flat_map(|run| run.events.iter()).flat_map(correspondence), &mut budget);
+        room.bodies(
+            runs.iter().flat_map(|run| run.events.iter()).flat_map(correspondence),
+            &mut budget,
+        );
         for run in runs {
             for exchange in &run.exchanges {
                 if budget.take(headers_cost(exchange)) {

@@ -16,7 +16,8 @@ use crate::catalogue::{Catalogue, Scenario};
 use crate::engine::explain::headline;
 use crate::evidence::format::journal_name;
 use crate::evidence::{
-    BalanceRecord, Driver, Event, ExplainedError, Failure, MessageRecord, OfficerAsked, RunRecord, RunState,
+    BalanceRecord, Driver, Event, ExplainedError, Failure, MessageRecord, OfficerAsked, RunRecord,
+    RunState,
 };
 use crate::ncts::Direction;
 use crate::report::RunStory;
@@ -162,7 +163,8 @@ impl Run {
             .enumerate()
             .map(|(at, one)| message(at + 1, one, is_told(one.exchange), shelf))
             .collect();
-        let mails = story.events.iter().filter_map(|line| mail(line.at, &line.event, shelf)).collect();
+        let mails =
+            story.events.iter().filter_map(|line| mail(line.at, &line.event, shelf)).collect();
         let headers = |exchange| around.room.headers.contains(&(record.run, exchange));
         let lines = lines(story, told, headers, shelf);
         Self {
@@ -179,7 +181,11 @@ impl Run {
             steps: scenario.map(|scenario| rows(scenario, record)).unwrap_or_default(),
             messages,
             mails,
-            balances: record.balances.iter().map(|one| balance(one, is_told(one.exchange))).collect(),
+            balances: record
+                .balances
+                .iter()
+                .map(|one| balance(one, is_told(one.exchange)))
+                .collect(),
             lines,
             exchanges: count(story.exchanges.len() as u64, "exchange"),
             lines_left_out: (told < story.events.len())

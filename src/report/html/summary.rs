@@ -175,7 +175,8 @@ pub(super) fn decision(dossier: &Dossier, told: &BTreeSet<RunId>) -> Decision {
     };
     let pending = verdict.findings.iter().any(|finding| finding.rule == CHECKLIST_PENDING.name);
     let waived = verdict.findings.iter().filter(|finding| finding.waived.is_some()).count() as u64;
-    let mut counts = vec![count(of(Severity::Error), "error"), count(of(Severity::Warning), "warning")];
+    let mut counts =
+        vec![count(of(Severity::Error), "error"), count(of(Severity::Warning), "warning")];
     if waived > 0 {
         counts.push(format!("{} waived", thousands(waived)));
     }
@@ -224,9 +225,8 @@ pub(super) fn requirements(dossier: &Dossier, options: &PageOptions<'_>) -> Vec<
 
 /// A requirement's title.
 pub(super) fn title(programme: Option<&Programme>, requirement: &str) -> String {
-    let known = programme.and_then(|programme| {
-        programme.requirement.iter().find(|known| known.id == requirement)
-    });
+    let known = programme
+        .and_then(|programme| programme.requirement.iter().find(|known| known.id == requirement));
     known.map_or(requirement, |known| known.title.as_str()).to_owned()
 }
 
@@ -284,7 +284,11 @@ fn words(state: RequirementState) -> (&'static str, &'static str) {
 pub(super) fn integrity(dossier: &Dossier, store: &Store) -> Integrity {
     let report = &dossier.integrity;
     let problems = report.problems.iter().take(PROBLEMS).map(|problem| {
-        (problem.rule, short(&problem.place, 300).into_owned(), short(&problem.message, TEXT).into_owned())
+        (
+            problem.rule,
+            short(&problem.place, 300).into_owned(),
+            short(&problem.message, TEXT).into_owned(),
+        )
     });
     Integrity {
         intact: report.intact,

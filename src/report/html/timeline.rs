@@ -138,7 +138,8 @@ fn px(x: f64) -> String {
 impl Timeline {
     /// None without runs.
     pub(super) fn new(runs: &[RunStory], catalogue: &Catalogue) -> Option<Self> {
-        let mut stories: Vec<Story<'_>> = runs.iter().map(|run| Story::new(run, catalogue)).collect();
+        let mut stories: Vec<Story<'_>> =
+            runs.iter().map(|run| Story::new(run, catalogue)).collect();
         stories.sort_by_key(|story| (story.record.opened, story.record.run));
         let first = stories.iter().map(|story| story.record.opened).min()?;
         let last = stories.iter().map(|story| story.end).max()?;
@@ -203,7 +204,8 @@ fn ticks(axis: &Axis) -> Vec<Tick> {
         .into_iter()
         .map(|(at, x)| {
             // `2026-07-21 23:30:00`, both.
-            let (utc, london) = (at.format("%Y-%m-%d %H:%M:%S").to_string(), london::for_records(at));
+            let (utc, london) =
+                (at.format("%Y-%m-%d %H:%M:%S").to_string(), london::for_records(at));
             let time = |text: &str| text.get(11..11 + length).unwrap_or_default().to_owned();
             let day = |text: &str| text.get(..10).unwrap_or_default().to_owned();
             Tick {
@@ -300,9 +302,10 @@ impl<'a> Story<'a> {
                     Event::OfficerAnswered(answer) if answer.step == asked.step => Some(later.at),
                     _ => None,
                 });
-                let received = self.record.messages.iter().filter(|message| {
-                    message.direction == Direction::Received && message.at >= at
-                });
+                let received =
+                    self.record.messages.iter().filter(|message| {
+                        message.direction == Direction::Received && message.at >= at
+                    });
                 let came = received.map(when).filter(|came| *came >= at).min();
                 let until = [told, came].into_iter().flatten().min().unwrap_or(self.end).max(at);
                 let title = format!("waiting for the officers, {}", span(until - at));
@@ -314,7 +317,9 @@ impl<'a> Story<'a> {
     /// The timers that brought a message: from the last thing before it.
     fn timers(&mut self, catalogue: &Catalogue) {
         let record = self.record;
-        let Some(scenario) = catalogue.scenario(&record.programme, &record.scenario) else { return };
+        let Some(scenario) = catalogue.scenario(&record.programme, &record.scenario) else {
+            return;
+        };
         for (step, claims) in scenario.step.iter().zip(claims(scenario, record)) {
             for (expectation, claim) in step.expect.iter().zip(claims) {
                 let message = claim.and_then(|at| record.messages.get(at));
