@@ -641,6 +641,8 @@ pub enum SchemaName {
     Checklist,
     /// `verify`.
     Verify,
+    /// `pack`.
+    Pack,
     /// `message build`.
     MessageBuild,
     /// `message validate`.

@@ -27,6 +27,9 @@ use crate::verdict::{Case, Need};
 /// Where the bearer token comes from.
 pub const TOKEN_VARIABLE: &str = "CTC_READY_TOKEN";
 
+/// Where the user's keys lie, when not among the user's settings.
+pub const KEYS_VARIABLE: &str = "CTC_READY_KEYS";
+
 /// `ctc-ready` and its version, as evidence states it.
 pub const TOOL: &str = concat!("ctc-ready ", env!("CARGO_PKG_VERSION"));
 
@@ -96,6 +99,31 @@ impl Context {
             .hint("is there a space, a quotation mark or a line break too many in it?"));
         }
         Ok(Some(token).filter(|token| !token.is_empty()).map(|token| token.to_owned().into()))
+    }
+}
+
+impl Context {
+    /// The folder with the user's keys, which is never part of a project:
+    /// `$CTC_READY_KEYS`, else `ctc-ready/keys` among the user's settings.
+    ///
+    /// # Errors
+    /// When the user has no folder for settings.
+    pub fn keys_folder(&self) -> Result<PathBuf, Failure> {
+        let folder = |name: &str| {
+            std::env::var_os(name).map(PathBuf::from).filter(|path| !path.as_os_str().is_empty())
+        };
+        if let Some(folder) = folder(KEYS_VARIABLE) {
+            return Ok(self.cwd.join(folder));
+        }
+        // Relative ones are to be ignored (XDG Base Directory Specification).
+        folder("XDG_CONFIG_HOME")
+            .filter(|path| path.is_absolute())
+            .or_else(|| folder("HOME").map(|home| home.join(".config")))
+            .map(|settings| settings.join("ctc-ready").join("keys"))
+            .ok_or_else(|| {
+                Failure::new(Kind::Environment, "it is not known where your settings lie")
+                    .hint(format!("set {KEYS_VARIABLE} to the folder for your keys"))
+            })
     }
 }
 

@@ -38,7 +38,16 @@ pub(super) fn keep_previous(
     if old == bytes {
         return Ok(None);
     }
-    if !(kind.ours)(&old) {
+    set_aside(output, &old, kind).map(Some)
+}
+
+/// Gives a file that stands at `output`, and begins with `old`, another name
+/// beside it, and tells which. What is of no such kind stays where it is.
+///
+/// # Errors
+/// When it is of another kind, or cannot be moved.
+pub(super) fn set_aside(output: &Path, old: &[u8], kind: &Kind) -> Result<PathBuf, Failure> {
+    if !(kind.ours)(old) {
         return Err(Failure::input(format!(
             "`{}` exists and is no {}: it is left as it is",
             output.display(),
@@ -50,7 +59,7 @@ pub(super) fn keep_previous(
         let kept = output.with_extension(format!("previous-{number}.{}", kind.extension));
         if !kept.exists() {
             files::rename(output, &kept)?;
-            return Ok(Some(kept));
+            return Ok(kept);
         }
     }
     Err(Failure::input(format!("too many earlier versions beside `{}`", output.display()))

@@ -28,6 +28,7 @@ mod kept;
 mod mails;
 mod message_build;
 mod message_validate;
+mod pack;
 mod plan;
 pub mod printer;
 mod progress;
@@ -127,7 +128,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Gate(args) => gate::run(context, &args),
         Command::Checklist(args) => checklist::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
-        Command::Seal(_) | Command::Keys(_) | Command::Pack(_) | Command::Evidence(_) => todo!(),
+        Command::Pack(args) => pack::run(context, &args),
+        Command::Seal(_) | Command::Keys(_) | Command::Evidence(_) => todo!(),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Message(MessageCommand::Build(args)) => message_build::run(context, &args),
         Command::Message(MessageCommand::Validate(args)) => message_validate::run(context, &args),

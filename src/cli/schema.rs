@@ -8,7 +8,6 @@ use super::exit;
 use super::failure::Failure;
 use crate::document::ChecklistReport;
 use crate::engine::report::RunReport;
-use crate::evidence::VerifyReport;
 use crate::verdict::plan::Plan;
 use crate::verdict::{Status, Verdict};
 
@@ -23,7 +22,8 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::Status => schema_for!(Status),
         SchemaName::Gate => schema_for!(Verdict),
         SchemaName::Checklist => schema_for!(ChecklistReport),
-        SchemaName::Verify => schema_for!(VerifyReport),
+        SchemaName::Verify => schema_for!(super::verify::Verified),
+        SchemaName::Pack => schema_for!(super::pack::PackReport),
         SchemaName::MessageBuild => schema_for!(super::message_build::Built),
         SchemaName::MessageValidate => schema_for!(super::message_validate::Validated),
         SchemaName::Doctor => schema_for!(super::doctor::Diagnosis),

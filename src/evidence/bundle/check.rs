@@ -68,6 +68,7 @@ pub struct VerifiedBundle {
 /// Whether `verify` takes this for a bundle: a zip that begins or ends like
 /// one, or a folder with what a bundle has and no store has.
 pub fn is_bundle(path: &Path) -> bool {
+    let path = &followed(path);
     let there = |name: &str| path.join(name).symlink_metadata().is_ok();
     match path.is_dir() {
         true => {
@@ -77,7 +78,13 @@ pub fn is_bundle(path: &Path) -> bool {
     }
 }
 
-/// Checks a bundle. `key`: the fingerprint of the key that must have signed.
+/// What the user names may be a link; what lies in it may not.
+fn followed(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Checks a bundle. `key`: the fingerprint of the key that must have signed, or
+/// vouched for the one that did.
 ///
 /// # Errors
 /// When it cannot be read at all, or a later version made the store in it.
@@ -86,7 +93,7 @@ pub fn verify_bundle(path: &Path, key: Option<Digest>) -> Result<VerifiedBundle,
     if path.is_dir() {
         return Check::new(&Folder::new(path), Vec::new(), key).run();
     }
-    let opened = Bundle::open(path)?;
+    let opened = Bundle::open(&followed(path))?;
     let mut verified = match &opened.bundle {
         Some(bundle) => {
             let mut verified = Check::new(bundle, opened.problems, key).run()?;
@@ -155,6 +162,9 @@ impl<'a> Check<'a> {
     fn run(mut self) -> Result<VerifiedBundle, EvidenceError> {
         self.walk("");
         self.summary.files = self.files.len() as u64;
+        if self.summary.files > MAX_FILES {
+            self.problem("bundle-form", "", format!("it has more than {MAX_FILES} files"));
+        }
         for name in [README, PAGE, VERDICT, CHECKLIST] {
             if !self.has(name) {
                 self.missing(name, "every bundle has it, and it is not there");
@@ -165,6 +175,7 @@ impl<'a> Check<'a> {
             self.subjects(statement);
         }
         let (store, index) = self.store()?;
+        self.signer(&index);
         self.verdict(statement.as_ref(), &index);
         let mut problems = std::mem::take(&mut self.problems);
         for Problem { rule, place, message } in store.problems {
@@ -237,12 +248,6 @@ impl<'a> Check<'a> {
         self.summary.submit_on = predicate.submit_on.clone();
         self.summary.ready = Some(predicate.result == "PASSED");
         self.summary.counted_runs = predicate.counted_runs.clone();
-        if let Some(pinned) = self.key
-            && self.summary.key != Some(pinned)
-        {
-            let message = format!("it is not signed by the key `{pinned}`");
-            self.problem("bundle-signature", place, message);
-        }
         Some(statement)
     }
 
@@ -331,6 +336,24 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Whether the store knows the key that signed, and whether it is the one
+    /// that was named, or goes back to it. That each key vouches for the next
+    /// is looked at with the store.
+    fn signer(&mut self, index: &Index) {
+        let signer = self.summary.key;
+        if let Some(key) = signer.filter(|key| !index.keys.contains_key(key)) {
+            let message = format!("the store does not know the key `{key}` that signed it");
+            self.problem("bundle-signature", SIGNED, message);
+        }
+        let Some(named) = self.key else { return };
+        let before = |key: &Digest| index.keys.get(key).and_then(|known| known.replaces);
+        let mut line = std::iter::successors(signer, before).take(index.keys.len() + 1);
+        if !line.any(|key| key == named) {
+            let message = format!("neither the key `{named}` signed it, nor one it vouches for");
+            self.problem("bundle-signature", SIGNED, message);
+        }
+    }
+
     /// Compares the verdict with the evidence, the statement and the marks.
     fn verdict(&mut self, statement: Option<&BundleStatement>, index: &Index) {
         let Some(bytes) = self.has(VERDICT).then(|| self.read(VERDICT, MAX_VERDICT)) else {
@@ -360,12 +383,6 @@ impl<'a> Check<'a> {
         });
         if store.is_some_and(|store| store != said.store) {
             self.problem("bundle-statement", place, "it is about another store");
-        }
-        if let Some(key) = self.summary.key
-            && !index.keys.contains_key(&key)
-        {
-            let message = format!("the store does not know the key `{key}` that signed it");
-            self.problem("bundle-signature", place, message);
         }
         for mark in [Mark::Draft, Mark::Rehearsal] {
             if self.has(mark.file()) != (said.mark == Some(mark)) {
