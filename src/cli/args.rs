@@ -719,6 +719,8 @@ pub enum SchemaName {
     Seal,
     /// `keys`.
     Keys,
+    /// `pack`.
+    Pack,
     /// `message build`.
     MessageBuild,
     /// `message validate`.

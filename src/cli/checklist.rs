@@ -41,10 +41,7 @@ pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure
     let as_of = context.as_of()?;
     let evidence = desk.evidence(context.clock.now())?;
     let form = args.form.as_ref().map(|path| context.cwd.join(path));
-    let programme = match (&args.programme, &form) {
-        (None, Some(path)) => programme_of_form(&desk, path)?,
-        (id, _) => desk.programme(id.as_deref())?,
-    };
+    let programme = programme_for(&desk, args.programme.as_deref(), form.as_deref())?;
     let name = if args.rehearsal { "checklist-REHEARSAL.docx" } else { "checklist.docx" };
     let output = match &args.output {
         Some(path) => context.cwd.join(path),
@@ -73,6 +70,18 @@ fn read_form(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(files::read_bounded(path, MAX_FORM)?)
 }
 
+/// The programme that a document is about: the one named, or that of the form.
+pub(super) fn programme_for<'a>(
+    desk: &'a Desk,
+    id: Option<&str>,
+    form: Option<&Path>,
+) -> Result<&'a Programme, Failure> {
+    match (id, form) {
+        (None, Some(path)) => programme_of_form(desk, path),
+        (id, _) => desk.programme(id),
+    }
+}
+
 /// The project's first programme that takes the form, so that nobody has to
 /// name what the form itself says.
 fn programme_of_form<'a>(desk: &'a Desk, path: &Path) -> Result<&'a Programme, Failure> {
@@ -95,6 +104,22 @@ pub(super) fn write(
     as_of: DateTime<Utc>,
     cwd: &Path,
 ) -> Result<ChecklistReport, Failure> {
+    let (form, filled) = make(desk, evidence, order, as_of)?;
+    // A document that stands there may have been signed.
+    kept::keep_previous(&order.output, &filled.bytes, &DOCUMENT)?;
+    files::write_atomic(&order.output, &filled.bytes)?;
+    let place = shown(&order.output, cwd);
+    Ok(ChecklistReport::new(form.as_deref(), &place, order.rehearsal, &filled))
+}
+
+/// Makes the document, and tells the id of the form that was filled; the
+/// order's `output` is not looked at.
+pub(super) fn make(
+    desk: &Desk,
+    evidence: &Evidence,
+    order: &Order<'_>,
+    as_of: DateTime<Utc>,
+) -> Result<(Option<String>, Filled), Failure> {
     let needs = desk.needs(order.programme)?;
     let case = case(desk, order.programme, &needs, evidence, as_of, order.rehearsal);
     let requirements = verdict::status(&case).requirements;
@@ -106,7 +131,7 @@ pub(super) fn write(
         &evidence.runs,
         order.rehearsal,
     );
-    let (form_id, filled): (Option<String>, Filled) = match &order.form {
+    match &order.form {
         Some(path) => {
             let bytes = read_form(path)?;
             let forms = forms(desk)?;
@@ -114,7 +139,7 @@ pub(super) fn write(
                 |error| Failure::from(error).hint(format!("the file is `{}`", path.display()));
             let form = document::recognise(&bytes, &forms).map_err(named)?;
             let filled = document::fill(&bytes, form, &answers).map_err(named)?;
-            (Some(form.id.clone()), filled)
+            Ok((Some(form.id.clone()), filled))
         }
         None => {
             let filled = own::write(&Dossier {
@@ -125,14 +150,9 @@ pub(super) fn write(
                 answers: &answers,
                 made: as_of,
             })?;
-            (None, filled)
+            Ok((None, filled))
         }
-    };
-    // A document that stands there may have been signed.
-    kept::keep_previous(&order.output, &filled.bytes, &DOCUMENT)?;
-    files::write_atomic(&order.output, &filled.bytes)?;
-    let place = shown(&order.output, cwd);
-    Ok(ChecklistReport::new(form_id.as_deref(), &place, order.rehearsal, &filled))
+    }
 }
 
 /// What was filled and what is left, for people.

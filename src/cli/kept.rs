@@ -32,11 +32,23 @@ pub(super) fn keep_previous(
     if old == bytes {
         return Ok(None);
     }
+    set_aside(output, &old, kind).map(Some)
+}
+
+/// Gives a file that stands at `output`, and begins with `old`, another name
+/// beside it, and tells which. What is of no such kind stays where it is.
+///
+/// # Errors
+/// When it is of another kind, or cannot be moved.
+pub(super) fn set_aside(output: &Path, old: &[u8], kind: &Kind) -> Result<PathBuf, Failure> {
+    if !(kind.ours)(old) {
+        return Err(foreign(output, kind));
+    }
     for number in 1..1_000 {
         let kept = output.with_extension(format!("previous-{number}.{}", kind.extension));
         if !kept.exists() {
             files::rename(output, &kept)?;
-            return Ok(Some(kept));
+            return Ok(kept);
         }
     }
     Err(Failure::input(format!("too many earlier versions beside `{}`", output.display()))
@@ -58,10 +70,14 @@ pub(super) fn standing(output: &Path, kind: &Kind) -> Result<Option<Vec<u8>>, Fa
     if (kind.ours)(&old) {
         return Ok(Some(old));
     }
-    Err(Failure::input(format!(
+    Err(foreign(output, kind))
+}
+
+fn foreign(output: &Path, kind: &Kind) -> Failure {
+    Failure::input(format!(
         "`{}` exists and is no {}: it is left as it is",
         output.display(),
         kind.what
     ))
-    .hint("name another file with `--output FILE`"))
+    .hint("name another file with `--output FILE`")
 }

@@ -31,6 +31,7 @@ mod leaks;
 mod mails;
 mod message_build;
 mod message_validate;
+mod pack;
 mod plan;
 pub mod printer;
 mod progress;
@@ -145,7 +146,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Evidence(args) => evidence::run(context, &args),
         Command::Seal(args) => seal::run(context, &args),
         Command::Keys(command) => keys::run(context, &command),
-        Command::Pack(_) => todo!(),
+        Command::Pack(args) => pack::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Message(MessageCommand::Build(args)) => message_build::run(context, &args),
         Command::Message(MessageCommand::Validate(args)) => message_validate::run(context, &args),

@@ -1,14 +1,20 @@
-//! `verify`: was any evidence changed?
+//! `verify`: was any evidence changed? Of a store, or of a bundle.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::args::Verify;
 use super::context::{Context, MAX_PEM, authorities, shown, verified};
 use super::exit;
 use super::failure::Failure;
-use super::printer::{BAD, BOLD, GOOD, Printer, paint};
+use super::printer::{BAD, BOLD, CARE, GOOD, Printer, paint};
 use super::seal::print_stamp;
 use crate::calendar::london;
 use crate::catalogue::Catalogue;
 use crate::digest::Digest;
+use crate::evidence::bundle::{self, BundleSummary};
 use crate::evidence::seal::PublicKey;
 use crate::evidence::{SealReport, Trust, VerifyReport};
 use crate::files;
@@ -16,7 +22,17 @@ use crate::files;
 /// Most problems shown to people; JSON has them all.
 const SHOWN: usize = 40;
 
-/// Runs the command. It needs no settings when a store is named.
+/// `verify --format json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Verified {
+    /// The store, and every problem.
+    #[serde(flatten)]
+    report: VerifyReport,
+    /// The bundle that the store lies in.
+    bundle: Option<BundleSummary>,
+}
+
+/// Runs the command. It needs no settings when a store or bundle is named.
 pub(super) fn run(context: &mut Context, args: &Verify) -> Result<u8, Failure> {
     let trust = Trust {
         key: args.key.as_deref().map(|key| pinned(context, key)).transpose()?,
@@ -26,20 +42,70 @@ pub(super) fn run(context: &mut Context, args: &Verify) -> Result<u8, Failure> {
         Some(dir) => context.cwd.join(dir),
         None => context.project(&Catalogue::built_in()?)?.evidence_dir(),
     };
-    let report = verified(&dir, &trust).map_err(|error| {
+    let verified = examine(&dir, &trust)?;
+    context.printer.document(&verified);
+    let place = shown(&dir, &context.cwd);
+    let report = &verified.report;
+    print(&mut context.printer, &place, report);
+    match &verified.bundle {
+        Some(bundle) => print_bundle(&mut context.printer, bundle, report.intact),
+        None if report.intact && trust.key.is_none() && !report.seals.is_empty() => {
+            context.printer.prose(
+                2,
+                "Compare the key with the fingerprint you were told (`--key` does): anybody can make one.",
+            );
+        }
+        None => {}
+    }
+    Ok(if report.intact { exit::DONE } else { exit::WANTING })
+}
+
+fn examine(path: &Path, trust: &Trust) -> Result<Verified, Failure> {
+    if bundle::is_bundle(path) {
+        let bundle::VerifiedBundle { report, summary } = bundle::verify_bundle(path, trust)?;
+        return Ok(Verified { report, bundle: Some(summary) });
+    }
+    if path.is_file() {
+        return Err(Failure::input(format!(
+            "`{}` is no bundle, and there is no evidence store in it",
+            path.display()
+        ))
+        .hint("a bundle is a zip made by `ctc-ready pack`"));
+    }
+    let report = verified(path, trust).map_err(|error| {
         let failure = Failure::from(error);
         failure.hint("name a store's folder, such as `ctc-ready verify my-project/evidence`")
     })?;
-    context.printer.document(&report);
-    let place = shown(&dir, &context.cwd);
-    print(&mut context.printer, &place, &report);
-    if report.intact && trust.key.is_none() && !report.seals.is_empty() {
-        context.printer.prose(
-            2,
-            "Compare the key with the fingerprint you were told (`--key` does): anybody can make one.",
-        );
+    Ok(Verified { report, bundle: None })
+}
+
+/// What a bundle says of itself, for people.
+fn print_bundle(printer: &mut Printer, bundle: &BundleSummary, intact: bool) {
+    if let Some(mark) = bundle.mark {
+        printer.line(format!("  {}", paint(CARE, format!("{mark}: not a submission"))));
     }
-    Ok(if report.intact { exit::DONE } else { exit::WANTING })
+    if let (Some(programme), Some(ready)) = (&bundle.programme, bundle.ready) {
+        let word = if ready { "ready" } else { "not ready" };
+        let as_of = bundle.as_of.as_deref().unwrap_or("an unknown time");
+        printer.line(format!("  {programme}: {word} as of {as_of}"));
+    }
+    if let Some(sha256) = bundle.sha256 {
+        printer.line(format!("  SHA-256 {sha256}"));
+    }
+    match bundle.key {
+        Some(key) => {
+            printer.line(format!("  signed by {key}"));
+            printer.prose(
+                2,
+                "Anybody can make a key: compare this fingerprint with the one that the software \
+                 house gave you by another way.",
+            );
+        }
+        None => {
+            let said = if intact { "not signed" } else { "no good signature" };
+            printer.line(format!("  {}", paint(CARE, said)));
+        }
+    }
 }
 
 /// The fingerprint that `--key` means: itself, or that of the key in a file.

@@ -13,6 +13,7 @@ mod evidence;
 mod exports;
 mod input;
 mod message;
+mod pack;
 mod reading;
 #[path = "../reference/mod.rs"]
 mod reference;

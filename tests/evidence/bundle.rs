@@ -64,6 +64,13 @@ fn a_bundle_tells_what_is_in_it_wherever_it_lies() {
     fs::remove_dir_all(&made.small.dir).unwrap();
     assert!(is_bundle(&path));
     assert!(verify_bundle(&path, Some(made.keys.fingerprint())).unwrap().report.intact);
+    // What the user names may be a link.
+    #[cfg(unix)]
+    {
+        let link = elsewhere.path().join("link.zip");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(is_bundle(&link) && verify_bundle(&link, None).unwrap().report.intact);
+    }
 }
 
 #[test]
@@ -120,6 +127,8 @@ fn every_truncation_and_every_added_byte_is_found() {
     for length in 0..bytes.len() {
         fs::write(made.path(), &bytes[..length]).unwrap();
         assert!(found(&made.path()), "cut to {length}");
+    }
+    for length in (0..bytes.len()).step_by(7) {
         fs::write(made.path(), &bytes[bytes.len() - length..]).unwrap();
         assert!(found(&made.path()), "the last {length}");
     }
@@ -215,8 +224,8 @@ fn a_signature_by_another_key_is_found() {
     let made = made();
     let other = KeyRing::generate(&made.folder.path().join("other")).unwrap();
     // The whole bundle made anew by someone else, over the same store.
-    let papers = papers(&verdict(&made.small));
-    let plan = Plan::new(&made.small.dir, papers, None, Some(&other), TOOL).unwrap();
+    let new_papers = || papers(&verdict(&made.small));
+    let plan = Plan::new(&made.small.dir, new_papers(), None, Some(&other), TOOL).unwrap();
     let mut bytes = Vec::new();
     plan.write(&mut bytes).unwrap();
     let problems = made.problems(&bytes);
@@ -228,6 +237,16 @@ fn a_signature_by_another_key_is_found() {
     assert!(verified.report.intact);
     let pinned = verify_bundle(&made.path(), Some(other.fingerprint())).unwrap();
     assert!(told(&pinned)[0].starts_with("bundle-signature bundle.zip!bundle.dsse.json: "));
+    // A key that the named one vouches for.
+    let mut rotated = KeyRing::load(other.folder()).unwrap();
+    rotated.rotate().unwrap();
+    introduce(&made.small.dir, &rotated);
+    let plan = Plan::new(&made.small.dir, new_papers(), None, Some(&rotated), TOOL).unwrap();
+    plan.write(&mut fs::File::create(made.path()).unwrap()).unwrap();
+    for (named, problems) in [(&rotated, 0), (&other, 0), (&made.keys, 1)] {
+        let verified = verify_bundle(&made.path(), Some(named.fingerprint())).unwrap();
+        assert_eq!(verified.report.problems.len(), problems, "{:#?}", told(&verified));
+    }
     // The statement of another bundle, and its key.
     let good = Hand::of(&made.good());
     for name in ["bundle.dsse.json", "signing-key.pem"] {
@@ -396,6 +415,7 @@ fn an_unpacked_bundle_verifies_and_every_change_in_it_is_found() {
 }
 
 /// Whether a program is there; says so loudly where it is not.
+#[allow(clippy::print_stderr, reason = "tests skip loudly")]
 fn there(program: &str) -> bool {
     let there = Command::new(program).arg("--help").output().is_ok();
     if !there {

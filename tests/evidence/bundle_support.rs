@@ -1,13 +1,14 @@
 //! A small bundle, and the same taken apart and put together by hand.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ctc_ready::clock::Clock;
 use ctc_ready::digest::Digest;
 use ctc_ready::evidence::bundle::*;
-use ctc_ready::evidence::chain::{Head, Line, Raw, RawLines};
+use ctc_ready::evidence::chain::{Head, Line};
 use ctc_ready::evidence::format::IndexEvent;
 use ctc_ready::evidence::seal::keys::KeyRing;
 use serde_json::{Value, json};
@@ -33,21 +34,19 @@ pub(crate) fn made() -> Made {
 /// Has the index of a store know a key, as its first seal would.
 pub(crate) fn introduce(dir: &Path, keys: &KeyRing) {
     let path = dir.join("index.jsonl");
-    let text = fs::read(&path).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
     let mut head = Head::START;
-    let mut lines = RawLines::new(text.as_slice());
-    while let Some(Raw::Line(line)) = lines.next_raw().unwrap() {
-        head.follow(&Line::parse(line).unwrap()).unwrap();
-    }
+    text.lines().for_each(|line| head.follow(&Line::parse(line.as_bytes()).unwrap()).unwrap());
+    let (replaces, endorsement) = keys.chain().last().unwrap().endorsement.unzip();
     let added = IndexEvent::KeyAdded {
         key: keys.fingerprint(),
         public: keys.public().to_base64(),
-        replaces: None,
-        endorsement: None,
+        replaces,
+        endorsement: endorsement.map(|signature| STANDARD.encode(signature)),
     };
     let clock = clock();
     let (line, _) = head.compose(clock.now(), 0, &added).unwrap();
-    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(line.as_bytes()).unwrap();
+    fs::write(&path, text + &line).unwrap();
 }
 
 /// A verdict by which the closed run stands.

@@ -68,6 +68,7 @@ pub struct VerifiedBundle {
 /// Whether `verify` takes this for a bundle: a zip that begins or ends like
 /// one, or a folder with what a bundle has and no store has.
 pub fn is_bundle(path: &Path) -> bool {
+    let path = &followed(path);
     let there = |name: &str| path.join(name).symlink_metadata().is_ok();
     match path.is_dir() {
         true => {
@@ -77,19 +78,25 @@ pub fn is_bundle(path: &Path) -> bool {
     }
 }
 
-/// Checks a bundle. `key`: the fingerprint of the key that must have signed.
+/// What the user names may be a link; what lies in it may not.
+fn followed(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Checks a bundle. `key`: the fingerprint of the key that must have signed, or
+/// vouched for the one that did.
 ///
 /// # Errors
 /// When it cannot be read at all, or a later version made the store in it.
 /// Whatever else is wrong is in the report.
-pub fn verify_bundle(path: &Path, key: Option<Digest>) -> Result<VerifiedBundle, EvidenceError> {
+pub fn verify_bundle(path: &Path, trust: &Trust) -> Result<VerifiedBundle, EvidenceError> {
     if path.is_dir() {
-        return Check::new(&Folder::new(path), Vec::new(), key).run();
+        return Check::new(&Folder::new(path), Vec::new(), trust).run();
     }
-    let opened = Bundle::open(path)?;
+    let opened = Bundle::open(&followed(path))?;
     let mut verified = match &opened.bundle {
         Some(bundle) => {
-            let mut verified = Check::new(bundle, opened.problems, key).run()?;
+            let mut verified = Check::new(bundle, opened.problems, trust).run()?;
             verified.summary.sha256 = Some(bundle.sha256());
             verified
         }
@@ -116,7 +123,7 @@ fn nothing(problems: Vec<Problem>) -> VerifyReport {
 struct Check<'a> {
     tree: &'a dyn Tree,
     problems: Vec<Problem>,
-    key: Option<Digest>,
+    trust: &'a Trust,
     /// What is there, with digest and size.
     files: BTreeMap<String, (Digest, u64)>,
     /// What is not there, and was told.
@@ -125,9 +132,9 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn new(tree: &'a dyn Tree, problems: Vec<Problem>, key: Option<Digest>) -> Self {
+    fn new(tree: &'a dyn Tree, problems: Vec<Problem>, trust: &'a Trust) -> Self {
         let (files, missing) = (BTreeMap::new(), BTreeSet::new());
-        Self { tree, problems, key, files, missing, summary: BundleSummary::default() }
+        Self { tree, problems, trust, files, missing, summary: BundleSummary::default() }
     }
 
     fn problem(&mut self, rule: &'static str, place: &str, message: impl ToString) {
@@ -147,6 +154,9 @@ impl<'a> Check<'a> {
     fn run(mut self) -> Result<VerifiedBundle, EvidenceError> {
         self.walk("");
         self.summary.files = self.files.len() as u64;
+        if self.summary.files > MAX_FILES {
+            self.problem("bundle-form", "", format!("it has more than {MAX_FILES} files"));
+        }
         for name in [README, PAGE, VERDICT, CHECKLIST] {
             if !self.has(name) {
                 self.missing(name, "every bundle has it, and it is not there");
@@ -157,6 +167,7 @@ impl<'a> Check<'a> {
             self.subjects(statement);
         }
         let (store, index) = self.store()?;
+        self.signer(&index);
         self.verdict(statement.as_ref(), &index);
         let mut problems = std::mem::take(&mut self.problems);
         for Problem { rule, place, message } in store.problems {
@@ -229,12 +240,6 @@ impl<'a> Check<'a> {
         self.summary.submit_on = predicate.submit_on.clone();
         self.summary.ready = Some(predicate.result == "PASSED");
         self.summary.counted_runs = predicate.counted_runs.clone();
-        if let Some(pinned) = self.key
-            && self.summary.key != Some(pinned)
-        {
-            let message = format!("it is not signed by the key `{pinned}`");
-            self.problem("bundle-signature", place, message);
-        }
         Some(statement)
     }
 
@@ -314,13 +319,30 @@ impl<'a> Check<'a> {
 
     /// Checks the store as `verify` does wherever it lies.
     fn store(&mut self) -> Result<(VerifyReport, Index), EvidenceError> {
-        let trust = Trust { key: self.key, ..Trust::default() };
-        match examine(&Inside { tree: self.tree, files: &self.files }, &trust) {
+        match examine(&Inside { tree: self.tree, files: &self.files }, self.trust) {
             Err(EvidenceError::NoStore(_)) => {
                 self.missing(STORE, "there is no evidence in it");
                 Ok((nothing(Vec::new()), Index::default()))
             }
             examined => examined,
+        }
+    }
+
+    /// Whether the store knows the key that signed, and whether it is the one
+    /// that was named, or goes back to it. That each key vouches for the next
+    /// is looked at with the store.
+    fn signer(&mut self, index: &Index) {
+        let signer = self.summary.key;
+        if let Some(key) = signer.filter(|key| !index.keys.contains_key(key)) {
+            let message = format!("the store does not know the key `{key}` that signed it");
+            self.problem("bundle-signature", SIGNED, message);
+        }
+        let Some(named) = self.trust.key else { return };
+        let before = |key: &Digest| index.keys.get(key).and_then(|known| known.replaces);
+        let mut line = std::iter::successors(signer, before).take(index.keys.len() + 1);
+        if !line.any(|key| key == named) {
+            let message = format!("neither the key `{named}` signed it, nor one it vouches for");
+            self.problem("bundle-signature", SIGNED, message);
         }
     }
 
@@ -353,12 +375,6 @@ impl<'a> Check<'a> {
         });
         if store.is_some_and(|store| store != said.store) {
             self.problem("bundle-statement", place, "it is about another store");
-        }
-        if let Some(key) = self.summary.key
-            && !index.keys.contains_key(&key)
-        {
-            let message = format!("the store does not know the key `{key}` that signed it");
-            self.problem("bundle-signature", place, message);
         }
         for mark in [Mark::Draft, Mark::Rehearsal] {
             if self.has(mark.file()) != (said.mark == Some(mark)) {

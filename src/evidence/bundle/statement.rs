@@ -29,8 +29,8 @@ pub struct BundleStatement {
 }
 
 /// What is said. `result`, `configuration`, `passedTests` and `failedTests` are
-/// the predicate's own; the others are ctc-ready's. All but `mark`, `store` and
-/// `tool` repeats what `verdict.json` says.
+/// the predicate's own; the others are ctc-ready's. `mark`, `store` and `tool` apart,
+/// they repeat what `verdict.json` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BundlePredicate {

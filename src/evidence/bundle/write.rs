@@ -304,3 +304,56 @@ impl Counted<'_> {
 
 // A statement that can list every file fits into what a reader takes.
 const _: () = assert!(MAX_FILES * 185 * 4 / 3 < MAX_SEAL);
+
+#[cfg(test)]
+mod tests {
+    use super::super::read::Bundle;
+    use super::*;
+
+    #[test]
+    fn more_files_than_a_plain_zip_can_count_are_read_back_by_others_too() {
+        let mut plan = Plan { store: Folder::new(Path::new("nowhere")), files: BTreeMap::new() };
+        for number in 0..66_000_u32 {
+            let bytes = number.to_le_bytes().to_vec();
+            let name = Digest::of(&bytes).to_string();
+            let name = format!("{STORE}/objects/{}/{}", &name[..2], &name[2..]);
+            plan.add_made(&name, bytes).unwrap();
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let written = plan.write(&mut io::BufWriter::new(file.as_file())).unwrap();
+        assert_eq!(written.bytes, file.as_file().metadata().unwrap().len());
+        let opened = Bundle::open(file.path()).unwrap();
+        assert_eq!(opened.problems, []);
+        let bundle = opened.bundle.unwrap();
+        assert_eq!(bundle.sha256(), written.sha256);
+        assert_eq!(bundle.list("").unwrap().len(), 1);
+        assert_eq!(bundle.list("evidence/objects").unwrap().len(), 256);
+        let last = plan.files().last().unwrap().0;
+        assert_eq!(bundle.read(last, 4).unwrap(), plan.files[last].made());
+        assert!(bundle.read(last, 3).is_err());
+
+        let mut other = ::zip::ZipArchive::new(file.as_file()).unwrap();
+        assert_eq!(other.len(), 66_000);
+        let mut bytes = Vec::new();
+        other.by_name(last).unwrap().read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, plan.files[last].made());
+    }
+
+    impl Planned {
+        fn made(&self) -> &[u8] {
+            match &self.source {
+                Source::Made(bytes) => bytes,
+                Source::Stored(_) => panic!("it is stored"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_larger_than_readers_take_is_refused() {
+        let mut plan = Plan { store: Folder::new(Path::new("nowhere")), files: BTreeMap::new() };
+        let max = limit_of(README).unwrap();
+        plan.add_made(README, vec![b' '; max as usize]).unwrap();
+        let error = plan.add_made(README, vec![b' '; max as usize + 1]).unwrap_err();
+        assert!(matches!(error, BundleError::TooLarge { .. }), "{error}");
+    }
+}
