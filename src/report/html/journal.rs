@@ -142,7 +142,8 @@ fn exchange(exchange: &Exchange, headers: bool, shelf: &mut Shelf<'_>) -> Told {
                 "it never reached the server"
             };
             let detail = short(&failed.detail, 400);
-            told.outcome = format!("no answer ({}): {detail}; {arrived}", short(&failed.failure, 40));
+            told.outcome =
+                format!("no answer ({}): {detail}; {arrived}", short(&failed.failure, 40));
             told.kind = "bad";
         }
         Outcome::Unknown => told.outcome = "the journal ends before its answer".into(),

@@ -10,13 +10,14 @@ use super::body::{Body, Shelf};
 use super::journal::{Line, lines, state};
 use super::room::{ERRORS, Room};
 use super::steps::{StepRow, answered, rows};
-use super::text::{count, short, thousands};
+use super::text::{count, short};
 use super::times::{When, skew, span};
 use crate::catalogue::{Catalogue, Scenario};
 use crate::engine::explain::headline;
 use crate::evidence::format::journal_name;
 use crate::evidence::{
-    BalanceRecord, Driver, Event, ExplainedError, Failure, MessageRecord, OfficerAsked, RunRecord, RunState,
+    BalanceRecord, Driver, Event, ExplainedError, Failure, MessageRecord, OfficerAsked, RunRecord,
+    RunState,
 };
 use crate::ncts::Direction;
 use crate::report::RunStory;
@@ -162,7 +163,8 @@ impl Run {
             .enumerate()
             .map(|(at, one)| message(at + 1, one, is_told(one.exchange), shelf))
             .collect();
-        let mails = story.events.iter().filter_map(|line| mail(line.at, &line.event, shelf)).collect();
+        let mails =
+            story.events.iter().filter_map(|line| mail(line.at, &line.event, shelf)).collect();
         let headers = |exchange| around.room.headers.contains(&(record.run, exchange));
         let lines = lines(story, told, headers, shelf);
         Self {
@@ -179,7 +181,11 @@ impl Run {
             steps: scenario.map(|scenario| rows(scenario, record)).unwrap_or_default(),
             messages,
             mails,
-            balances: record.balances.iter().map(|one| balance(one, is_told(one.exchange))).collect(),
+            balances: record
+                .balances
+                .iter()
+                .map(|one| balance(one, is_told(one.exchange)))
+                .collect(),
             lines,
             exchanges: count(story.exchanges.len() as u64, "exchange"),
             lines_left_out: (told < story.events.len())
@@ -370,10 +376,9 @@ pub(super) fn why_not(story: &RunStory, rehearsal: bool, stale: bool) -> String 
             Some(failure) => format!("given up: {}", short(headline(failure), 2 * TEXT)),
             None => "given up".into(),
         },
-        RunState::Waiting => format!(
-            "not finished: {} sent or received so far",
-            thousands(record.messages.len() as u64)
-        ),
+        RunState::Waiting => {
+            format!("not finished: {} so far", count(record.messages.len() as u64, "message"))
+        }
         RunState::Passed if record.simulated && !rehearsal => {
             "passed, in the built-in simulator, which never counts".into()
         }
