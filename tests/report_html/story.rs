@@ -2,11 +2,16 @@
 
 use std::sync::LazyLock;
 
+use ctc_ready::digest::Digest;
 use ctc_ready::evidence::format::Layout;
+use ctc_ready::evidence::{
+    BalanceAnswered, Event, Failure, FunctionalError, Purpose, Recorded, RunResumed, RunState,
+    SealReport,
+};
 use ctc_ready::report::Dossier;
 
 use crate::checks::{check, elements, parse, words};
-use crate::support::{House, house, id, messages};
+use crate::support::{House, get, house, id, messages};
 
 static STORY: LazyLock<(String, Dossier)> = LazyLock::new(|| house().page());
 
@@ -106,13 +111,78 @@ fn marks_are_on_top_in_the_title_and_on_paper() {
 
     let house = House::new();
     let simulated = house.open(1, "DNGB1", true);
-    house.close(simulated, ctc_ready::evidence::RunState::Passed, None);
+    house.close(simulated, RunState::Passed, None);
     let (page, _) = house.page();
     check(&page);
     assert!(words(&page).contains("\nSIMULATED: NOT FROM HMRC’S TEST SYSTEM\n"));
     assert!(
         page.contains("@top-center { content: \"DRAFT · SIMULATED: NOT FROM HMRC’S TEST SYSTEM\"")
     );
+}
+
+#[test]
+fn rarer_things_are_told_too() {
+    let house = House::new();
+    let mut asked = house.open_in("guarantee-balance", 1, "Scenario 1 GB", false);
+    house.ask(&mut asked, get(Purpose::Balance, "/balance"));
+    house.answer(&mut asked, 200, None);
+    let answered = BalanceAnswered {
+        step: 1,
+        exchange: 1,
+        status: 200,
+        balance: Some(12.5),
+        currency: Some("GBP".into()),
+        code: None,
+    };
+    house.tell(&mut asked, Event::BalanceAnswered(answered));
+    let mut last = get(Purpose::Balance, "/balance");
+    last.headers = (0..70).map(|n| (format!("x-{n}"), String::new())).collect();
+    house.ask(&mut asked, last);
+    let error = FunctionalError {
+        pointer: "/CC015C".into(),
+        code: "12".into(),
+        reason: "N/A".into(),
+        value: None,
+    };
+    let errors = vec![error.into(); 60];
+    let failure = Failure { reason: "rejected".into(), step: 1, errors, ..Failure::default() };
+    house.close(asked, RunState::Failed, Some(failure));
+
+    let (store, mut dossier) = house.dossier();
+    let resumed = RunResumed { session: id(98), tool: "ctc-ready 0.1.0".into(), cut_bytes: 7 };
+    let events = &mut dossier.runs[0].events;
+    events.insert(3, Recorded { event: Event::RunResumed(resumed), ..events[3].clone() });
+    let waived = &mut dossier.verdict.findings[0];
+    waived.waived = Some("agreed by letter".into());
+    dossier.verdict.submit_on = Some("2026-12-01".parse().unwrap());
+    dossier.verdict.ready = true;
+    dossier.verdict.rehearsal = true;
+    dossier.mark = None;
+    for valid in [true, false] {
+        let seal = format!("{}.dsse.json", 1 + dossier.integrity.seals.len());
+        let key = Digest::of(b"key");
+        dossier.integrity.seals.push(SealReport { seal, key, covers_runs: 1, valid });
+    }
+    let page = house.render(&store, &dossier, 32 << 20);
+    check(&page);
+    let words = words(&page);
+    for told in [
+        "REHEARSAL: NOT FOR SUBMISSION",
+        "# ✓ READY, in a rehearsal only ",
+        "1 waived",
+        "Waived by the house: agreed by letter",
+        "Day of submission: 2026-12-01",
+        "Step 1: HTTP 200 12.5 GBP",
+        "took the run up again",
+        "7 bytes of a half-written line were cut off",
+        "asks for a balance: the journal ends before its answer",
+        "and 10 headers more",
+        "and 10 errors more",
+        "| 1.dsse.json | ✓ valid | 1 run |",
+        "| 2.dsse.json | ✗ not valid | 1 run |",
+    ] {
+        assert!(words.contains(told), "{told}");
+    }
 }
 
 #[test]

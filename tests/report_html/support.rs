@@ -97,12 +97,22 @@ impl House {
     }
 
     pub(crate) fn open(&self, n: u128, scenario: &str, simulated: bool) -> Teller {
+        self.open_in("ncts5-final", n, scenario, simulated)
+    }
+
+    pub(crate) fn open_in(
+        &self,
+        programme: &str,
+        n: u128,
+        scenario: &str,
+        simulated: bool,
+    ) -> Teller {
         let store = self.writer();
         let writer = store.open_run(RunOpened {
             run: id(n),
-            programme: "ncts5-final".into(),
+            programme: programme.into(),
             scenario: scenario.into(),
-            attempt: store.next_attempt("ncts5-final", scenario),
+            attempt: store.next_attempt(programme, scenario),
             environment: if simulated { Environment::Simulator } else { Environment::TraderTest },
             simulated,
             driver: Driver::Direct,
