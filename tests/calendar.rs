@@ -240,6 +240,7 @@ fn the_ends_of_time_do_not_panic() {
         let _ = Timetable::working_days(time("07:00"), time("19:00")).next_opening(at);
         let _ = holidays::working_days_after(at, 3);
         let _ = london::for_people(at);
+        let _ = london::for_records(at);
         let _ = london::judging_instant(london::day_of(at));
     }
 }

@@ -2,7 +2,9 @@
 //! which nothing happens are collapsed, so that days with minutes of work in
 //! them can be looked at. Called by `super::timeline`.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use crate::calendar::london;
 
@@ -12,8 +14,8 @@ const PAD: f64 = 10.0;
 const BREAK: f64 = 30.0;
 /// Part of the picture that collapsed gaps may take together.
 const BREAKS: f64 = 0.3;
-/// A gap is collapsed that is longer than this part of all that is left.
-const PART: i64 = 12;
+/// A gap is collapsed that is longer than this part of all that is drawn.
+const PART: i32 = 4;
 /// While a run is open, nothing shorter is collapsed: it may be a timer.
 const TIMER: TimeDelta = TimeDelta::hours(2);
 /// Least distance of two labels, in pixels.
@@ -152,7 +154,7 @@ impl Axis {
     }
 
     /// Milliseconds between labels: a round number, not too many of them.
-    fn step(&self) -> i64 {
+    pub(super) fn step(&self) -> i64 {
         const MS: [i64; 24] = [
             10,
             50,
@@ -208,31 +210,36 @@ fn ms(length: TimeDelta) -> f64 {
 }
 
 /// The places in `instants` before which a gap is collapsed.
-fn collapsed(
-    instants: &[Instant],
-    open: &[(Instant, Instant)],
-) -> std::collections::BTreeSet<usize> {
-    let mut gaps = std::collections::BTreeSet::new();
-    let (Some(first), Some(last)) = (instants.first(), instants.last()) else { return gaps };
-    let mut left = *last - *first;
-    let pairs = instants.iter().zip(instants.iter().skip(1)).enumerate();
-    let mut candidates: Vec<(TimeDelta, usize)> = pairs
-        .map(|(at, (before, after))| (*after - *before, *before, at + 1))
-        .filter(|(length, before, _)| {
-            *length > TIMER || !open.iter().any(|(from, to)| from <= before && before < to)
-        })
-        .map(|(length, _, at)| (length, at))
-        .collect();
-    // The longest first: each makes what is left smaller, and the next count.
-    candidates.sort_unstable_by_key(|(length, at)| (std::cmp::Reverse(*length), *at));
-    for (length, at) in candidates {
-        if length <= left / i32::try_from(PART).unwrap_or(1) {
-            break;
+fn collapsed(instants: &[Instant], open: &[(Instant, Instant)]) -> BTreeSet<usize> {
+    let mut open = open.to_vec();
+    open.sort_unstable();
+    let mut opening = open.into_iter().peekable();
+    // Until when any run that was opened so far is open.
+    let mut busy: Option<Instant> = None;
+    let (mut candidates, mut sum) = (Vec::new(), TimeDelta::zero());
+    for ((before, after), at) in instants.iter().zip(instants.iter().skip(1)).zip(1_usize..) {
+        while let Some((_, to)) = opening.next_if(|(from, _)| from <= before) {
+            busy = busy.max(Some(to));
         }
-        left -= length;
-        gaps.insert(at);
+        let length = *after - *before;
+        if length <= TIMER && busy.is_some_and(|to| *before < to) {
+            sum += length;
+        } else {
+            candidates.push((length, at));
+        }
     }
-    gaps
+    // The shortest first: each that is kept makes the picture longer, and the
+    // next one shorter beside it.
+    candidates.sort_unstable();
+    let mut gone = BTreeSet::new();
+    for (length, at) in candidates {
+        if gone.is_empty() && length <= sum / PART {
+            sum += length;
+        } else {
+            gone.insert(at);
+        }
+    }
+    gone
 }
 
 /// The midnights in a stretch, in order.
@@ -241,9 +248,9 @@ fn midnights(from: Instant, to: Instant) -> Vec<(Instant, Midnight)> {
     let mut day = london::day_of(from);
     while found.len() < DAYS {
         day = london::add_days(day, 1);
-        let utc = day.and_time(chrono::NaiveTime::MIN).and_utc();
+        let utc = day.and_time(NaiveTime::MIN).and_utc();
         let of_london = london::start_of_day(day);
-        if of_london > to && utc > to || day == chrono::NaiveDate::MAX {
+        if of_london > to && utc > to || day == NaiveDate::MAX {
             break;
         }
         if of_london == utc {
@@ -351,7 +358,8 @@ mod tests {
                 [at, at + TimeDelta::seconds(1)]
             })
             .collect();
-        let axis = Axis::new(instants.clone(), &[], 100.0, 800.0);
+        let open: Vec<_> = instants.chunks(2).map(|two| (two[0], two[1])).collect();
+        let axis = Axis::new(instants.clone(), &open, 100.0, 800.0);
         assert_eq!(axis.gaps().len(), 99);
         let places: Vec<f64> = instants.iter().map(|at| axis.x(*at)).collect();
         assert!(places.windows(2).all(|two| two[0] < two[1]));

@@ -62,6 +62,16 @@ pub(super) struct Shelf<'a> {
     unreadable: BTreeMap<Digest, String>,
 }
 
+/// A message without the folder in which the store happens to lie: that is
+/// nobody's business, and another one on every machine.
+pub(super) fn unplaced(message: &str, store: &Store, prefix: &str) -> String {
+    let dir = store.dir().display().to_string();
+    match dir.as_str() {
+        "" | "." | "/" => message.to_owned(),
+        dir => message.replace(&format!("{dir}/"), prefix).replace(dir, prefix),
+    }
+}
+
 /// Bytes of HTML that a body takes at most.
 pub(super) fn cost(object: &ObjectRef) -> usize {
     let bytes = usize::try_from(object.bytes).unwrap_or(usize::MAX);
@@ -117,7 +127,8 @@ impl<'a> Shelf<'a> {
                     body.here = Some(Shown::new(object, &bytes, attached));
                 }
                 Err(error) => {
-                    let why = format!("it cannot be read: {error}");
+                    let why = unplaced(&error.to_string(), self.store, self.prefix);
+                    let why = format!("it cannot be read: {}", why.replace('`', ""));
                     self.unreadable.insert(object.sha256, why.clone());
                     body.left_out = Some(why);
                 }

@@ -38,6 +38,7 @@ impl Look {
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_formatter(format);
         environment.add_filter("marked", marked);
+        environment.add_filter("prose", prose);
         for (name, source) in TEMPLATES {
             environment.add_template(name, source).map_err(|error| failed(name, &error))?;
         }
@@ -75,6 +76,27 @@ fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
         None => text::write(out, &value.to_string()),
     }
     .map_err(Error::from)
+}
+
+/// Text of our own in which backticks stand round names, as in messages.
+fn prose(text: &str) -> Value {
+    let marked = marked(text).to_string();
+    let parts: Vec<&str> = marked.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return Value::from_safe_string(marked);
+    }
+    let mut out = String::with_capacity(marked.len() + 16);
+    for (part, nth) in parts.into_iter().zip(0..) {
+        match nth % 2 {
+            0 => out.push_str(part),
+            _ => {
+                out.push_str("<code>");
+                out.push_str(part);
+                out.push_str("</code>");
+            }
+        }
+    }
+    Value::from_safe_string(out)
 }
 
 /// Text with what redaction put in the place of secrets made visible.
@@ -121,6 +143,15 @@ mod tests {
             marked(&format!("a <{token}> redacted:xyz {token}")).to_string(),
             format!("a &lt;<mark>{token}</mark>&gt; redacted:xyz <mark>{token}</mark>")
         );
+    }
+
+    #[test]
+    fn names_between_backticks_stand_out_where_the_backticks_are_pairs() {
+        assert_eq!(
+            prose("set `<a>` or `b`").to_string(),
+            "set <code>&lt;a&gt;</code> or <code>b</code>"
+        );
+        assert_eq!(prose("a ` b").to_string(), "a ` b");
     }
 
     #[test]

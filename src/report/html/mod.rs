@@ -56,16 +56,17 @@ pub struct PageOptions<'a> {
     /// (`evidence/`): named where a reader may look for what the page leaves
     /// out.
     pub store: &'a str,
-    /// Bytes that the page should not exceed. Bodies that would make it larger
-    /// are left out, then headers, then whole exchanges; each says so and gives
-    /// its digest. What every run must tell is there in any case.
+    /// Bytes that the page should not exceed. What would make it larger is left
+    /// out, and the page says so, with digests: bodies of exchanges first, then
+    /// headers, then exchanges, bodies of messages last. What every run must
+    /// tell is there in any case.
     pub max_bytes: usize,
 }
 
 impl<'a> PageOptions<'a> {
     /// For a page that lies beside the folder `evidence`.
     pub fn new(catalogue: &'a Catalogue, settings: &'a Settings) -> Self {
-        Self { catalogue, settings, store: "evidence/", max_bytes: 48 << 20 }
+        Self { catalogue, settings, store: "evidence/", max_bytes: 32 << 20 }
     }
 }
 
@@ -138,9 +139,9 @@ pub fn page(
                 .programme(&dossier.verdict.programme)
                 .map_or_else(|| dossier.verdict.programme.clone(), |known| known.title.clone()),
             about: summary::facts(dossier, options, counting.len()),
-            decision: summary::decision(dossier, &told),
+            decision: summary::decision(dossier, store, options.store, &told),
             requirements: summary::requirements(dossier, options),
-            integrity: summary::integrity(dossier, store),
+            integrity: summary::integrity(dossier, store, options.store),
             store: options.store,
             marks,
             timeline,

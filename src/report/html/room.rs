@@ -1,6 +1,7 @@
 //! What there is room for on the page, told from sizes alone before anything is
-//! read: first a line for every line of a journal, then the bodies of messages,
-//! mails and attachments of all runs, then headers, then all other bodies.
+//! read: first the bodies of messages, mails and attachments of all runs, up to
+//! half of it; then a line for every line of a journal, then headers, then all
+//! other bodies.
 //! Called by `report::html`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,17 +60,17 @@ impl Room {
     pub(super) fn plan(runs: &[&RunStory], max: usize) -> Self {
         let mut room = Self::default();
         let fixed: usize = runs.iter().map(|run| facts(run)).sum();
-        let mut budget = Budget { left: max.saturating_sub(FRAME + fixed) };
+        let left = max.saturating_sub(FRAME + fixed);
+        let mut budget = Budget { left: left / 2 };
+        let sent = runs.iter().flat_map(|run| run.record.messages.iter().map(|m| &m.body));
+        room.bodies(sent, &mut budget);
+        let mails = runs.iter().flat_map(|run| run.events.iter()).flat_map(correspondence);
+        room.bodies(mails, &mut budget);
+        budget.left += left - left / 2;
         for run in runs {
             let lines = run.events.iter().take_while(|_| budget.take(LINE)).count();
             room.lines.insert(run.record.run, lines);
         }
-        let sent = runs.iter().flat_map(|run| run.record.messages.iter().map(|m| &m.body));
-        room.bodies(sent, &mut budget);
-        room.bodies(
-            runs.iter().flat_map(|run| run.events.iter()).flat_map(correspondence),
-            &mut budget,
-        );
         for run in runs {
             for exchange in &run.exchanges {
                 if budget.take(headers_cost(exchange)) {

@@ -10,7 +10,7 @@ use super::body::{Body, Shelf};
 use super::journal::{Line, lines, state};
 use super::room::{ERRORS, Room};
 use super::steps::{StepRow, answered, rows};
-use super::text::{count, short, thousands};
+use super::text::{count, short};
 use super::times::{When, skew, span};
 use crate::catalogue::{Catalogue, Scenario};
 use crate::engine::explain::headline;
@@ -376,10 +376,9 @@ pub(super) fn why_not(story: &RunStory, rehearsal: bool, stale: bool) -> String 
             Some(failure) => format!("given up: {}", short(headline(failure), 2 * TEXT)),
             None => "given up".into(),
         },
-        RunState::Waiting => format!(
-            "not finished: {} sent or received so far",
-            thousands(record.messages.len() as u64)
-        ),
+        RunState::Waiting => {
+            format!("not finished: {} so far", count(record.messages.len() as u64, "message"))
+        }
         RunState::Passed if record.simulated && !rehearsal => {
             "passed, in the built-in simulator, which never counts".into()
         }

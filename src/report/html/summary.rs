@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::PageOptions;
+use super::body::unplaced;
 use super::journal::state;
 use super::run::{Fact, name};
 use super::text::{count, short, thousands};
@@ -25,7 +26,6 @@ const PROBLEMS: usize = 100;
 /// The verdict.
 #[derive(Debug, Serialize)]
 pub(super) struct Decision {
-    /// `READY`, `NOT READY`, `NOTHING TO SUBMIT YET`.
     word: &'static str,
     ready: bool,
     counts: String,
@@ -52,6 +52,8 @@ pub(super) struct RequirementRow {
     id: String,
     title: String,
     mandatory: bool,
+    /// In the table; a recommended test that was never tried is named only.
+    listed: bool,
     state: &'static str,
     glyph: &'static str,
     any_of: String,
@@ -160,14 +162,19 @@ pub(super) fn facts(dossier: &Dossier, options: &PageOptions<'_>, counted: usize
     let others = runs.saturating_sub(counted);
     facts.push(Fact::text(
         "Attempts",
-        format!("{} that count, {} others", thousands(counted as u64), thousands(others as u64)),
+        format!("{} that count, {}", thousands(counted as u64), count(others as u64, "other")),
     ));
     facts.push(Fact::text("Made by", concat!("ctc-ready ", env!("CARGO_PKG_VERSION"))));
     facts
 }
 
 /// The verdict with its findings.
-pub(super) fn decision(dossier: &Dossier, told: &BTreeSet<RunId>) -> Decision {
+pub(super) fn decision(
+    dossier: &Dossier,
+    store: &Store,
+    prefix: &str,
+    told: &BTreeSet<RunId>,
+) -> Decision {
     let verdict = &dossier.verdict;
     let of = |severity| {
         let open = |finding: &&Finding| finding.severity == severity && finding.waived.is_none();
@@ -194,7 +201,7 @@ pub(super) fn decision(dossier: &Dossier, told: &BTreeSet<RunId>) -> Decision {
             Severity::Warning => "warning",
             Severity::Info => "info",
         },
-        message: short(&finding.message, TEXT).into_owned(),
+        message: short(&unplaced(&finding.message, store, prefix), TEXT).into_owned(),
         source: finding.source.as_ref().map(|source| short(source, TEXT).into_owned()),
         waived: finding.waived.as_ref().map(|reason| short(reason, TEXT).into_owned()),
         requirement: finding
@@ -207,6 +214,7 @@ pub(super) fn decision(dossier: &Dossier, told: &BTreeSet<RunId>) -> Decision {
     Decision {
         word: match verdict.ready {
             true if pending => "NOTHING TO SUBMIT YET",
+            true if verdict.rehearsal => "READY, in a rehearsal only",
             true => "READY",
             false => "NOT READY",
         },
@@ -238,7 +246,11 @@ fn requirement(
     status: &RequirementStatus,
 ) -> RequirementRow {
     let story = dossier.runs.iter().find(|story| Some(story.record.run) == status.run);
-    let (state, glyph) = words(status.state);
+    let mandatory = status.kind == RequirementKind::Mandatory;
+    let (state, glyph) = match status.state {
+        RequirementState::Missing if !mandatory => ("none counts", "–"),
+        state => words(state),
+    };
     let flow = programme.and_then(|programme| {
         programme.requirement.iter().find(|known| known.id == status.requirement)?.flow
     });
@@ -249,7 +261,8 @@ fn requirement(
         number,
         id: status.requirement.clone(),
         title: title(programme, &status.requirement),
-        mandatory: status.kind == RequirementKind::Mandatory,
+        mandatory,
+        listed: mandatory || status.attempts > 0 || story.is_some(),
         state,
         glyph,
         any_of: status.any_of.join(" or "),
@@ -260,9 +273,9 @@ fn requirement(
             name: name(&story.record.scenario, story.record.attempt),
             lrn: story.record.lrn.as_ref().map(|lrn| short(lrn, 100).into_owned()),
             mrn: story.record.mrn.as_ref().map(|mrn| short(mrn, 100).into_owned()),
-            first: story.record.first_submission().map(When::new),
+            first: story.record.first_submission().map(When::second),
         }),
-        fresh_until: status.fresh_until.map(When::new),
+        fresh_until: status.fresh_until.map(When::second),
         why,
     }
 }
@@ -281,14 +294,11 @@ fn words(state: RequirementState) -> (&'static str, &'static str) {
 }
 
 /// What verifying found.
-pub(super) fn integrity(dossier: &Dossier, store: &Store) -> Integrity {
+pub(super) fn integrity(dossier: &Dossier, store: &Store, prefix: &str) -> Integrity {
     let report = &dossier.integrity;
     let problems = report.problems.iter().take(PROBLEMS).map(|problem| {
-        (
-            problem.rule,
-            short(&problem.place, 300).into_owned(),
-            short(&problem.message, TEXT).into_owned(),
-        )
+        let message = unplaced(&problem.message, store, prefix);
+        (problem.rule, short(&problem.place, 300).into_owned(), short(&message, TEXT).into_owned())
     });
     Integrity {
         intact: report.intact,

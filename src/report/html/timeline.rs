@@ -20,6 +20,8 @@ use crate::report::model::Outcome;
 /// Pixels: the names at the left, the rest, what stands above the rows.
 const NAMES: f64 = 168.0;
 const PLOT: f64 = 832.0;
+/// Room for the last label.
+const MARGIN: f64 = 30.0;
 const TOP: f64 = 58.0;
 /// Rows that are high enough for the types of messages.
 const FEW: usize = 24;
@@ -27,6 +29,8 @@ const HIGH: f64 = 38.0;
 const LOW: f64 = 24.0;
 /// Least distance of two types in a row.
 const APART: f64 = 38.0;
+/// Least distance of the lengths of two gaps.
+const LABEL: f64 = 66.0;
 /// Marks of one run; the words and the run's own section have all.
 pub(super) const MARKS: usize = 200;
 
@@ -39,6 +43,7 @@ pub(super) struct Timeline {
     height: String,
     top: String,
     bottom: String,
+    rows_height: String,
     axis_below: String,
     /// One sentence for who does not see it.
     summary: String,
@@ -145,7 +150,7 @@ impl Timeline {
         let last = stories.iter().map(|story| story.end).max()?;
         let open: Vec<_> = stories.iter().map(|story| (story.record.opened, story.end)).collect();
         let instants = stories.iter().flat_map(Story::instants).collect();
-        let axis = Axis::new(instants, &open, NAMES, PLOT);
+        let axis = Axis::new(instants, &open, NAMES, PLOT - MARGIN);
         let height = if stories.len() <= FEW { HIGH } else { LOW };
         let labelled = stories.len() <= FEW;
         let rows: Vec<Row> = stories
@@ -159,6 +164,7 @@ impl Timeline {
             height: px(bottom + 46.0),
             top: px(TOP),
             bottom: px(bottom),
+            rows_height: px(bottom - TOP),
             axis_below: px(bottom + 18.0),
             summary: format!(
                 "{} runs between {} and {}",
@@ -175,13 +181,21 @@ impl Timeline {
 }
 
 fn gaps(axis: &Axis) -> Vec<Gap> {
+    let mut last = f64::NEG_INFINITY;
     let each = axis.gaps().into_iter();
-    each.map(|gap| Gap {
-        left: px(gap.left),
-        width: px(gap.right - gap.left),
-        middle: px((gap.left + gap.right) / 2.0),
-        label: span(gap.length),
-        labelled: gap.right - gap.left >= 14.0,
+    each.map(|gap| {
+        let middle = (gap.left + gap.right) / 2.0;
+        let labelled = middle - last >= LABEL;
+        if labelled {
+            last = middle;
+        }
+        Gap {
+            left: px(gap.left),
+            width: px(gap.right - gap.left),
+            middle: px(middle),
+            label: span(gap.length),
+            labelled,
+        }
     })
     .collect()
 }
@@ -189,12 +203,12 @@ fn gaps(axis: &Axis) -> Vec<Gap> {
 fn ticks(axis: &Axis) -> Vec<Tick> {
     let mut days = (String::new(), String::new());
     let ticks = axis.ticks();
-    // Seconds where two labels would read the same without.
-    let close = ticks.windows(2).any(|two| match two {
-        [one, other] => other.0 - one.0 < chrono::TimeDelta::minutes(2),
-        _ => false,
-    });
-    let length = if close { 8 } else { 5 };
+    // As many digits as tell one label from the next.
+    let length = match axis.step() {
+        ..1000 => 10,
+        1000..60_000 => 8,
+        _ => 5,
+    };
     let changed = |day: &mut String, now: String| {
         let changed = *day != now;
         day.clone_from(&now);
@@ -203,9 +217,12 @@ fn ticks(axis: &Axis) -> Vec<Tick> {
     ticks
         .into_iter()
         .map(|(at, x)| {
-            // `2026-07-21 23:30:00`, both.
-            let (utc, london) =
-                (at.format("%Y-%m-%d %H:%M:%S").to_string(), london::for_records(at));
+            let tenth = at.timestamp_subsec_millis() / 100;
+            let london = london::for_records(at);
+            let whole = |text: &str| text.get(..19).unwrap_or_default().to_owned();
+            // `2026-07-21 23:30:00.5`, both.
+            let utc = format!("{}.{tenth}", at.format("%F %T"));
+            let london = format!("{}.{tenth}", whole(&london));
             let time = |text: &str| text.get(11..11 + length).unwrap_or_default().to_owned();
             let day = |text: &str| text.get(..10).unwrap_or_default().to_owned();
             Tick {
@@ -234,6 +251,14 @@ fn days(axis: &Axis) -> Vec<Day> {
         Day { x: px(x), kind, title: format!("beginning {whose} {day}") }
     })
     .collect()
+}
+
+/// A run at the left of its row: as much as there is room for.
+fn label(glyph: &str, scenario: &str, attempt: u32) -> String {
+    const ROOM: usize = 12;
+    let cut = if scenario.chars().count() > ROOM { "…" } else { "" };
+    let scenario: String = scenario.chars().take(ROOM).collect();
+    format!("{glyph} {scenario}{cut} #{attempt}")
 }
 
 /// When a message stands in the picture: when we sent it; when NCTS's came, by
@@ -306,7 +331,8 @@ impl<'a> Story<'a> {
                     self.record.messages.iter().filter(|message| {
                         message.direction == Direction::Received && message.at >= at
                     });
-                let came = received.map(when).filter(|came| *came >= at).min();
+                // It may have been there before we asked for the news.
+                let came = received.map(|message| when(message).max(at)).min();
                 let until = [told, came].into_iter().flatten().min().unwrap_or(self.end).max(at);
                 let title = format!("waiting for the officers, {}", span(until - at));
                 self.bars.push((at, until, "officer", title));
@@ -373,7 +399,7 @@ impl<'a> Story<'a> {
             middle: px(y + height / 2.0 + if labelled { 5.0 } else { 0.0 }),
             height: px(height),
             shaded: at % 2 == 1,
-            label: format!("{glyph} {} #{}", short(&record.scenario, 14), record.attempt),
+            label: label(glyph, &record.scenario, record.attempt),
             name: name(&record.scenario, record.attempt),
             state: state(record.state),
             marks: marks.collect(),

@@ -10,7 +10,7 @@ use crate::calendar::london;
 pub(super) struct When {
     /// RFC 3339, for machines.
     iso: String,
-    /// `2026-07-21 23:30:00.123`.
+    /// `2026-07-21 23:30:00.123`, with thousandths where there are any.
     utc: String,
     /// `00:30:00 BST`, with the date where it is another.
     london: String,
@@ -20,11 +20,17 @@ impl When {
     pub(super) fn new(at: DateTime<Utc>) -> Self {
         let london = london::for_records(at);
         let day = at.format("%Y-%m-%d ").to_string();
+        let whole = at.timestamp_subsec_millis() == 0;
         Self {
             iso: at.to_rfc3339_opts(SecondsFormat::Millis, true),
-            utc: at.format("%Y-%m-%d %H:%M:%S%.3f").to_string(),
+            utc: at.format(if whole { "%F %T" } else { "%F %T%.3f" }).to_string(),
             london: london.strip_prefix(&day).unwrap_or(&london).to_owned(),
         }
+    }
+
+    /// The same to the second, for a table: `23:59:59.999` is in that second.
+    pub(super) fn second(at: DateTime<Utc>) -> Self {
+        Self { utc: at.format("%F %T").to_string(), ..Self::new(at) }
     }
 }
 
@@ -50,10 +56,10 @@ pub(super) fn span(length: TimeDelta) -> String {
 pub(super) fn skew(max_skew_ms: Option<i64>) -> String {
     match max_skew_ms {
         None => "no server said what time it was".into(),
-        Some(0) => "our clock and the server's agreed within a second".into(),
+        Some(0) => "our clock and the server’s agreed within a second".into(),
         Some(ms) => {
             let way = if ms > 0 { "ahead of" } else { "behind" };
-            format!("our clock was up to {} {way} the server's", span(TimeDelta::milliseconds(ms)))
+            format!("our clock was up to {} {way} the server’s", span(TimeDelta::milliseconds(ms)))
         }
     }
 }
@@ -69,6 +75,7 @@ mod tests {
         assert_eq!(when.utc, "2026-07-21 23:30:00.123");
         assert_eq!(when.london, "2026-07-22 00:30:00 BST");
         let when = When::new("2026-11-21T09:30:00Z".parse().unwrap());
+        assert_eq!(when.utc, "2026-11-21 09:30:00");
         assert_eq!(when.london, "09:30:00 GMT");
         assert_eq!(when.iso, "2026-11-21T09:30:00.000Z");
     }
@@ -87,6 +94,6 @@ mod tests {
         ] {
             assert_eq!(span(TimeDelta::milliseconds(ms)), words);
         }
-        assert_eq!(skew(Some(-2500)), "our clock was up to 2.5 s behind the server's");
+        assert_eq!(skew(Some(-2500)), "our clock was up to 2.5 s behind the server’s");
     }
 }
