@@ -60,6 +60,28 @@ impl Digest {
     }
 }
 
+/// A digest in the making.
+#[derive(Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Takes in more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of everything so far.
+    pub fn so_far(&self) -> Digest {
+        Digest(self.0.clone().finalize().into())
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hasher({})", self.so_far())
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -342,6 +364,12 @@ mod tests {
         let whole = Digest::of(&bytes);
         assert_eq!(Digest::of_reader(&mut bytes.as_slice()).unwrap(), (whole, 200_000));
         assert_eq!(Digest::of_parts(&[&bytes[..7], &bytes[7..]]), whole);
+        let mut hasher = Hasher::default();
+        assert_eq!(hasher.so_far(), Digest::of(b""));
+        hasher.update(&bytes[..7]);
+        assert_eq!(hasher.so_far(), Digest::of(&bytes[..7]));
+        hasher.update(&bytes[7..]);
+        assert_eq!(hasher.so_far(), whole);
         assert_eq!(whole.to_string().parse::<Digest>().unwrap(), whole);
     }
 

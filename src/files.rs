@@ -113,6 +113,54 @@ fn without_temporary(error: io::Error) -> io::Error {
     }
 }
 
+/// A file that takes the place of another once it is whole. Dropped before
+/// that, it is gone; after a crash a file whose name starts with `.tmp-` may be
+/// left beside it.
+#[derive(Debug)]
+pub struct Staged {
+    temporary: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl Staged {
+    /// Begins a file that is to stand at `path`.
+    ///
+    /// # Errors
+    /// When the folder is missing or not writable.
+    pub fn new(path: &Path) -> Result<Self, FileError> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".tmp-");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(fs::Permissions::from_mode(0o666));
+        }
+        step().named("write", path)?;
+        let temporary =
+            builder.tempfile_in(parent(path)).map_err(without_temporary).named("write", path)?;
+        Ok(Self { temporary, path: path.to_owned() })
+    }
+
+    /// Where to write to.
+    pub fn file(&mut self) -> &mut File {
+        self.temporary.as_file_mut()
+    }
+
+    /// Puts the file in its place, replacing what stands there. Once this has
+    /// returned, it survives a crash; before, the old one or the new one
+    /// stands there, whole.
+    ///
+    /// # Errors
+    /// When the disk refuses; the old file then stays.
+    pub fn put_in_place(self) -> Result<(), FileError> {
+        let Self { temporary, path } = self;
+        sync_file(temporary.as_file()).named("sync", &path)?;
+        step().named("replace", &path)?;
+        temporary.persist(&path).map_err(|failed| failed.error).named("replace", &path)?;
+        sync_folder(parent(&path))
+    }
+}
+
 /// Writes a file that must not exist yet. Once this has returned, the file
 /// survives a crash; after a crash before, it may be there in part.
 ///
@@ -327,9 +375,18 @@ pub fn open_regular(path: &Path) -> Result<File, FileError> {
 /// # Errors
 /// As [`open_regular`], and when the file is larger.
 pub fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, FileError> {
+    read_at_most(open_regular(path)?, max, path)
+}
+
+/// Everything that `reader` yields, if that is at most `max` bytes; `path` is
+/// for the error.
+///
+/// # Errors
+/// The reader's, and when there is more.
+pub fn read_at_most(reader: impl Read, max: u64, path: &Path) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
-    let mut file = open_regular(path)?.take(max.saturating_add(1));
-    file.read_to_end(&mut bytes).named("read", path)?;
+    let mut reader = reader.take(max.saturating_add(1));
+    reader.read_to_end(&mut bytes).named("read", path)?;
     if bytes.len() as u64 > max {
         let source = io::Error::new(
             io::ErrorKind::FileTooLarge,

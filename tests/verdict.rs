@@ -6,7 +6,7 @@ mod verdict_support;
 
 use chrono::TimeDelta;
 use ctc_ready::catalogue::{Flow, PendingChecklist, RequirementKind};
-use ctc_ready::evidence::verify::{Problem, SealReport};
+use ctc_ready::evidence::verify::Problem;
 use ctc_ready::evidence::{Actor, RunRecord, RunState, WaitingFor};
 use ctc_ready::project::Environment;
 use ctc_ready::verdict::rules::{RULES, rule};
@@ -40,9 +40,11 @@ fn rules_have_unique_kebab_case_names_and_a_line_each() {
 #[test]
 fn complete_fresh_evidence_is_ready() {
     let verdict = House::new().judge();
-    assert_eq!(rules_of(&verdict), ["submission-window", "store-unsealed"]);
+    assert_eq!(rules_of(&verdict), ["store-unsealed", "store-unsealed", "submission-window"]);
     assert!(verdict.ready && !verdict.rehearsal);
-    assert!(verdict.findings.iter().all(|finding| finding.severity == Severity::Info));
+    let unsealed = &verdict.findings[0];
+    assert_eq!((unsealed.severity, unsealed.run), (Severity::Warning, Some(id(1))));
+    assert_eq!(verdict.findings[2].severity, Severity::Info);
     let row = &verdict.requirements[0];
     assert_eq!(row.state, RequirementState::Fresh);
     assert_eq!(row.run, Some(id(1)));
@@ -96,7 +98,15 @@ fn every_rule_fires_on_what_it_is_about() {
         (|h| h.integrity = None, "journal-broken", Severity::Error),
         (|h| h.integrity.as_mut().unwrap().intact = false, "journal-broken", Severity::Error),
         (|h| h.seal(2, false), "journal-broken", Severity::Error),
-        (|h| h.seal(1, true), "store-unsealed", Severity::Info),
+        (|h| h.seal(1, true), "store-unsealed", Severity::Warning),
+        (
+            |h| {
+                h.seal(1, true);
+                h.runs[1].state = RunState::Failed;
+            },
+            "store-unsealed",
+            Severity::Info,
+        ),
         (|h| h.runs[0].max_skew_ms = Some(60_001), "clock-skew", Severity::Warning),
         (|h| h.runs[0].max_skew_ms = Some(-60_001), "clock-skew", Severity::Warning),
         (|h| h.runs[0].software.version = "4.1".into(), "other-build", Severity::Error),
@@ -456,12 +466,7 @@ fn a_flow_left_out_is_explained_in_the_form() {
 fn a_seal_that_does_not_hold_is_named() {
     let mut house = House::new();
     let report = house.integrity.as_mut().unwrap();
-    report.seals.push(SealReport {
-        seal: "0001.dsse.json".into(),
-        key: ctc_ready::digest::Digest::ZERO,
-        covers_runs: 2,
-        valid: false,
-    });
+    report.seals.push(seal_report(2, false));
     let verdict = house.judge();
-    assert!(find(&verdict, "journal-broken").unwrap().message.contains("0001.dsse.json"));
+    assert!(find(&verdict, "journal-broken").unwrap().message.contains("seals/1.dsse.json"));
 }

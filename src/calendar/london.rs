@@ -179,3 +179,8 @@ pub fn for_planning(instant: DateTime<Utc>) -> String {
 pub fn for_people(instant: DateTime<Utc>) -> String {
     local(instant).format("%Y-%m-%d %H:%M (London)").to_string()
 }
+
+/// `2026-07-04 17:30:05 BST`, for records: GMT or BST says which of the two.
+pub fn for_records(instant: DateTime<Utc>) -> String {
+    local(instant).format("%Y-%m-%d %H:%M:%S %Z").to_string()
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::args::Answered;
 use super::context::{Context, Desk, TOOL};
+use super::evidence;
 use super::exit;
 use super::failure::Failure;
 use super::run;
@@ -12,8 +13,8 @@ use crate::catalogue::Scenario;
 use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::{self, decide, state::State};
 use crate::evidence::{
-    Attachment, Durability, Event, EvidenceError, OfficerAnswered, Redactor, RunId, RunRecord,
-    RunState, Store, StoreWriter,
+    Attachment, Durability, Event, EvidenceError, OfficerAnswered, Redactor, RunRecord, RunState,
+    Store, StoreWriter,
 };
 use crate::files;
 
@@ -127,12 +128,7 @@ fn media_type(name: &str) -> &'static str {
 /// The run that `wanted` names: by its id, the beginning of its id, or its
 /// scenario; it must wait for officers.
 fn find(desk: &Desk, store: &Store, wanted: &str) -> Result<Waiting, Failure> {
-    let prefix = wanted.to_ascii_lowercase();
-    let by_id: Vec<RunId> = store
-        .indexed()
-        .map(|(run, _)| run)
-        .filter(|run| !prefix.is_empty() && run.to_string().starts_with(&prefix))
-        .collect();
+    let by_id = evidence::beginning_with(store, wanted);
     if let [run] = by_id[..] {
         let record = store.run(run)?;
         return match step_of(desk, store, &record)? {

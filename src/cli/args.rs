@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::calendar::london;
@@ -76,6 +77,32 @@ pub enum Format {
     Human,
     /// One JSON document (see `ctc-ready schema`).
     Json,
+    /// JUnit XML, for CI servers; `gate` alone.
+    #[value(hide = true)]
+    Junit,
+    /// Markdown, for the summary of a CI job; `gate` alone.
+    #[value(hide = true)]
+    Markdown,
+}
+
+impl Format {
+    /// As on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Json => "json",
+            Self::Junit => "junit",
+            Self::Markdown => "markdown",
+        }
+    }
+}
+
+/// `--format` of `gate`, which alone shows all of them. Elsewhere two are
+/// hidden, and refused once the command is known.
+fn every_format() -> impl TypedValueParser<Value = Format> {
+    let every = Format::value_variants().iter().filter_map(Format::to_possible_value);
+    PossibleValuesParser::new(every.map(|value| value.hide(false)))
+        .map(|name| Format::from_str(&name, false).unwrap_or(Format::Human))
 }
 
 /// Whether to use colour.
@@ -280,6 +307,10 @@ pub struct Status {
 
 /// `gate`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "For CI: `--format junit` for the test report, `--format markdown` for the\n\
+    job's summary, and the exit code. docs/exports.md has examples."
+)]
 pub struct Gate {
     /// Another programme than the project's first
     #[arg(long, value_name = "ID")]
@@ -290,6 +321,17 @@ pub struct Gate {
     /// Judge for submission on this London date
     #[arg(long, value_name = "DATE", value_parser = london_date)]
     pub submit_on: Option<NaiveDate>,
+    /// What standard output carries
+    // In place of the one that goes with every command: same name, same type.
+    #[arg(
+        id = "format",
+        long,
+        value_name = "FORMAT",
+        default_value = "human",
+        value_parser = every_format(),
+        help_heading = "Everywhere"
+    )]
+    pub format: Format,
 }
 
 /// `checklist`.
@@ -326,11 +368,21 @@ pub struct Verify {
 
 /// `seal`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "`run` seals by itself after every batch, where there is a key. A seal says\n\
+    which runs there are and what is in each, and names the seal before it; so a\n\
+    run that is removed, added or changed later shows. Where nothing is new, no\n\
+    seal is made.\n\n\
+    A time stamp from elsewhere:\n  \
+    openssl ts -query -data evidence/seals/1.dsse.json -sha256 -cert -out 1.tsq\n  \
+    (send 1.tsq to the authority, keep its answer as 1.tsr)\n  \
+    ctc-ready seal --time-stamp 1.tsr --tsa-ca authority.pem"
+)]
 pub struct Seal {
     /// Have the seal time-stamped by this authority (RFC 3161)
     #[arg(long, value_name = "URL", conflicts_with = "time_stamp")]
     pub tsa: Option<String>,
-    /// Add this answer of a time-stamping authority to the newest seal
+    /// Add this answer of a time-stamping authority to the seal it is over
     #[arg(long, value_name = "FILE.tsr")]
     pub time_stamp: Option<PathBuf>,
     /// Certificates (PEM) of the authority that the time stamp must come from
@@ -340,6 +392,10 @@ pub struct Seal {
 
 /// `keys …`.
 #[derive(Debug, Subcommand)]
+#[command(
+    after_help = "The key lies in $CTC_READY_KEYS, else $XDG_CONFIG_HOME/ctc-ready/keys, else\n\
+    ~/.config/ctc-ready/keys; never in a project."
+)]
 pub enum KeysCommand {
     /// Make the key that signs
     Init,
@@ -378,14 +434,7 @@ pub enum EvidenceCommand {
     /// List the runs, every attempt
     List(EvidenceFilter),
     /// Show a run: what was sent and received, when, and why it ended
-    Show {
-        /// The run's id, or its beginning
-        #[arg(value_name = "RUN")]
-        run: String,
-        /// Show the bodies too
-        #[arg(long)]
-        bodies: bool,
-    },
+    Show(EvidenceShow),
     /// Write the evidence in another format
     Export(EvidenceExport),
     /// Remove runs that do not count; the index keeps that they were
@@ -403,8 +452,25 @@ pub struct EvidenceFilter {
     pub scenario: Option<String>,
 }
 
+/// `evidence show`.
+#[derive(Debug, Args)]
+pub struct EvidenceShow {
+    /// The run's id, or its beginning
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Show the bodies too: messages, e-mails, refusals; in JSON all of them
+    #[arg(long)]
+    pub bodies: bool,
+}
+
 /// `evidence export`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "An export that stands at FILE is replaced, anything else is left as it is.\n\
+    Nothing that holds a known secret is written. docs/exports.md tells what each\n\
+    format holds.\n\n\
+    Example:\n  ctc-ready evidence export --to har --output movements.har"
+)]
 pub struct EvidenceExport {
     /// The format
     #[arg(long, value_name = "FORMAT")]
@@ -641,6 +707,18 @@ pub enum SchemaName {
     Checklist,
     /// `verify`.
     Verify,
+    /// `evidence list`.
+    EvidenceList,
+    /// `evidence show`.
+    EvidenceShow,
+    /// `evidence export --to json`.
+    EvidenceExport,
+    /// `evidence export --output FILE`: what was written.
+    EvidenceWritten,
+    /// `seal`.
+    Seal,
+    /// `keys`.
+    Keys,
     /// `message build`.
     MessageBuild,
     /// `message validate`.

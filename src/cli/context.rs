@@ -17,15 +17,32 @@ use crate::catalogue::requirements::{Applicable, Capabilities, applicable};
 use crate::catalogue::{Catalogue, Programme, Scenario};
 use crate::clock::{Clock, SystemClock};
 use crate::engine;
+use crate::evidence::seal::Authorities;
 use crate::evidence::{
-    self, EvidenceError, RunId, RunRecord, RunState, Store, VerifyReport, WaitingFor,
+    self, EvidenceError, RunId, RunRecord, RunState, Store, Trust, VerifyReport, WaitingFor,
 };
+use crate::files;
 use crate::payload::Sources;
 use crate::project::Project;
 use crate::verdict::{Case, Need};
 
 /// Where the bearer token comes from.
 pub const TOKEN_VARIABLE: &str = "CTC_READY_TOKEN";
+
+/// The environment variables that hold secrets.
+pub const SECRET_VARIABLES: [&str; 2] = [TOKEN_VARIABLE, "CTC_READY_CLIENT_SECRET"];
+
+/// The secrets in the environment, each with its variable, as they are: also
+/// one that is none, such as a token with a line break in it.
+pub fn secrets() -> impl Iterator<Item = (&'static str, SecretString)> {
+    SECRET_VARIABLES.into_iter().filter_map(|variable| {
+        let value = std::env::var_os(variable)?;
+        let value = value.to_string_lossy();
+        Some(value.trim()).filter(|value| !value.is_empty()).map(|value| (variable, value.into()))
+    })
+}
+/// Where the key that signs lies.
+pub const KEYS_VARIABLE: &str = "CTC_READY_KEYS";
 
 /// `ctc-ready` and its version, as evidence states it.
 pub const TOOL: &str = concat!("ctc-ready ", env!("CARGO_PKG_VERSION"));
@@ -40,6 +57,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// The folder in which the command was called.
     pub cwd: PathBuf,
+    /// The folder of the key that signs, where one can be told.
+    pub keys: Option<PathBuf>,
 }
 
 impl Context {
@@ -52,7 +71,8 @@ impl Context {
             Failure::input(format!("the current folder cannot be used: {error}"))
         })?;
         let printer = Printer::new(global.format, global.color);
-        Ok(Self { global, printer, clock: Arc::new(SystemClock::new()), cwd })
+        let keys = keys_folder().map(|folder| cwd.join(folder));
+        Ok(Self { global, printer, clock: Arc::new(SystemClock::new()), cwd, keys })
     }
 
     /// The instant to judge at: `--at`, or now.
@@ -78,6 +98,17 @@ impl Context {
         Ok(Project::locate(self.global.project.as_deref(), &self.cwd, &known)?)
     }
 
+    /// The folder of the key that signs.
+    ///
+    /// # Errors
+    /// When nothing says where it is.
+    pub fn keys_folder(&self) -> Result<PathBuf, Failure> {
+        self.keys.clone().ok_or_else(|| {
+            Failure::new(Kind::Environment, "this user has no home folder for a signing key")
+                .hint(format!("set {KEYS_VARIABLE} to a folder that is yours alone"))
+        })
+    }
+
     /// The bearer token, if one is set.
     ///
     /// # Errors
@@ -98,6 +129,33 @@ impl Context {
         Ok(Some(token).filter(|token| !token.is_empty()).map(|token| token.to_owned().into()))
     }
 }
+
+/// The folder of the key that signs: the user's, never a project's.
+fn keys_folder() -> Option<PathBuf> {
+    let named = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    named(KEYS_VARIABLE).or_else(|| {
+        // XDG Base Directory Specification: a relative folder is to be ignored.
+        let config = named("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
+        let config = config.or_else(|| Some(std::env::home_dir()?.join(".config")))?;
+        Some(config.join("ctc-ready/keys"))
+    })
+}
+
+/// The authorities in a PEM file that the user named.
+///
+/// # Errors
+/// When it cannot be read, or holds no certificates.
+pub fn authorities(context: &Context, file: Option<&Path>) -> Result<Option<Authorities>, Failure> {
+    let Some(file) = file else { return Ok(None) };
+    let pem = files::read_bounded(&context.cwd.join(file), MAX_PEM)?;
+    let authorities = Authorities::from_pem(&pem)
+        .map_err(|message| Failure::input(format!("`{}` {message}", file.display())))?;
+    Ok(Some(authorities))
+}
+
+/// Largest PEM file read; a whole system's authorities have a few hundred
+/// thousand bytes.
+pub const MAX_PEM: u64 = 4 << 20;
 
 /// A project with everything needed to judge it.
 pub struct Desk {
@@ -214,7 +272,7 @@ impl Desk {
                 for problem in &problems {
                     tracing::warn!(place = problem.place, "{}", problem.message);
                 }
-                let report = verified(&dir)?;
+                let report = verified(&dir, &Trust::default())?;
                 if !report.intact {
                     tracing::warn!(
                         "the evidence was changed or damaged: `ctc-ready verify` tells more"
@@ -267,12 +325,12 @@ impl Desk {
 ///
 /// # Errors
 /// When there is no store, or it cannot be read.
-pub fn verified(dir: &Path) -> Result<VerifyReport, EvidenceError> {
+pub fn verified(dir: &Path, trust: &Trust) -> Result<VerifyReport, EvidenceError> {
     let mut looks = 0;
     loop {
         // Asked first: a writer may end while we look.
         let in_use = evidence::in_use(dir);
-        let report = evidence::verify(dir)?;
+        let report = evidence::verify_with(dir, trust)?;
         looks += 1;
         if report.intact || !in_use || looks >= LOOKS {
             return Ok(report);

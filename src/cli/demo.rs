@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::printer::{BOLD, DIM, paint};
 use super::{gate, plan, run, status, verify};
 use crate::catalogue::{Catalogue, Combination, Flow, Procedure, RequirementKind, Side};
+use crate::evidence::seal::{KeyError, KeyRing};
 use crate::evidence::{self, RunState};
 use crate::files;
 use crate::project::locate::FILE_NAME;
@@ -20,6 +21,9 @@ use crate::verdict;
 
 /// Where the demo's project goes.
 const FOLDER: &str = "ctc-ready-demo";
+
+/// Where the demo's key lies; its name says that it is no real one.
+const KEYS: &str = "demo-keys";
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
@@ -43,6 +47,12 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         context.printer.line(format!("  wrote {}", shown(&file, &context.cwd)));
     }
     context.global.project = Some(root.clone());
+    // A key of its own: the user's signs nothing that is made up.
+    let keys = root.join(KEYS);
+    match KeyRing::generate(&keys) {
+        Ok(_) | Err(KeyError::Exists(_)) => context.keys = Some(keys),
+        Err(error) => return Err(error.into()),
+    }
     let desk = Desk::open(context)?;
     let as_of = context.clock.now();
 

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::message_build::MRN as EXAMPLE_MRN;
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint};
 use crate::catalogue::{Catalogue, Programme, RequirementKind, Scenario};
-use crate::evidence::EvidenceError;
+use crate::evidence::{EvidenceError, Trust};
 use crate::files;
 use crate::ncts::build::Stamp;
 use crate::payload::{Payload, PayloadError, Payloads, Sources};
@@ -299,7 +299,7 @@ fn built(
 
 fn evidence(desk: &Desk, context: &Context) -> Result<Finding, Failure> {
     let dir = desk.project.evidence_dir();
-    match verified(&dir) {
+    match verified(&dir, &Trust::default()) {
         Ok(report) if report.intact => Ok(Finding::ok(format!("intact: {} runs", report.runs))),
         Ok(report) => {
             let place = shown(&dir, &context.cwd);

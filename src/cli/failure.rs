@@ -158,6 +158,18 @@ impl From<crate::project::XsdError> for Failure {
     }
 }
 
+impl From<crate::report::ReportError> for Failure {
+    fn from(error: crate::report::ReportError) -> Self {
+        Self::new(Kind::Bug, chain(&error))
+    }
+}
+
+impl From<crate::report::PageError> for Failure {
+    fn from(error: crate::report::PageError) -> Self {
+        Self::new(Kind::Bug, chain(&error))
+    }
+}
+
 impl From<crate::files::FileError> for Failure {
     fn from(error: crate::files::FileError) -> Self {
         Self::input(chain(&error))

@@ -1,11 +1,16 @@
 //! `gate`: may this be submitted? Exit code 0 yes, 1 no.
 
-use super::args::Gate;
+use std::path::Path;
+
+use super::args::{Format, Gate};
 use super::context::{Context, Desk, case};
+use super::evidence;
 use super::exit;
 use super::failure::Failure;
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, Printer, WIDTH, paint, wrap};
 use crate::calendar::london;
+use crate::evidence::{Store, VerifyReport};
+use crate::report::{Dossier, junit, markdown};
 use crate::verdict::rules::CHECKLIST_PENDING;
 use crate::verdict::{self, Severity, Verdict};
 
@@ -13,15 +18,41 @@ use crate::verdict::{self, Severity, Verdict};
 pub(super) fn run(context: &mut Context, args: &Gate) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
     let as_of = context.as_of()?;
-    let evidence = desk.evidence(context.clock.now())?;
+    let found = desk.evidence(context.clock.now())?;
     let programme = desk.programme(args.programme.as_deref())?;
     let needs = desk.needs(programme)?;
-    let mut case = case(&desk, programme, &needs, &evidence, as_of, args.rehearsal);
+    let mut case = case(&desk, programme, &needs, &found, as_of, args.rehearsal);
     case.submit_on = args.submit_on;
     let verdict = verdict::judge(&case);
     context.printer.document(&verdict);
-    print(&mut context.printer, &verdict);
+    match args.format {
+        Format::Human | Format::Json => print(&mut context.printer, &verdict),
+        Format::Junit | Format::Markdown => {
+            let store = desk.project.evidence_dir();
+            let bytes = for_ci(&store, &verdict, found.report, args.format)?;
+            evidence::leave(context, &store, "the verdict", &bytes)?;
+        }
+    }
     Ok(if verdict.ready { exit::DONE } else { exit::WANTING })
+}
+
+/// The verdict and the attempts of its programme, for a CI server.
+fn for_ci(
+    dir: &Path,
+    verdict: &Verdict,
+    integrity: Option<VerifyReport>,
+    format: Format,
+) -> Result<Vec<u8>, Failure> {
+    let mark = verdict.rehearsal.then_some(evidence::REHEARSAL);
+    let mut dossier = match integrity {
+        Some(integrity) => Dossier::gather(&Store::open(dir)?, verdict.clone(), integrity, mark),
+        None => Dossier::without_evidence(verdict.clone(), mark),
+    };
+    dossier.keep(|programme, _| programme == verdict.programme);
+    Ok(match format {
+        Format::Junit => junit::export(&dossier)?,
+        _ => markdown::export(&dossier).into_bytes(),
+    })
 }
 
 /// The verdict for people.

@@ -28,23 +28,9 @@ pub(super) fn keep_previous(
     bytes: &[u8],
     kind: &Kind,
 ) -> Result<Option<PathBuf>, Failure> {
-    if !output.exists() {
-        return Ok(None);
-    }
-    let old = match output.is_file() {
-        true => files::read_bounded(output, kind.max)?,
-        false => Vec::new(),
-    };
+    let Some(old) = standing(output, kind)? else { return Ok(None) };
     if old == bytes {
         return Ok(None);
-    }
-    if !(kind.ours)(&old) {
-        return Err(Failure::input(format!(
-            "`{}` exists and is no {}: it is left as it is",
-            output.display(),
-            kind.what
-        ))
-        .hint("name another file with `--output FILE`"));
     }
     for number in 1..1_000 {
         let kept = output.with_extension(format!("previous-{number}.{}", kind.extension));
@@ -55,4 +41,27 @@ pub(super) fn keep_previous(
     }
     Err(Failure::input(format!("too many earlier versions beside `{}`", output.display()))
         .hint("remove some, or name another file with `--output`"))
+}
+
+/// What stands at `output`: a file of the kind, or nothing.
+///
+/// # Errors
+/// When something else stands there.
+pub(super) fn standing(output: &Path, kind: &Kind) -> Result<Option<Vec<u8>>, Failure> {
+    if !output.exists() {
+        return Ok(None);
+    }
+    let old = match output.is_file() {
+        true => files::read_bounded(output, kind.max)?,
+        false => Vec::new(),
+    };
+    if (kind.ours)(&old) {
+        return Ok(Some(old));
+    }
+    Err(Failure::input(format!(
+        "`{}` exists and is no {}: it is left as it is",
+        output.display(),
+        kind.what
+    ))
+    .hint("name another file with `--output FILE`"))
 }

@@ -20,11 +20,14 @@ pub mod context;
 mod demo;
 mod doctor;
 mod events;
+mod evidence;
 pub mod exit;
 pub mod failure;
 mod gate;
 mod init;
 mod kept;
+mod keys;
+mod leaks;
 mod mails;
 mod message_build;
 mod message_validate;
@@ -34,6 +37,7 @@ mod progress;
 mod run;
 mod scenario;
 mod schema;
+mod seal;
 mod simulate;
 mod standing;
 mod status;
@@ -45,7 +49,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, Global, MessageCommand};
+use args::{Cli, Command, Format, Global, MessageCommand};
 use context::Context;
 use failure::Failure;
 use printer::{BAD, BOLD, Printer, paint};
@@ -116,6 +120,17 @@ fn guarded(command: impl FnOnce() -> Result<u8, Failure>) -> Result<u8, Failure>
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    let format = cli.global.format;
+    if matches!(format, Format::Junit | Format::Markdown)
+        && !matches!(cli.command, Command::Gate(_))
+    {
+        let format = format.as_str();
+        return Err(Failure::usage(format!(
+            "`--format {format}` goes with `ctc-ready gate` alone"
+        ))
+        .hint("other commands know `--format human` and `--format json`")
+        .hint(format!("`ctc-ready evidence export --to {format}` writes the evidence so")));
+    }
     let mut context = Context::new(cli.global)?;
     let context = &mut context;
     let code = match cli.command {
@@ -127,7 +142,10 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Gate(args) => gate::run(context, &args),
         Command::Checklist(args) => checklist::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
-        Command::Seal(_) | Command::Keys(_) | Command::Pack(_) | Command::Evidence(_) => todo!(),
+        Command::Evidence(args) => evidence::run(context, &args),
+        Command::Seal(args) => seal::run(context, &args),
+        Command::Keys(command) => keys::run(context, &command),
+        Command::Pack(_) => todo!(),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Message(MessageCommand::Build(args)) => message_build::run(context, &args),
         Command::Message(MessageCommand::Validate(args)) => message_validate::run(context, &args),

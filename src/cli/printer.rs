@@ -90,11 +90,11 @@ impl Printer {
         self.format == Format::Json
     }
 
-    /// A line for people on standard output; nothing in JSON.
+    /// A line for people on standard output; nothing for programs.
     pub fn line(&mut self, text: impl AsRef<str>) {
         if self.aside {
             self.note(text);
-        } else if !self.json() {
+        } else if self.format == Format::Human {
             let written = writeln!(self.out, "{}", tame(text.as_ref()));
             self.keep(written);
         }

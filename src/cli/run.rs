@@ -14,9 +14,9 @@ use super::failure::{Failure, Kind};
 use super::mails::{self, Whose};
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint};
 use super::progress::{Outlets, Progress};
-use super::runtime;
 use super::standing::{Selected, Standing, abandon, standing_of};
 use super::why::why;
+use super::{runtime, seal};
 use crate::calendar::london;
 use crate::catalogue::{Catalogue, RequirementKind, Step};
 use crate::engine::batch::{Job, Options};
@@ -303,6 +303,8 @@ pub(super) fn execute(
             outcome
         });
         let shown = progress.finish();
+        // Whatever came of it: what is there is there.
+        seal::after_batch(context, &store);
         let outcome = outcome?;
         for run in outcome.runs.iter().filter(|run| !shown.contains(&run.run)) {
             if run.waiting_for.as_ref().is_some_and(|waiting| waiting.actor == Actor::Officer) {

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use crate::document::ChecklistReport;
 use crate::engine::report::RunReport;
 use crate::evidence::VerifyReport;
+use crate::report::json::{EvidenceExport, EvidenceList, EvidenceShow};
 use crate::verdict::plan::Plan;
 use crate::verdict::{Status, Verdict};
 
@@ -24,6 +25,12 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::Gate => schema_for!(Verdict),
         SchemaName::Checklist => schema_for!(ChecklistReport),
         SchemaName::Verify => schema_for!(VerifyReport),
+        SchemaName::EvidenceList => schema_for!(EvidenceList),
+        SchemaName::EvidenceShow => schema_for!(EvidenceShow),
+        SchemaName::EvidenceExport => schema_for!(EvidenceExport),
+        SchemaName::EvidenceWritten => schema_for!(super::evidence::Written),
+        SchemaName::Seal => schema_for!(super::seal::Sealed),
+        SchemaName::Keys => schema_for!(super::keys::Keys),
         SchemaName::MessageBuild => schema_for!(super::message_build::Built),
         SchemaName::MessageValidate => schema_for!(super::message_validate::Validated),
         SchemaName::Doctor => schema_for!(super::doctor::Diagnosis),

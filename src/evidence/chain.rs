@@ -148,7 +148,7 @@ pub fn format_at(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-fn parse_at(text: Option<&str>) -> Option<DateTime<Utc>> {
+pub(super) fn parse_at(text: Option<&str>) -> Option<DateTime<Utc>> {
     let at = DateTime::parse_from_rfc3339(text?).ok()?.to_utc();
     (Some(format_at(at).as_str()) == text).then_some(at)
 }
@@ -430,6 +430,11 @@ impl ChainWriter {
     /// The chain's end.
     pub fn head(&self) -> Head {
         self.head
+    }
+
+    /// Bytes of the chain.
+    pub fn bytes(&self) -> u64 {
+        self.file.len()
     }
 }
 

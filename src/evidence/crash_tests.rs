@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{TimeZone, Utc};
 
+use super::seal::KeyRing;
 use super::*;
 use crate::clock::{Clock, ManualClock};
 use crate::files::fault;
@@ -151,6 +152,73 @@ fn two_sessions(dir: &Path, known: &mut Acknowledged) -> Result<(), EvidenceErro
     known.note(b, store.close_run(writer, passed())?);
     known.closed.push(b);
     Ok(())
+}
+
+/// A run is sealed while it is open, then when it is closed and by the next
+/// key, each time once more for nothing; what was given back is still there.
+fn sealing(
+    dir: &Path,
+    keys: &mut [KeyRing; 2],
+    sealed: &mut Vec<Sealed>,
+) -> Result<(), EvidenceError> {
+    let clock = clock();
+    let store = open(dir, &clock)?;
+    let mut run = store.open_run(opened(&store, "DSGB1"))?;
+    run.append(request(1, None), Durability::Buffered)?;
+    let [first, second] = keys;
+    sealed.push(store.seal(first)?);
+    run.append(request(2, None), Durability::Buffered)?;
+    store.close_run(run, passed())?;
+    sealed.push(store.seal(second)?);
+    sealed.push(store.seal(second)?);
+    drop(store);
+    let store = open(dir, &clock)?;
+    let run = store.open_run(opened(&store, "DSGB2"))?;
+    store.close_run(run, passed())?;
+    sealed.push(store.seal(second)?);
+    Ok(())
+}
+
+#[test]
+fn after_a_crash_while_sealing_every_seal_given_back_holds_and_the_next_is_made() {
+    let home = tempfile::tempdir().unwrap();
+    let first = KeyRing::generate(home.path()).unwrap();
+    let mut rotated = KeyRing::load(home.path()).unwrap();
+    rotated.rotate().unwrap();
+    let mut keys = [first, rotated];
+    let (mut crashes, mut finished) = (0, 0);
+    for percent in [0, 50, 100] {
+        for operations in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            let store = dir.path().join("evidence");
+            let mut sealed = Vec::new();
+            fault::arm(operations, percent);
+            let result = sealing(&store, &mut keys, &mut sealed);
+            if !fault::disarm() {
+                result.unwrap();
+                assert_eq!(sealed.iter().map(|it| it.number).collect::<Vec<_>>(), [1, 2, 2, 3]);
+                break;
+            }
+            crashes += 1;
+            fault::arm(u64::MAX, 0);
+            drop(open(&store, &clock()).unwrap());
+            let report = verify(&store).unwrap();
+            assert_eq!(report.problems, [], "{percent} % of operation {operations}");
+            assert!(report.seals.iter().all(|seal| seal.valid));
+            let given = sealed.last().map_or(0, |seal| seal.number);
+            let there = report.seals.len() as u64;
+            assert!(there >= given, "{there} {given}");
+            finished += there - given;
+            let writer = open(&store, &clock()).unwrap();
+            writer.seal(&keys[1]).unwrap();
+            let report = verify(&store).unwrap();
+            assert_eq!((report.problems, report.unsealed_runs.len()), (vec![], 0));
+            fault::disarm();
+        }
+    }
+    assert!(crashes > 150, "{crashes}");
+    // Seals whose file was there, and whose line was not.
+    assert!(finished > 5, "{finished}");
 }
 
 fn assert_intact(dir: &Path) {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use super::chain::LineError;
 use super::event::RunId;
+use super::format::seal_place;
 use super::record::FoldError;
+use super::seal::TimeStampError;
 use crate::digest::Digest;
 use crate::files::FileError;
 
@@ -122,6 +124,15 @@ pub enum EvidenceError {
         /// The largest.
         max: u64,
     },
+    /// A time stamp that does not hold.
+    #[error("the time stamp is not accepted: {0}")]
+    TimeStamp(#[from] TimeStampError),
+    /// No seal is what a time stamp is over.
+    #[error("the time stamp is over `{0}`, and no seal of the store has that SHA-256")]
+    NoSuchSeal(Digest),
+    /// A seal has one time stamp at most.
+    #[error("`{}` is time-stamped already", seal_place(*.0))]
+    StampedAlready(u64),
     /// No randomness for the store's salt.
     #[error("the operating system gives no random bytes: {0}")]
     Random(String),

@@ -178,7 +178,7 @@ pub struct Request {
 }
 
 /// What HMRC's schemas said of a payload before it left.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PayloadCheck {
     /// Version of the schemas (`2.1`), where their folder says it.
     pub version: Option<String>,
@@ -194,7 +194,7 @@ pub struct PayloadCheck {
 }
 
 /// What a request is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
     /// POST of a message.

@@ -16,6 +16,10 @@ pub const FORMAT: u32 = 1;
 pub const MAX_OBJECT: u64 = 64 << 20;
 /// Largest journal or index, in bytes: what can be written can be read back.
 pub const MAX_JOURNAL: u64 = 1 << 30;
+/// Largest seal, in bytes: tens of thousands of runs.
+pub const MAX_SEAL: u64 = 64 << 20;
+/// Largest time stamp, in bytes; they have a few thousand.
+pub const MAX_TIME_STAMP: u64 = 1 << 20;
 /// Largest `store.json`, in bytes.
 pub const MAX_DESCRIPTION: u64 = 64 << 10;
 
@@ -137,6 +141,16 @@ pub fn seal_name(number: u64) -> String {
 /// `<n>.tsr`: the time stamp over a seal's file.
 pub fn time_stamp_name(number: u64) -> String {
     format!("{number}.tsr")
+}
+
+/// `seals/<n>.dsse.json`, as problems name it.
+pub fn seal_place(number: u64) -> String {
+    format!("{SEALS}/{}", seal_name(number))
+}
+
+/// `seals/<n>.tsr`, as problems name it.
+pub fn time_stamp_place(number: u64) -> String {
+    format!("{SEALS}/{}", time_stamp_name(number))
 }
 
 /// A run's id from its folder's name; only the one spelling that is written.

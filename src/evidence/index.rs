@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::chain::{self, ChainWriter, LineError};
+use uuid::Uuid;
+
+use super::chain::{self, ChainWriter, Head, LineError};
 use super::error::EvidenceError;
 use super::event::{RunId, RunState};
 use super::format::{IndexEvent, Layout};
@@ -68,6 +70,8 @@ pub struct ClosedRun {
 /// The index, read.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
+    /// The store's id, from the first line.
+    pub store: Option<Uuid>,
     /// SHA-256 of `store.json`, from the first line.
     pub store_json: Option<Digest>,
     /// Runs by id.
@@ -78,6 +82,9 @@ pub struct Index {
     pub seals: BTreeMap<u64, IndexedSeal>,
     /// Keys that sign, by fingerprint.
     pub keys: BTreeMap<Digest, IndexedKey>,
+    /// Number of the last line that says more than that a seal or a time stamp
+    /// is there.
+    pub news: u64,
 }
 
 impl Index {
@@ -87,8 +94,13 @@ impl Index {
     /// When it cannot stand there; nothing is taken in then.
     pub fn apply(&mut self, seq: u64, event: IndexEvent) -> Result<(), LineError> {
         self.check(seq, &event)?;
+        if !matches!(event, IndexEvent::Sealed { .. } | IndexEvent::TimeStamped { .. }) {
+            self.news = seq;
+        }
         match event {
-            IndexEvent::StoreCreated { store_json, .. } => self.store_json = Some(store_json),
+            IndexEvent::StoreCreated { store, store_json } => {
+                (self.store, self.store_json) = (Some(store), Some(store_json));
+            }
             IndexEvent::RunOpened { run, programme, scenario, environment, attempt, first } => {
                 let opened = IndexedRun {
                     programme,
@@ -173,6 +185,17 @@ impl Index {
         Err(LineError::Misplaced(wrong))
     }
 
+    /// The newest seal with its number.
+    pub fn newest_seal(&self) -> Option<(u64, &IndexedSeal)> {
+        self.seals.last_key_value().map(|(number, seal)| (*number, seal))
+    }
+
+    /// The seal that a file with this digest is.
+    pub fn seal_of(&self, sha256: Digest) -> Option<(u64, &IndexedSeal)> {
+        let mut seals = self.seals.iter().map(|(number, seal)| (*number, seal));
+        seals.find(|(_, seal)| seal.sha256 == sha256)
+    }
+
     /// Reads the index of a store.
     ///
     /// # Errors
@@ -200,6 +223,11 @@ pub(super) struct IndexWriter {
 impl IndexWriter {
     pub(super) fn new(index: Index, chain: ChainWriter, clock: Arc<dyn Clock>) -> Self {
         Self { index, chain, clock }
+    }
+
+    /// The end of its chain, and the bytes up to there.
+    pub(super) fn end(&self) -> (Head, u64) {
+        (self.chain.head(), self.chain.bytes())
     }
 
     /// Appends a line; once this has returned, it survives a crash.

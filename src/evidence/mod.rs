@@ -8,6 +8,8 @@
 //!   index.jsonl                  chained: a line when a run opens and when it closes
 //!   runs/<uuidv7>/journal.jsonl  chained events of one run
 //!   objects/ab/cdef…             bodies, named by the SHA-256 of what is stored
+//!   seals/<n>.dsse.json          signed statements over all of the above
+//!   seals/<n>.tsr                time stamps over the seals
 //!   lock, tmp/, salt             not evidence
 //! ```
 //!
@@ -19,28 +21,36 @@
 //! - [`chain`]: lines: canonical JSON, `seq`, `prev`, `hash`.
 //! - [`index`]: which runs there are.
 //! - [`redact`]: secrets become salted digests, once, at capture; found by
-//!   `fields` (by name) and `secrets` (by content).
+//!   `fields` (by name), `secrets` (by content) and `shapes` (by look).
+//! - [`leak`]: the last look before anything leaves.
 //! - [`store`]: reading. [`writer`]: locking, appending. `repair`: making a
 //!   store, mending what a crash left.
-//! - [`mod@verify`]: finding any change, with its place.
+//! - [`seal`]: keys, signed statements, time stamps.
+//! - [`mod@verify`]: finding any change, with its place, in a [`tree`]: a folder,
+//!   or what lies in a bundle.
+//! - [`bundle`]: one file to send, with everything in it.
 //! - [`error`]: what can go wrong.
 //!
 //! Floor 4: it uses [`crate::clock`], [`crate::files`], [`crate::digest`],
 //! [`crate::ncts`] and the vocabulary of floors 2 and 3. Floors 5 and up
 //! may call it; the simulator never does.
 
+pub mod bundle;
 pub mod chain;
 pub mod error;
 pub mod event;
 mod fields;
 pub mod format;
 pub mod index;
+pub mod leak;
 pub mod record;
 pub mod redact;
 mod repair;
 pub mod seal;
 mod secrets;
+mod shapes;
 pub mod store;
+pub mod tree;
 pub mod verify;
 pub mod writer;
 
@@ -52,5 +62,7 @@ pub use event::*;
 pub use record::*;
 pub use redact::Redactor;
 pub use store::{Store, in_use};
-pub use verify::{Problem, SealReport, VerifyReport, verify};
-pub use writer::{Durability, RunWriter, StoreWriter};
+pub use verify::{
+    Problem, SealReport, TimeStampReport, Trust, VerifyReport, verify, verify_tree, verify_with,
+};
+pub use writer::{Durability, RunWriter, Sealed, StoreWriter};

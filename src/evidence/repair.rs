@@ -13,10 +13,12 @@ use super::chain::{self, ChainWriter, Head};
 use super::error::EvidenceError;
 use super::event::{Event, RunClosed, RunId, RunOpened};
 use super::format::{
-    Description, FORMAT, INDEX, IndexEvent, LOCK, Layout, OBJECTS, RUNS, SALT, STORE_JSON, TMP,
-    journal_name, object_refs, run_of_folder,
+    Description, FORMAT, INDEX, IndexEvent, LOCK, Layout, MAX_SEAL, MAX_TIME_STAMP, OBJECTS, RUNS,
+    SALT, SEALS, STORE_JSON, TMP, journal_name, object_refs, run_of_folder,
 };
 use super::index::{Index, IndexWriter};
+use super::seal::statement::{Extent, digest_of_start};
+use super::seal::{check, time_stamp};
 use super::store::{check_description, read_description};
 use crate::clock::Clock;
 use crate::digest::{Digest, canonical_json};
@@ -30,7 +32,7 @@ pub(super) fn refuse_foreign_folder(layout: &Layout) -> Result<(), EvidenceError
     if layout.description().symlink_metadata().is_ok() || !layout.root().exists() {
         return Ok(());
     }
-    let ours = [STORE_JSON, INDEX, RUNS, OBJECTS, LOCK, TMP, SALT];
+    let ours = [STORE_JSON, INDEX, RUNS, OBJECTS, SEALS, LOCK, TMP, SALT];
     for entry in files::list(layout.root())? {
         let entry = entry.file_name().to_string_lossy().into_owned();
         if !ours.contains(&entry.as_str()) {
@@ -69,6 +71,9 @@ pub(super) fn prepare(
     }
     let chain = ChainWriter::open(&layout.index(), &end)?;
     let mut index = IndexWriter::new(index, chain, Arc::clone(clock));
+    // First, since a seal's line stands right after the lines it covers.
+    finish_seal(layout, &mut index)?;
+    finish_time_stamps(layout, &mut index)?;
     if torn > 0 {
         let file = INDEX.to_owned();
         let event = IndexEvent::Repaired { file, length: end.length, cut_bytes: torn };
@@ -147,19 +152,27 @@ fn create(layout: &Layout, clock: &dyn Clock, tool: &str) -> Result<(), Evidence
 /// missing or unreadable, a new one is made: then the same secret gets another
 /// mark than before, and nothing worse.
 fn salt(layout: &Layout) -> Result<Digest, EvidenceError> {
-    let path = layout.salt();
-    let known = files::read_bounded(&path, 80)
-        .ok()
-        .and_then(|bytes| std::str::from_utf8(&bytes).ok()?.trim_end().parse().ok());
-    if let Some(known) = known {
+    if let Ok(Some(known)) = read_salt(layout) {
         return Ok(known);
     }
+    let path = layout.salt();
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(|error| EvidenceError::Random(error.to_string()))?;
     let salt = Digest::from(random);
     let text = format!("{salt}\n");
     files::replace_through(&layout.tmp(), &path, text.as_bytes(), Access::Private)?;
     Ok(salt)
+}
+
+/// The salt, where it is there and one.
+pub(super) fn read_salt(layout: &Layout) -> Result<Option<Digest>, EvidenceError> {
+    match files::read_bounded(&layout.salt(), 80) {
+        Ok(bytes) => {
+            Ok(std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok()))
+        }
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Adds the index line of a run whose folder was renamed into place when the
@@ -188,6 +201,69 @@ fn add_unindexed_runs(layout: &Layout, index: &mut IndexWriter) -> Result<(), Ev
             layout,
             IndexEvent::RunOpened { run, programme, scenario, environment, attempt, first },
         )?;
+    }
+    Ok(())
+}
+
+/// Adds the index line of a seal that was renamed into place when the crash
+/// came: it is the next one, and everything it says holds. Any other was put
+/// there by someone.
+fn finish_seal(layout: &Layout, index: &mut IndexWriter) -> Result<(), EvidenceError> {
+    let number = index.index.seals.len() as u64 + 1;
+    let bytes = match files::read_bounded(&layout.seal(number), MAX_SEAL) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) => {
+            tracing::warn!(%error, "a seal that the index does not name stays as it is");
+            return Ok(());
+        }
+        Ok(bytes) => bytes,
+    };
+    let (head, length) = index.end();
+    let sha256 = Some(digest_of_start(&layout.index(), length)?);
+    let extent = Extent { head, bytes: length, sha256 };
+    let (statement, key) = match check::check(&bytes, &index.index, &extent, number) {
+        Ok(checked) => checked,
+        Err(error) => {
+            tracing::warn!(number, %error, "a seal that the index does not name stays as it is");
+            return Ok(());
+        }
+    };
+    for (run, extent) in statement.journals() {
+        let Some(expected) = extent.sha256 else { continue };
+        if !digest_of_start(&layout.journal(run), extent.bytes).is_ok_and(|it| it == expected) {
+            tracing::warn!(number, %run, "a seal that the index does not name stays as it is");
+            return Ok(());
+        }
+    }
+    let sha256 = Digest::of(&bytes);
+    index.record(layout, IndexEvent::Sealed { seal: number, sha256, key })
+}
+
+/// Adds the index lines of time stamps that were renamed into place when the
+/// crash came.
+fn finish_time_stamps(layout: &Layout, index: &mut IndexWriter) -> Result<(), EvidenceError> {
+    let unstamped: Vec<(u64, Digest)> = index
+        .index
+        .seals
+        .iter()
+        .filter(|(_, seal)| seal.time_stamp.is_none())
+        .map(|(number, seal)| (*number, seal.sha256))
+        .collect();
+    for (seal, over) in unstamped {
+        let path = layout.time_stamp(seal);
+        if path.symlink_metadata().is_err() {
+            continue;
+        }
+        let bytes = files::read_bounded(&path, MAX_TIME_STAMP);
+        match bytes.ok().filter(|bytes| time_stamp::check(bytes, over, None, None).is_ok()) {
+            Some(bytes) => {
+                let sha256 = Digest::of(&bytes);
+                index.record(layout, IndexEvent::TimeStamped { seal, sha256 })?;
+            }
+            None => {
+                tracing::warn!(seal, "a time stamp that the index does not name stays as it is")
+            }
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::chain;
+use super::chain::{self, Line, LineError};
 use super::error::EvidenceError;
 use super::event::{Event, ObjectRef, RunId};
 use super::format::{Description, FORMAT, Layout, MAX_DESCRIPTION, MAX_OBJECT, journal_name};
@@ -21,6 +21,7 @@ pub struct Store {
     layout: Layout,
     description: Description,
     index: Index,
+    end: chain::End,
 }
 
 /// Whether a process writes to the store in this folder, or died doing so:
@@ -44,9 +45,9 @@ impl Store {
     pub fn open(dir: &Path) -> Result<Self, EvidenceError> {
         let layout = Layout::new(dir);
         let (description, digest) = read_description(&layout)?;
-        let (index, _) = Index::read(&layout)?;
+        let (index, end) = Index::read(&layout)?;
         check_description(&layout, digest, &index)?;
-        Ok(Self { layout, description, index })
+        Ok(Self { layout, description, index, end })
     }
 
     /// The store's folder.
@@ -57,6 +58,21 @@ impl Store {
     /// `store.json`.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// Its files.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The index, as it was.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Where the index ended.
+    pub fn index_end(&self) -> chain::End {
+        self.end
     }
 
     /// The runs in the index, by id, oldest first.
@@ -126,10 +142,6 @@ impl Store {
 
 /// Reads `store.json`; its digest too.
 pub(super) fn read_description(layout: &Layout) -> Result<(Description, Digest), EvidenceError> {
-    #[derive(Deserialize)]
-    struct Format {
-        format: u32,
-    }
     let path = layout.description();
     let bytes = match files::read_bounded(&path, MAX_DESCRIPTION) {
         Err(error) if error.is_not_found() => {
@@ -137,18 +149,26 @@ pub(super) fn read_description(layout: &Layout) -> Result<(Description, Digest),
         }
         read => read?,
     };
+    Ok((parse_description(&bytes, &path)?, Digest::of(&bytes)))
+}
+
+/// Reads what `store.json` says; `path` is for errors.
+pub(super) fn parse_description(bytes: &[u8], path: &Path) -> Result<Description, EvidenceError> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
     let wrong = |error: serde_json::Error| EvidenceError::Description {
-        path: layout.description(),
+        path: path.to_owned(),
         message: error.to_string(),
     };
     // The format first: a later one may have other fields altogether.
-    let Format { format } = serde_json::from_slice(&bytes).map_err(wrong)?;
+    let Format { format } = serde_json::from_slice(bytes).map_err(wrong)?;
     if format > FORMAT {
-        let dir = layout.root().to_owned();
+        let dir = path.parent().unwrap_or(path).to_owned();
         return Err(EvidenceError::NewerFormat { dir, found: format, known: FORMAT });
     }
-    let description = serde_json::from_slice(&bytes).map_err(wrong)?;
-    Ok((description, Digest::of(&bytes)))
+    serde_json::from_slice(bytes).map_err(wrong)
 }
 
 /// Checks `store.json` against the index's first line.
@@ -172,13 +192,36 @@ pub(super) fn read_journal(
     run: RunId,
     indexed: &IndexedRun,
 ) -> Result<(Vec<Recorded>, chain::End), EvidenceError> {
-    let path = layout.journal(run);
-    let (mut events, mut first) = (Vec::new(), None);
-    let end = chain::read_chain(&path, |line| {
-        first.get_or_insert(line.hash);
+    let mut events = Vec::new();
+    let end = walk_journal(layout, run, indexed, |line| {
         let event: Event = line.event()?;
         events.push(Recorded { seq: line.seq, at: line.at, mono_ns: line.mono_ns, event });
         Ok(())
+    })?;
+    Ok((events, end))
+}
+
+/// Checks a run's journal against what the index says of it; tells where it
+/// ends.
+pub(super) fn check_journal(
+    layout: &Layout,
+    run: RunId,
+    indexed: &IndexedRun,
+) -> Result<chain::End, EvidenceError> {
+    walk_journal(layout, run, indexed, |_| Ok(()))
+}
+
+fn walk_journal(
+    layout: &Layout,
+    run: RunId,
+    indexed: &IndexedRun,
+    mut each: impl FnMut(Line) -> Result<(), LineError>,
+) -> Result<chain::End, EvidenceError> {
+    let path = layout.journal(run);
+    let mut first = None;
+    let end = chain::read_chain(&path, |line| {
+        first.get_or_insert(line.hash);
+        each(line)
     })?;
     let message = if first != Some(indexed.first) {
         "its first line is not the one the index names"
@@ -188,7 +231,7 @@ pub(super) fn read_journal(
     {
         "it does not end where the index says that the run was closed"
     } else {
-        return Ok((events, end));
+        return Ok(end);
     };
     Err(EvidenceError::Contents { path, message: message.into() })
 }

@@ -3,10 +3,10 @@
 //! grows with the number of runs and objects, not with their size.
 
 use std::collections::BTreeMap;
-use std::fs::DirEntry;
 use std::io::BufReader;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,13 +14,19 @@ use super::chain::{Head, Line, LineError, Raw, RawLines};
 use super::error::EvidenceError;
 use super::event::{Event, RunId, RunState};
 use super::format::{
-    INDEX, IndexEvent, JOURNAL, LOCK, Layout, OBJECTS, RUNS, SALT, STORE_JSON, TMP, journal_name,
-    object_refs, run_of_folder,
+    INDEX, IndexEvent, JOURNAL, LOCK, MAX_DESCRIPTION, OBJECTS, RUNS, SALT, SEALS, STORE_JSON, TMP,
+    journal_name, object_refs, run_of_folder,
 };
 use super::index::{Index, IndexedRun};
-use super::store::read_description;
-use crate::digest::Digest;
-use crate::files::{self, FileError};
+use super::seal::Authorities;
+use super::store::parse_description;
+use super::tree::{Entry, EntryKind, Folder, Tree};
+use crate::digest::{Digest, Hasher};
+use crate::files::FileError;
+
+mod seals;
+
+use seals::Seals;
 
 /// `verify --format json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -35,25 +41,73 @@ pub struct VerifyReport {
     pub exchanges: u64,
     /// Stored objects.
     pub objects: u64,
-    /// Bytes of journals, index and objects.
+    /// Bytes of journals, index, objects and seals.
     pub bytes: u64,
-    /// Seals over the store.
+    /// Seals over the store, oldest first.
     pub seals: Vec<SealReport>,
+    /// Runs that no valid seal covers to their end; where a key was named, no
+    /// valid seal that goes back to it. No problem in itself.
+    pub unsealed_runs: Vec<RunId>,
     /// What is wrong.
     pub problems: Vec<Problem>,
+}
+
+impl VerifyReport {
+    /// On what holds nothing, and has nothing wrong with it.
+    pub fn on_nothing() -> Self {
+        Self {
+            schema_version: 1,
+            intact: true,
+            runs: 0,
+            exchanges: 0,
+            objects: 0,
+            bytes: 0,
+            seals: Vec::new(),
+            unsealed_runs: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
 }
 
 /// A seal and whether it holds.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SealReport {
-    /// The seal's file name.
+    /// The seal's file: `seals/1.dsse.json`.
     pub seal: String,
+    /// When it says it was made.
+    pub at: Option<DateTime<Utc>>,
     /// Fingerprint of its key.
     pub key: Digest,
+    /// The key before, where that vouches for this one.
+    pub endorsed_by: Option<Digest>,
     /// Runs it covers.
     pub covers_runs: u64,
     /// Signature and covered heads hold.
     pub valid: bool,
+    /// The time stamp over it, where there is one that holds.
+    pub time_stamp: Option<TimeStampReport>,
+}
+
+/// A time stamp that holds.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TimeStampReport {
+    /// The authority's time: the seal is no younger.
+    pub at: DateTime<Utc>,
+    /// Who the certificate says it is from.
+    pub authority: Option<String>,
+    /// The certificate was checked against authorities that were given. If
+    /// not, anybody may have made it.
+    pub authority_checked: bool,
+}
+
+/// What a checker knows from elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// Fingerprint of the key that must have signed, or vouched for the key
+    /// that did.
+    pub key: Option<Digest>,
+    /// Whom time stamps must come from.
+    pub authorities: Option<Authorities>,
 }
 
 /// Something wrong in a store.
@@ -94,11 +148,44 @@ pub const RULES: &[(&str, &str)] = &[
     ("object-changed", "an object is not what its name says"),
     ("object-size", "an object has another size than a line says"),
     ("unreferenced-object", "an object that no line refers to"),
+    ("missing-seal", "the index names a seal or a time stamp that is not there"),
+    ("seal-changed", "a seal or a time stamp is not the file that the index names"),
+    ("bad-signature", "a seal is not signed by a key that the index introduces"),
+    ("seal-mismatch", "a seal says something else of the store than the store does"),
+    (
+        "bad-endorsement",
+        "a line introduces a key with a wrong fingerprint, or a takeover nobody signed",
+    ),
+    ("bad-time-stamp", "a time stamp is not over its seal, or not from an accepted authority"),
+    (
+        "unindexed-seal",
+        "a seal or time stamp is there that the index does not name; a crash leaves that, and `run` repairs it",
+    ),
+    ("untrusted-key", "what is sealed is not sealed by the key that was named"),
+    ("bundle-form", "a bundle's zip is not in the one form in which its files are a zip"),
+    ("bundle-changed", "a bundle is not what its digest, or its statement, says of it"),
+    ("bundle-file-added", "a file, folder or link in a bundle that its statement does not name"),
+    ("bundle-file-missing", "a file that a bundle, or its statement, must have is not there"),
+    ("bundle-statement", "a bundle's statement cannot be read, or is not about what is beside it"),
+    ("bundle-signature", "a bundle's signature is missing, wrong, or by another key"),
+    ("bundle-verdict", "a bundle's verdict says otherwise than the evidence beside it"),
+    (
+        "bundle-mark",
+        "a bundle that is no submission is not marked so, or says it in one place only",
+    ),
     ("too-many-problems", "there are more problems than are listed"),
 ];
 
 /// Most problems listed.
 const MAX_PROBLEMS: usize = 1000;
+
+/// Checks the store in a folder, by nothing but itself.
+///
+/// # Errors
+/// As [`verify_with`].
+pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
+    verify_with(dir, &Trust::default())
+}
 
 /// Checks the store in a folder. A process that writes to it meanwhile may
 /// cause problems that are none.
@@ -107,43 +194,75 @@ const MAX_PROBLEMS: usize = 1000;
 /// [`EvidenceError::NoStore`] when there is nothing like a store,
 /// [`EvidenceError::NewerFormat`] when a later version wrote it. Whatever else
 /// is wrong is in the report.
-pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
-    // The folder that the user names may be a link, say to another disk. What
-    // lies in it may not.
-    let named = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    let layout = Layout::new(&named);
+pub fn verify_with(dir: &Path, trust: &Trust) -> Result<VerifyReport, EvidenceError> {
+    verify_tree(&Folder::new(dir), trust).map_err(|error| match error {
+        EvidenceError::NoStore(_) => EvidenceError::NoStore(dir.to_owned()),
+        error => error,
+    })
+}
+
+/// The same for a store that lies anywhere.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_tree(tree: &dyn Tree, trust: &Trust) -> Result<VerifyReport, EvidenceError> {
+    examine(tree, trust).map(|(report, _)| report)
+}
+
+/// The same with the index, as far as it can be told.
+pub(super) fn examine(
+    tree: &dyn Tree,
+    trust: &Trust,
+) -> Result<(VerifyReport, Index), EvidenceError> {
     let mut check = Check {
-        report: VerifyReport {
-            schema_version: 1,
-            intact: true,
-            runs: 0,
-            exchanges: 0,
-            objects: 0,
-            bytes: 0,
-            seals: Vec::new(),
-            problems: Vec::new(),
-        },
+        report: VerifyReport::on_nothing(),
         references: BTreeMap::new(),
-        layout,
+        seals: Seals::new(trust),
+        tree,
     };
     if !check.root() {
-        return Err(EvidenceError::NoStore(dir.to_owned()));
+        return Err(EvidenceError::NoStore(tree.path("")));
     }
     let index = check.index();
     check.description(&index)?;
     check.report.runs = index.runs.len() as u64;
+    check.seal_files(&index);
     check.runs(&index);
     check.objects();
+    check.conclude_seals(&index);
     check.report.intact = check.report.problems.is_empty();
-    Ok(check.report)
+    Ok((check.report, index))
 }
 
-struct Check {
-    layout: Layout,
+/// Adds a problem to those found so far, while there is room.
+pub(super) fn add_problem(
+    problems: &mut Vec<Problem>,
+    rule: &'static str,
+    place: impl Into<String>,
+    message: impl ToString,
+) {
+    debug_assert!(RULES.iter().any(|(known, _)| *known == rule), "{rule}");
+    match problems.len() {
+        0..MAX_PROBLEMS => {
+            problems.push(Problem { rule, place: place.into(), message: message.to_string() });
+        }
+        MAX_PROBLEMS => problems.push(Problem {
+            rule: "too-many-problems",
+            place: ".".into(),
+            message: format!("only the first {MAX_PROBLEMS} problems are listed"),
+        }),
+        _ => {}
+    }
+}
+
+struct Check<'a> {
+    tree: &'a dyn Tree,
     report: VerifyReport,
     /// Objects that lines refer to, with the size they say and the first place
     /// that says so.
     references: BTreeMap<Digest, Reference>,
+    /// What the seals say of journals.
+    seals: Seals<'a>,
 }
 
 struct Reference {
@@ -155,36 +274,30 @@ struct Reference {
 struct Chain {
     head: Head,
     first: Option<Digest>,
+    start: Start,
 }
 
-impl Check {
+/// The lines of a file up to some point.
+#[derive(Debug, Default)]
+struct Start {
+    lines: u64,
+    bytes: u64,
+    /// Hash of the last of them, where that can be read.
+    hash: Option<Digest>,
+    /// Over their bytes; where nobody asks, over none.
+    hasher: Option<Hasher>,
+}
+
+impl Check<'_> {
     fn problem(&mut self, rule: &'static str, place: impl Into<String>, message: impl ToString) {
-        debug_assert!(RULES.iter().any(|(known, _)| *known == rule), "{rule}");
-        let problems = &mut self.report.problems;
-        let (place, message) = (place.into(), message.to_string());
-        match problems.len() {
-            0..MAX_PROBLEMS => problems.push(Problem { rule, place, message }),
-            MAX_PROBLEMS => problems.push(Problem {
-                rule: "too-many-problems",
-                place: ".".into(),
-                message: format!("only the first {MAX_PROBLEMS} problems are listed"),
-            }),
-            _ => {}
-        }
+        add_problem(&mut self.report.problems, rule, place, message);
     }
 
     /// A folder's entries with their names; none when it is missing, as empty
     /// folders are in a copy made by tools that drop them.
-    fn entries(&mut self, folder: &Path, place: &str) -> Vec<(String, DirEntry)> {
-        let kind = folder.symlink_metadata().map(|data| data.file_type());
-        if kind.as_ref().is_ok_and(|kind| !kind.is_dir()) {
-            return Vec::new(); // reported where it was listed
-        }
-        match files::list(folder) {
-            Ok(entries) => entries
-                .into_iter()
-                .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry))
-                .collect(),
+    fn entries(&mut self, folder: &str, place: &str) -> Vec<Entry> {
+        match self.tree.list(folder) {
+            Ok(entries) => entries,
             Err(error) if error.is_not_found() => Vec::new(),
             Err(error) => {
                 self.problem("unreadable-file", place, error);
@@ -196,18 +309,18 @@ impl Check {
     /// Checks what lies in the folder; tells whether it is anything like a
     /// store.
     fn root(&mut self) -> bool {
-        let root = self.layout.root().to_owned();
-        let entries = self.entries(&root, ".");
-        let has = |wanted: &str| entries.iter().any(|(name, _)| name == wanted);
+        let entries = self.entries("", ".");
+        let has = |wanted: &str| entries.iter().any(|entry| entry.name == wanted);
         if !has(STORE_JSON) && !has(INDEX) && !has(RUNS) && !has(OBJECTS) {
             return false;
         }
-        for (name, entry) in &entries {
-            match name.as_str() {
+        for entry in &entries {
+            let name = entry.name.as_str();
+            match name {
                 STORE_JSON | INDEX | LOCK | SALT => {
                     self.expect_file(entry, name);
                 }
-                RUNS | OBJECTS | TMP => {
+                RUNS | OBJECTS | SEALS | TMP => {
                     self.expect_folder(entry, name);
                 }
                 _ => self.unexpected(name),
@@ -220,16 +333,16 @@ impl Check {
         self.problem("unexpected-file", place, format!("`{place}` does not belong in a store"));
     }
 
-    fn expect_file(&mut self, entry: &DirEntry, place: &str) -> bool {
-        let is = entry.file_type().is_ok_and(|kind| kind.is_file());
+    fn expect_file(&mut self, entry: &Entry, place: &str) -> bool {
+        let is = entry.kind == EntryKind::File;
         if !is {
             self.problem("unexpected-file", place, format!("`{place}` is not a regular file"));
         }
         is
     }
 
-    fn expect_folder(&mut self, entry: &DirEntry, place: &str) -> bool {
-        let is = entry.file_type().is_ok_and(|kind| kind.is_dir());
+    fn expect_folder(&mut self, entry: &Entry, place: &str) -> bool {
+        let is = entry.kind == EntryKind::Folder;
         if !is {
             self.problem("unexpected-file", place, format!("`{place}` is not a folder"));
         }
@@ -242,20 +355,19 @@ impl Check {
     }
 
     fn description(&mut self, index: &Index) -> Result<(), EvidenceError> {
-        let file = files::read_bounded(&self.layout.description(), super::format::MAX_DESCRIPTION);
-        let digest = match file {
-            Ok(bytes) => Digest::of(&bytes),
+        let bytes = match self.tree.read(STORE_JSON, MAX_DESCRIPTION) {
+            Ok(bytes) => bytes,
             Err(error) => {
                 self.cannot_read("missing-file", STORE_JSON, &error);
                 return Ok(());
             }
         };
-        if index.store_json != Some(digest) {
+        if index.store_json != Some(Digest::of(&bytes)) {
             let message = "it is not the file that the index's first line names";
             self.problem("store-changed", STORE_JSON, message);
             return Ok(());
         }
-        match read_description(&self.layout) {
+        match parse_description(&bytes, &self.tree.path(STORE_JSON)) {
             Err(error @ EvidenceError::NewerFormat { .. }) => return Err(error),
             Err(error) => self.problem("store-changed", STORE_JSON, error),
             Ok(_) => {}
@@ -265,15 +377,18 @@ impl Check {
 
     /// Reads a chain and hands every line that is whole to `each`. After a
     /// line that is wrong, goes on from what the next one says, so that one
-    /// change is one problem.
+    /// change is one problem. Before every line, whole or not, and at the end
+    /// `at` is told how far it got, with a digest if `digests`.
     fn chain(
         &mut self,
-        path: &Path,
         name: &str,
         missing: &'static str,
-        mut each: impl FnMut(&mut Self, &Line, &str),
+        digests: bool,
+        mut at: impl FnMut(&mut Self, &Start),
+        mut each: impl FnMut(&mut Self, &Line, &str, &Start),
     ) -> Option<Chain> {
-        let file = match files::open_regular(path) {
+        let tree = self.tree;
+        let file = match tree.open(name) {
             Ok(file) => file,
             Err(error) => {
                 self.cannot_read(missing, name, &error);
@@ -281,10 +396,14 @@ impl Check {
             }
         };
         let mut lines = RawLines::new(BufReader::new(file));
-        let mut chain = Chain { head: Head::START, first: None };
+        let hasher = digests.then(Hasher::default);
+        let start = Start { hash: Some(Digest::ZERO), hasher, ..Start::default() };
+        let mut chain = Chain { head: Head::START, first: None, start };
         let mut resume = false;
         for number in 1_u64.. {
             let place = format!("{name}:{number}");
+            at(self, &chain.start);
+            let mut raw: &[u8] = &[];
             let parsed = match lines.next_raw() {
                 Ok(None) => break,
                 Ok(Some(Raw::Torn(bytes))) => {
@@ -293,7 +412,10 @@ impl Check {
                     break;
                 }
                 Ok(Some(Raw::TooLong)) => Err(LineError::TooLong),
-                Ok(Some(Raw::Line(bytes))) => Line::parse(bytes),
+                Ok(Some(Raw::Line(bytes))) => {
+                    raw = bytes;
+                    Line::parse(bytes)
+                }
                 Err(error) => {
                     self.problem("unreadable-file", name, error);
                     break;
@@ -303,6 +425,7 @@ impl Check {
                 Ok(line) => line,
                 Err(error) => {
                     self.problem("broken-line", place, error);
+                    chain.start.take(raw, None);
                     resume = true;
                     continue;
                 }
@@ -318,7 +441,8 @@ impl Check {
             if number == 1 {
                 chain.first = Some(line.hash);
             }
-            each(self, &line, &place);
+            each(self, &line, &place, &chain.start);
+            chain.start.take(raw, Some(line.hash));
         }
         self.report.bytes += lines.bytes();
         Some(chain)
@@ -326,11 +450,17 @@ impl Check {
 
     fn index(&mut self) -> Index {
         let mut index = Index::default();
-        let path = self.layout.index();
-        let chain = self.chain(&path, INDEX, "missing-file", |check, line, place| {
-            let applied = line.event::<IndexEvent>().and_then(|event| index.apply(line.seq, event));
+        let at = |_: &mut Self, _: &Start| {};
+        let chain = self.chain(INDEX, "missing-file", true, at, |check, line, place, start| {
+            let applied = line.event::<IndexEvent>().and_then(|event| {
+                index.apply(line.seq, event.clone())?;
+                Ok(event)
+            });
             match applied {
-                Ok(()) => {}
+                Ok(IndexEvent::KeyAdded { key, .. }) => check.key(&index, key, place),
+                Ok(IndexEvent::Sealed { seal, .. }) => check.seal(&index, seal, start),
+                Ok(IndexEvent::TimeStamped { seal, .. }) => check.time_stamp(&index, seal),
+                Ok(_) => {}
                 Err(error @ LineError::Misplaced(_)) => {
                     check.problem("misplaced-line", place, error);
                 }
@@ -344,19 +474,18 @@ impl Check {
     }
 
     fn runs(&mut self, index: &Index) {
-        let runs = self.layout.runs();
-        for (name, entry) in self.entries(&runs, RUNS) {
-            let place = format!("{RUNS}/{name}");
+        for entry in self.entries(RUNS, RUNS) {
+            let place = format!("{RUNS}/{}", entry.name);
             if !self.expect_folder(&entry, &place) {
                 continue;
             }
-            if !run_of_folder(&name).is_some_and(|run| index.runs.contains_key(&run)) {
+            if !run_of_folder(&entry.name).is_some_and(|run| index.runs.contains_key(&run)) {
                 self.problem("unindexed-run", &place, format!("the index does not name `{place}`"));
                 continue;
             }
-            for (file, entry) in self.entries(&entry.path(), &place) {
-                let place = format!("{place}/{file}");
-                if file == JOURNAL {
+            for entry in self.entries(&place, &place) {
+                let place = format!("{place}/{}", entry.name);
+                if entry.name == JOURNAL {
                     self.expect_file(&entry, &place);
                 } else {
                     self.unexpected(&place);
@@ -372,8 +501,14 @@ impl Check {
         let name = journal_name(run);
         let mut closed: Option<(u64, RunState)> = None;
         let mut number = 0_u64;
-        let path = self.layout.journal(run);
-        let chain = self.chain(&path, &name, "missing-journal", |check, line, place| {
+        let gone = || matches!(self.tree.open(&name), Err(error) if error.is_not_found());
+        if indexed.removed.is_some() && gone() {
+            return self.seals.removed(run, indexed);
+        }
+        let mut claims = self.seals.of(run);
+        let digests = !claims.is_empty();
+        let at = |check: &mut Self, start: &Start| check.reached(&mut claims, start, &name);
+        let chain = self.chain(&name, "missing-journal", digests, at, |check, line, place, _| {
             number = line.seq.saturating_add(1);
             check.collect(line, place);
             if closed.is_some() {
@@ -405,7 +540,8 @@ impl Check {
                 Err(error) => check.problem("unknown-event", place, error),
             }
         });
-        let Some(Chain { head, first }) = chain else { return };
+        self.journal_ended(run, &name, chain.as_ref().map(|chain| &chain.start), claims);
+        let Some(Chain { head, first, .. }) = chain else { return };
         // What the lines themselves cannot show: whether lines are missing at
         // either end.
         if first.is_some_and(|first| first != indexed.first) || (first.is_none() && number == 0) {
@@ -453,20 +589,20 @@ impl Check {
     }
 
     fn objects(&mut self) {
-        let objects = self.layout.objects();
-        for (folder, entry) in self.entries(&objects, OBJECTS) {
+        for entry in self.entries(OBJECTS, OBJECTS) {
+            let folder = &entry.name;
             let place = format!("{OBJECTS}/{folder}");
             if !self.expect_folder(&entry, &place) {
                 continue;
             }
-            for (file, entry) in self.entries(&entry.path(), &place) {
-                let place = format!("{place}/{file}");
-                let named =
-                    (folder.len() == 2).then(|| format!("{folder}{file}").parse::<Digest>());
+            for entry in self.entries(&place, &place) {
+                let place = format!("{place}/{}", entry.name);
+                let named = (folder.len() == 2)
+                    .then(|| format!("{folder}{}", entry.name).parse::<Digest>());
                 match named {
                     Some(Ok(digest)) => {
                         if self.expect_file(&entry, &place) {
-                            self.object(digest, &entry.path(), &place);
+                            self.object(digest, &place);
                         }
                     }
                     _ => self.unexpected(&place),
@@ -480,16 +616,10 @@ impl Check {
     }
 
     /// Checks one object and strikes it off the references.
-    fn object(&mut self, digest: Digest, path: &Path, place: &str) {
+    fn object(&mut self, digest: Digest, place: &str) {
         self.report.objects += 1;
         let reference = self.references.remove(&digest);
-        let read = files::open_regular(path).and_then(|mut file| {
-            Digest::of_reader(&mut file).map_err(|source| FileError {
-                path: path.to_owned(),
-                doing: "read",
-                source,
-            })
-        });
+        let read = self.tree.digest(place);
         let (found, bytes) = match read {
             Ok(read) => read,
             Err(error) => return self.problem("unreadable-file", place, error),
@@ -507,6 +637,19 @@ impl Check {
                 self.problem("object-size", reference.place, message);
             }
             Some(_) => {}
+        }
+    }
+}
+
+impl Start {
+    /// Goes past a line, given without its newline.
+    fn take(&mut self, line: &[u8], hash: Option<Digest>) {
+        self.lines += 1;
+        self.bytes += line.len() as u64 + 1;
+        self.hash = hash;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(line);
+            hasher.update(b"\n");
         }
     }
 }

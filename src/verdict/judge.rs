@@ -1,6 +1,6 @@
 //! Status and verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
@@ -12,8 +12,7 @@ use super::rules::{self, Rule};
 use super::standing::{Objection, Standing, age_origin, same_software, standing};
 use crate::calendar::london;
 use crate::catalogue::RequirementKind;
-use crate::evidence::RunRecord;
-use crate::evidence::verify::VerifyReport;
+use crate::evidence::{RunId, RunRecord};
 
 /// Problems of the store told one by one; the rest are counted.
 const PROBLEMS_TOLD: usize = 20;
@@ -39,6 +38,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     for standing in &standings {
         findings.extend(about(case, standing));
     }
+    findings.extend(unsealed(case, &standings));
     findings.extend(overall(case, &standings, &findings));
 
     let place: BTreeMap<&str, usize> =
@@ -152,23 +152,37 @@ fn integrity(case: &Case<'_>) -> Vec<Finding> {
             format!("the seal `{}` does not hold: what it covers was changed", seal.seal),
         ));
     }
-    findings.extend(unsealed(report));
     findings
 }
 
-fn unsealed(report: &VerifyReport) -> Option<Finding> {
-    let covered = report.seals.iter().filter(|seal| seal.valid).map(|seal| seal.covers_runs).max();
-    let covered = covered.unwrap_or(0);
-    (covered < report.runs).then(|| {
-        finding(
+/// Runs that no seal covers to their end: whoever can write to the store could
+/// have made them up. Those that count are told one by one.
+fn unsealed(case: &Case<'_>, standings: &[Standing<'_>]) -> Vec<Finding> {
+    let Some(report) = case.integrity else { return Vec::new() };
+    let mut rest: BTreeSet<RunId> = report.unsealed_runs.iter().copied().collect();
+    let mut findings = Vec::new();
+    for standing in standings.iter().filter(|standing| standing.fresh_until.is_some()) {
+        let Some(run) = standing.run.filter(|run| report.unsealed_runs.contains(&run.run)) else {
+            continue;
+        };
+        rest.remove(&run.run);
+        let message = format!(
+            "`{}` (attempt {}) counts, and no seal covers it; `ctc-ready seal` does",
+            run.scenario, run.attempt
+        );
+        findings.push(on(standing, Some(run), &rules::STORE_UNSEALED, Severity::Warning, message));
+    }
+    if !rest.is_empty() {
+        let (rest, runs) = (rest.len(), report.runs);
+        let other = if findings.is_empty() { "" } else { "other " };
+        findings.push(finding(
             &rules::STORE_UNSEALED,
             format!(
-                "{} of {} runs are covered by no seal; a seal lets others check that nothing was changed since",
-                report.runs - covered,
-                report.runs
+                "{rest} {other}of {runs} runs are covered by no seal; a seal lets others check that nothing was changed since"
             ),
-        )
-    })
+        ));
+    }
+    findings
 }
 
 /// What the day of submission brings about.

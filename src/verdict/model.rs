@@ -37,6 +37,8 @@ pub struct RequirementStatus {
     pub requirement: String,
     /// Mandatory or recommended.
     pub kind: RequirementKind,
+    /// Why it applies, or does not.
+    pub reason: String,
     /// Scenarios of which one is enough.
     pub any_of: Vec<String>,
     /// Where it stands.

@@ -227,6 +227,7 @@ impl Standing<'_> {
         RequirementStatus {
             requirement: self.need.requirement.clone(),
             kind: self.need.kind,
+            reason: self.need.reason.clone(),
             any_of: self.need.any_of.clone(),
             state: self.state,
             scenario: scenario.filter(|_| self.need.applies),

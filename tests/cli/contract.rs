@@ -23,7 +23,7 @@ pub fn assert_valid(name: &str, document: &Value) {
 
 /// Each of these fields is there, and absent values are `null`.
 #[track_caller]
-fn assert_fields(value: &Value, fields: &[&str]) {
+pub fn assert_fields(value: &Value, fields: &[&str]) {
     let object = value.as_object().unwrap_or_else(|| panic!("no object: {value:#}"));
     for field in fields {
         assert!(object.contains_key(*field), "`{field}` is missing: {value:#}");
@@ -32,7 +32,7 @@ fn assert_fields(value: &Value, fields: &[&str]) {
 
 /// RFC 3339, in UTC, with `Z`.
 #[track_caller]
-fn instant(value: &Value) -> DateTime<Utc> {
+pub fn instant(value: &Value) -> DateTime<Utc> {
     let text = value.as_str().unwrap_or_else(|| panic!("no instant: {value}"));
     assert!(text.ends_with('Z'), "{text}");
     DateTime::parse_from_rfc3339(text).unwrap().to_utc()

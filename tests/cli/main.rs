@@ -10,6 +10,7 @@ mod crash;
 mod doctor;
 mod events;
 mod evidence;
+mod exports;
 mod input;
 mod message;
 mod reading;

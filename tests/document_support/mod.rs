@@ -248,6 +248,7 @@ pub fn status(requirement: &str, kind: RequirementKind, run: &RunRecord) -> Requ
     RequirementStatus {
         requirement: requirement.to_owned(),
         kind,
+        reason: "stated".to_owned(),
         any_of: vec![run.scenario.clone()],
         state: RequirementState::Fresh,
         scenario: Some(run.scenario.clone()),
@@ -267,6 +268,7 @@ pub fn without_run(
     RequirementStatus {
         requirement: requirement.to_owned(),
         kind,
+        reason: "stated".to_owned(),
         any_of: vec!["DNGB1".to_owned(), "DNXI1".to_owned()],
         state,
         scenario: None,

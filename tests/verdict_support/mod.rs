@@ -171,6 +171,7 @@ impl House {
                 objects: 4,
                 bytes: 1000,
                 seals: Vec::new(),
+                unsealed_runs: vec![id(1), id(2)],
                 problems: Vec::new(),
             }),
             as_of: utc("2026-11-21T12:00:00Z"),
@@ -219,12 +220,11 @@ impl House {
     }
 
     pub(crate) fn seal(&mut self, covers_runs: u64, valid: bool) {
-        self.integrity.as_mut().unwrap().seals.push(SealReport {
-            seal: "0001.dsse.json".to_owned(),
-            key: Digest::ZERO,
-            covers_runs,
-            valid,
-        });
+        let report = self.integrity.as_mut().unwrap();
+        report.seals.push(seal_report(covers_runs, valid));
+        if valid {
+            report.unsealed_runs.drain(..covers_runs as usize);
+        }
     }
 
     pub(crate) fn answer(&mut self, key: &str, text: &str) {
@@ -313,5 +313,18 @@ pub(crate) fn shift_run(run: &mut RunRecord, by: TimeDelta) {
         message.at += by;
         message.server_time = message.server_time.map(|at| at + by);
         message.received = message.received.map(|at| at + by);
+    }
+}
+
+/// What verification says of a seal.
+pub(crate) fn seal_report(covers_runs: u64, valid: bool) -> SealReport {
+    SealReport {
+        seal: "seals/1.dsse.json".to_owned(),
+        at: Some(utc("2026-11-21T11:00:00Z")),
+        key: Digest::ZERO,
+        endorsed_by: None,
+        covers_runs,
+        valid,
+        time_stamp: None,
     }
 }

@@ -1,0 +1,259 @@
+//! What happened in a run, in plain words. The many questions for news that
+//! bring none are told as one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::view::state_word;
+use crate::evidence::{
+    BalanceAnswered, Event, OfficerAsked, Purpose, Received, Recorded, Request, RequestFailed,
+    RunClosed, Submitted,
+};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Moment {
+    /// When: our wall clock.
+    pub at: DateTime<Utc>,
+    /// The exchange in which it happened, or the first of several.
+    pub exchange: Option<u32>,
+    /// What, in words.
+    pub what: String,
+}
+
+/// The story of a journal's events, in their order.
+pub fn timeline(events: &[Recorded]) -> Vec<Moment> {
+    let mut teller = Teller {
+        moments: Vec::new(),
+        open: BTreeMap::new(),
+        told: events.iter().filter_map(|recorded| tells_of(&recorded.event)).collect(),
+        quiet: None,
+    };
+    events.iter().for_each(|recorded| teller.take(recorded));
+    teller.finish()
+}
+
+/// The exchange of which an event tells what came of it.
+fn tells_of(event: &Event) -> Option<u32> {
+    match event {
+        Event::Submitted(submitted) => Some(submitted.exchange),
+        Event::Received(received) => Some(received.exchange),
+        Event::LookedUp(looked) => Some(looked.exchange),
+        Event::BalanceAnswered(answered) => Some(answered.exchange),
+        _ => None,
+    }
+}
+
+struct Teller<'a> {
+    moments: Vec<Moment>,
+    /// Requests of which nothing is known yet.
+    open: BTreeMap<u32, (DateTime<Utc>, &'a Request)>,
+    /// Exchanges of which another event tells.
+    told: BTreeSet<u32>,
+    /// Questions for news that brought none: the first, and how many.
+    quiet: Option<(DateTime<Utc>, u32, u32)>,
+}
+
+impl<'a> Teller<'a> {
+    fn take(&mut self, recorded: &'a Recorded) {
+        let at = recorded.at;
+        match &recorded.event {
+            Event::RunOpened(opened) => {
+                let operator = opened.operator.as_deref().map(|name| format!(", for {name}"));
+                let what = format!(
+                    "attempt {} at {} opened on {} ({}, API {}) by {}{}",
+                    opened.attempt,
+                    opened.scenario,
+                    opened.environment.as_str(),
+                    opened.base_url,
+                    opened.api_version,
+                    opened.tool,
+                    operator.unwrap_or_default()
+                );
+                self.tell(at, None, what);
+            }
+            Event::RunResumed(resumed) => {
+                let cut = match resumed.cut_bytes {
+                    0 => String::new(),
+                    bytes => format!("; {bytes} bytes of a half-written line were cut off"),
+                };
+                self.tell(at, None, format!("taken up again by {}{cut}", resumed.tool));
+            }
+            Event::Request(request) => self.request(at, request),
+            Event::Response(response) => {
+                if let Some((sent, request)) = self.open.remove(&response.exchange) {
+                    self.answered(sent, at, request, response.status);
+                }
+            }
+            Event::RequestFailed(failed) => {
+                let request = self.open.remove(&failed.exchange).map(|(_, request)| request);
+                self.tell(at, Some(failed.exchange), unanswered(request, failed));
+            }
+            Event::LookedUp(looked) => {
+                let found = if looked.found { "it is there" } else { "it is not there" };
+                let what = format!(
+                    "looked up whether the message of step {} arrived: {found}",
+                    looked.step
+                );
+                self.tell(at, Some(looked.exchange), what);
+            }
+            Event::Submitted(submitted) => {
+                self.tell(at, Some(submitted.exchange), taken(submitted));
+            }
+            Event::Received(message) => self.tell(at, Some(message.exchange), came(message)),
+            Event::OfficerAsked(mail) => self.tell(at, None, asked(mail, "asked")),
+            Event::OfficerReminded(mail) => self.tell(at, None, asked(mail, "reminded")),
+            Event::OfficerAnswered(answered) => {
+                let note = answered.note.as_deref().map(|note| format!(": {note}"));
+                let files = match answered.attachments.len() {
+                    0 => String::new(),
+                    1 => " (1 file kept)".to_owned(),
+                    n => format!(" ({n} files kept)"),
+                };
+                let what = format!(
+                    "the user says that the officers replied to step {}{files}{}",
+                    answered.step,
+                    note.unwrap_or_default()
+                );
+                self.tell(at, None, what);
+            }
+            Event::BalanceAnswered(answered) => {
+                self.tell(at, Some(answered.exchange), balance(answered));
+            }
+            Event::RunClosed(closed) => self.tell(at, None, ended(closed)),
+        }
+    }
+
+    fn request(&mut self, at: DateTime<Utc>, request: &'a Request) {
+        let at = request.sent_at.unwrap_or(at);
+        self.open.insert(request.exchange, (at, request));
+        if matches!(request.purpose, Purpose::Submit | Purpose::Balance) {
+            let lrn = request.lrn.as_deref().map(|lrn| format!(", LRN {lrn}"));
+            let lrn = lrn.unwrap_or_default();
+            let what = format!("sends {}{lrn}", in_words(request));
+            self.tell(at, Some(request.exchange), what);
+        }
+    }
+
+    fn answered(&mut self, sent: DateTime<Utc>, at: DateTime<Utc>, request: &Request, status: u16) {
+        let exchange = request.exchange;
+        let good = (200..300).contains(&status);
+        if self.told.contains(&exchange) {
+            return;
+        }
+        match request.purpose {
+            Purpose::ListMovements | Purpose::ListMessages if good => {
+                let (first, from, times) = self.quiet.unwrap_or((sent, exchange, 0));
+                self.quiet = Some((first, from, times + 1));
+            }
+            // `OfficerAsked` follows.
+            Purpose::Mail if good => {}
+            _ => {
+                let what = format!("HTTP {status} in answer to {}", in_words(request));
+                self.tell(at, Some(exchange), what);
+            }
+        }
+    }
+
+    fn tell(&mut self, at: DateTime<Utc>, exchange: Option<u32>, what: String) {
+        if let Some((first, from, times)) = self.quiet.take() {
+            let times = if times == 1 { String::new() } else { format!(" {times} times") };
+            let what = format!("asked for news{times}");
+            self.moments.push(Moment { at: first, exchange: Some(from), what });
+        }
+        self.moments.push(Moment { at, exchange, what });
+    }
+
+    fn finish(mut self) -> Vec<Moment> {
+        for (exchange, (at, request)) in std::mem::take(&mut self.open) {
+            let what = format!("what came of {} is not known", in_words(request));
+            self.tell(at, Some(exchange), what);
+        }
+        if let Some((first, from, times)) = self.quiet.take() {
+            let what = format!("asked for news {times} times, so far without an end of the run");
+            self.moments.push(Moment { at: first, exchange: Some(from), what });
+        }
+        self.moments
+    }
+}
+
+fn in_words(request: &Request) -> String {
+    let step = request.step.map(|step| format!(" of step {step}")).unwrap_or_default();
+    match request.purpose {
+        Purpose::Submit => {
+            let message = request.message.map_or("message", |message| message.as_str());
+            format!("the {message}{step}")
+        }
+        Purpose::Balance => format!("the question for a balance{step}"),
+        Purpose::ListMovements | Purpose::ListMessages => "the question for news".to_owned(),
+        Purpose::GetMessage => "the request for a message".to_owned(),
+        Purpose::LookUp => "the question whether a message arrived".to_owned(),
+        Purpose::Mail => "the e-mail to the officers".to_owned(),
+    }
+}
+
+fn unanswered(request: Option<&Request>, failed: &RequestFailed) -> String {
+    let what = request.map_or_else(|| "a request".to_owned(), in_words);
+    let arrived = match failed.may_have_arrived {
+        true => "it may have arrived all the same",
+        false => "it cannot have arrived",
+    };
+    format!("no answer to {what} ({}: {}); {arrived}", failed.failure, failed.detail)
+}
+
+fn taken(submitted: &Submitted) -> String {
+    format!(
+        "the API took the {} ({}): {} {}, message {}",
+        submitted.message,
+        submitted.message.meaning(),
+        submitted.movement.singular(),
+        submitted.movement_id,
+        submitted.message_id
+    )
+}
+
+fn came(message: &Received) -> String {
+    let mut what = format!("{} came: {}", message.message, message.message.meaning());
+    if let Some(mrn) = &message.mrn {
+        what.push_str(&format!(", MRN {mrn}"));
+    }
+    if let Some(release) = &message.release_indicator {
+        what.push_str(&format!(", release indicator {release}"));
+    }
+    match message.errors.len() {
+        0 => {}
+        1 => what.push_str(", with 1 error"),
+        n => what.push_str(&format!(", with {n} errors")),
+    }
+    what
+}
+
+fn asked(mail: &OfficerAsked, asked: &str) -> String {
+    let how = match mail.delivered {
+        true => "delivered",
+        false => "drafted, for a person to send",
+    };
+    format!("officers {asked} to act on step {}: e-mail to {} {how}", mail.step, mail.to)
+}
+
+fn balance(answered: &BalanceAnswered) -> String {
+    let told = match (answered.balance, &answered.code) {
+        (Some(balance), _) => {
+            format!("balance {balance} {}", answered.currency.as_deref().unwrap_or_default())
+        }
+        (None, Some(code)) => format!("refused as {code}"),
+        (None, None) => "no balance".to_owned(),
+    };
+    format!("step {}: {} (HTTP {})", answered.step, told.trim_end(), answered.status)
+}
+
+fn ended(closed: &RunClosed) -> String {
+    let state = state_word(closed.state);
+    match closed.failure.as_ref().map(|failure| failure.reason.as_str()) {
+        None | Some("") => format!("the end: {state}"),
+        Some(reason) => format!("the end: {state} ({reason})"),
+    }
+}
