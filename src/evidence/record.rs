@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::event::{
     BalanceAnswered, Driver, Event, Failure, FunctionalError, ObjectRef, Purpose, Received,
@@ -114,7 +116,7 @@ pub struct MessageRecord {
 }
 
 /// One question for the balance of a guarantee, and its answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct BalanceRecord {
     /// Scenario step.
     pub step: u32,

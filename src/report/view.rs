@@ -63,7 +63,7 @@ pub struct RunFacts {
     /// Messages, in the order in which they were recorded.
     pub messages: Vec<MessageFacts>,
     /// Balances of guarantees asked for, likewise.
-    pub balances: Vec<BalanceFacts>,
+    pub balances: Vec<BalanceRecord>,
     /// Why it failed.
     pub failure: Option<Failure>,
 }
@@ -101,27 +101,6 @@ pub struct MessageFacts {
     pub errors: Vec<FunctionalError>,
     /// The XML body.
     pub body: BodyRef,
-}
-
-/// A question for the balance of a guarantee, and its answer.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct BalanceFacts {
-    /// Scenario step.
-    pub step: u32,
-    /// When the question was put: our clock.
-    pub at: DateTime<Utc>,
-    /// The server's `Date` in the answer.
-    pub server_time: Option<DateTime<Utc>>,
-    /// HTTP status.
-    pub status: u16,
-    /// The balance, in units of the currency.
-    pub balance: Option<f64>,
-    /// ISO 4217.
-    pub currency: Option<String>,
-    /// The code of a refusal.
-    pub code: Option<String>,
-    /// Number of the exchange in the run.
-    pub exchange: u32,
 }
 
 /// A body, by the digest of its stored bytes.
@@ -320,7 +299,7 @@ impl RunFacts {
             requests: record.requests,
             max_skew_ms: record.max_skew_ms,
             messages: record.messages.into_iter().map(MessageFacts::from).collect(),
-            balances: record.balances.into_iter().map(BalanceFacts::from).collect(),
+            balances: record.balances,
             failure: record.failure,
         }
     }
@@ -344,21 +323,6 @@ impl From<MessageRecord> for MessageFacts {
             mrn: message.mrn,
             errors: message.errors,
             body: BodyRef::from(&message.body),
-        }
-    }
-}
-
-impl From<BalanceRecord> for BalanceFacts {
-    fn from(balance: BalanceRecord) -> Self {
-        Self {
-            step: balance.step,
-            at: balance.at,
-            server_time: balance.server_time,
-            status: balance.status,
-            balance: balance.balance,
-            currency: balance.currency,
-            code: balance.code,
-            exchange: balance.exchange,
         }
     }
 }

@@ -299,7 +299,7 @@ fn requirement(id: &str, state: RequirementState, run: Option<RunId>) -> Require
         scenario: Some("DNGB1".into()),
         run,
         attempts: 2,
-        fresh_until: run.map(|_| start() + Duration::from_hours(24)),
+        fresh_until: run.map(|_| start() + Duration::from_secs(24 * 3600)),
         next_actor: None,
         waiting_for: None,
     }

@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::printer::{BOLD, DIM, Printer, WIDTH, paint, wrap};
 use crate::cli::why::why;
 use crate::digest::Digest;
-use crate::evidence::{RunId, Store};
+use crate::evidence::{RunId, RunState, Store};
 use crate::report::json::{BodyText, EvidenceShow};
 use crate::report::view::{BodyRef, RunDetail, RunFacts};
 use crate::report::{Moment, OnlyIndexed, RunStory};
@@ -75,16 +75,9 @@ fn find(store: &Store, wanted: &str) -> Result<RunId, Failure> {
 
 fn print_indexed(printer: &mut Printer, shown: &EvidenceShow) {
     let Some(run) = &shown.only_indexed else { return };
-    let (style, word) = state(run.state);
-    printer.line(format!(
-        "{} ({}), attempt {} on {}: {}",
-        paint(BOLD, &run.scenario),
-        run.programme,
-        run.attempt,
-        run.environment.as_str(),
-        paint(style, word)
-    ));
+    head(printer, (&run.scenario, &run.programme), run.attempt, run.state);
     row(printer, "run", &run.run.to_string());
+    row(printer, "environment", run.environment.as_str());
     printer.prose(2, &run.why());
 }
 
@@ -104,15 +97,14 @@ fn print(printer: &mut Printer, run: &RunDetail, shown: &EvidenceShow) {
     bodies(printer, run, shown);
 }
 
+fn head(printer: &mut Printer, about: (&str, &str), attempt: u32, at: RunState) {
+    let ((scenario, programme), (style, word)) = (about, state(at));
+    let scenario = paint(BOLD, scenario);
+    printer.line(format!("{scenario} ({programme}), attempt {attempt}: {}", paint(style, word)));
+}
+
 fn facts(printer: &mut Printer, run: &RunFacts) {
-    let (style, word) = state(run.state);
-    printer.line(format!(
-        "{} ({}), attempt {}: {}",
-        paint(BOLD, &run.scenario),
-        run.programme,
-        run.attempt,
-        paint(style, word)
-    ));
+    head(printer, (&run.scenario, &run.programme), run.attempt, run.state);
     row(printer, "run", &run.run.to_string());
     let simulated = if run.simulated { ", which never counts" } else { "" };
     row(printer, "environment", &format!("{}{simulated}", run.environment.as_str()));
