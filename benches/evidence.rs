@@ -119,11 +119,7 @@ fn appends(folder: &Path) {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(start()));
     let store = StoreWriter::open(&folder.join("appends"), clock, "bench").unwrap();
     let mut run = store.open_run(opened(&store)).unwrap();
-    let mut plain = File::options()
-        .append(true)
-        .create(true)
-        .open(folder.join("plain"))
-        .unwrap();
+    let mut plain = File::options().append(true).create(true).open(folder.join("plain")).unwrap();
     let journal = folder.join(format!("appends/runs/{}/journal.jsonl", run.run()));
     let before = fs::metadata(&journal).unwrap().len();
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
