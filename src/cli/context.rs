@@ -19,7 +19,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::engine;
 use crate::evidence::seal::Authorities;
 use crate::evidence::{
-    self, EvidenceError, RunId, RunRecord, RunState, Store, Trust, VerifyReport, WaitingFor,
+    self, Depth, EvidenceError, RunId, RunRecord, RunState, Store, Survey, Trust, VerifyReport,
+    WaitingFor,
 };
 use crate::files;
 use crate::payload::Sources;
@@ -260,19 +261,22 @@ impl Desk {
         })
     }
 
-    /// The evidence so far; empty when there is none.
+    /// The evidence so far, every byte of it checked; empty when there is none.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn evidence(&self, now: DateTime<Utc>) -> Result<Evidence, Failure> {
+        self.evidence_to(Depth::All, now)
+    }
+
+    /// The same, checked as far as `depth` says.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn evidence_to(&self, depth: Depth, now: DateTime<Utc>) -> Result<Evidence, Failure> {
         let dir = self.project.evidence_dir();
-        match Store::open(&dir) {
-            Ok(store) => {
-                let (runs, problems) = store.readable_runs();
-                for problem in &problems {
-                    tracing::warn!(place = problem.place, "{}", problem.message);
-                }
-                let report = verified(&dir, &Trust::default())?;
+        match patiently(&dir, || evidence::survey(&dir, depth), |survey| survey.report.intact) {
+            Ok(Survey { store, runs, report }) => {
                 if !report.intact {
                     tracing::warn!(
                         "the evidence was changed or damaged: `ctc-ready verify` tells more"
@@ -326,14 +330,24 @@ impl Desk {
 /// # Errors
 /// When there is no store, or it cannot be read.
 pub fn verified(dir: &Path, trust: &Trust) -> Result<VerifyReport, EvidenceError> {
+    patiently(dir, || evidence::verify_with(dir, trust), |report| report.intact)
+}
+
+/// Looks at a store, and again while another process writes to it and what is
+/// seen is not as it should be.
+fn patiently<T>(
+    dir: &Path,
+    look: impl Fn() -> Result<T, EvidenceError>,
+    intact: impl Fn(&T) -> bool,
+) -> Result<T, EvidenceError> {
     let mut looks = 0;
     loop {
         // Asked first: a writer may end while we look.
         let in_use = evidence::in_use(dir);
-        let report = evidence::verify_with(dir, trust)?;
+        let seen = look()?;
         looks += 1;
-        if report.intact || !in_use || looks >= LOOKS {
-            return Ok(report);
+        if intact(&seen) || !in_use || looks >= LOOKS {
+            return Ok(seen);
         }
         std::thread::sleep(BETWEEN_LOOKS);
     }

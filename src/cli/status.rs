@@ -9,14 +9,14 @@ use super::failure::Failure;
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint};
 use crate::calendar::london;
 use crate::catalogue::RequirementKind;
-use crate::evidence::Actor;
+use crate::evidence::{Actor, Depth};
 use crate::verdict::{self, RequirementState, RequirementStatus};
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Status) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
     let as_of = context.as_of()?;
-    let evidence = desk.evidence(context.clock.now())?;
+    let evidence = desk.evidence_to(Depth::Lines, context.clock.now())?;
     let programmes = desk.told(args.programme.as_deref(), context.printer.json())?;
     for (programme, place) in programmes.into_iter().zip(0..) {
         if place > 0 {

@@ -63,6 +63,7 @@ pub use record::*;
 pub use redact::Redactor;
 pub use store::{Store, in_use};
 pub use verify::{
-    Problem, SealReport, TimeStampReport, Trust, VerifyReport, verify, verify_tree, verify_with,
+    Depth, Problem, SealReport, Survey, TimeStampReport, Trust, VerifyReport, survey, verify,
+    verify_tree, verify_with,
 };
 pub use writer::{Durability, RunWriter, Sealed, StoreWriter};

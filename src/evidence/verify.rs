@@ -7,6 +7,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -18,15 +19,16 @@ use super::format::{
     journal_name, object_refs, run_of_folder,
 };
 use super::index::{Index, IndexedRun};
+use super::record::{Recorded, RunRecord};
 use super::seal::Authorities;
-use super::store::parse_description;
+use super::store::{Store, parse_description};
 use super::tree::{Entry, EntryKind, Folder, Tree};
 use crate::digest::{Digest, Hasher};
 use crate::files::FileError;
 
 mod seals;
 
-use seals::Seals;
+use seals::{Claims, Seals};
 
 /// `verify --format json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -201,6 +203,39 @@ pub fn verify_with(dir: &Path, trust: &Trust) -> Result<VerifyReport, EvidenceEr
     })
 }
 
+/// How much is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Everything.
+    All,
+    /// Everything but the bodies: whether they are there, not what they hold.
+    Lines,
+}
+
+/// A store that was read and checked in one go.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// The store.
+    pub store: Store,
+    /// The runs that can be read, oldest first.
+    pub runs: Vec<RunRecord>,
+    /// What checking found.
+    pub report: VerifyReport,
+}
+
+/// Reads every run and checks the store, each file once.
+///
+/// # Errors
+/// As [`Store::open`].
+pub fn survey(dir: &Path, depth: Depth) -> Result<Survey, EvidenceError> {
+    let store = Store::open(dir)?;
+    let tree = Folder::new(dir);
+    let trust = Trust::default();
+    let mut check = Check::new(&tree, &trust, depth, true);
+    check.everything()?;
+    Ok(Survey { store, runs: check.records, report: check.report })
+}
+
 /// The same for a store that lies anywhere.
 ///
 /// # Errors
@@ -214,23 +249,8 @@ pub(super) fn examine(
     tree: &dyn Tree,
     trust: &Trust,
 ) -> Result<(VerifyReport, Index), EvidenceError> {
-    let mut check = Check {
-        report: VerifyReport::on_nothing(),
-        references: BTreeMap::new(),
-        seals: Seals::new(trust),
-        tree,
-    };
-    if !check.root() {
-        return Err(EvidenceError::NoStore(tree.path("")));
-    }
-    let index = check.index();
-    check.description(&index)?;
-    check.report.runs = index.runs.len() as u64;
-    check.seal_files(&index);
-    check.runs(&index);
-    check.objects();
-    check.conclude_seals(&index);
-    check.report.intact = check.report.problems.is_empty();
+    let mut check = Check::new(tree, trust, Depth::All, false);
+    let index = check.everything()?;
     Ok((check.report, index))
 }
 
@@ -263,7 +283,22 @@ struct Check<'a> {
     references: BTreeMap<Digest, Reference>,
     /// What the seals say of journals.
     seals: Seals<'a>,
+    depth: Depth,
+    /// Whether the runs are wanted, and those that can be read.
+    reads: bool,
+    records: Vec<RunRecord>,
 }
+
+/// Problems with which a journal cannot be read as a run.
+const UNREADABLE: [&str; 7] = [
+    "unreadable-file",
+    "missing-journal",
+    "broken-line",
+    "broken-chain",
+    "misplaced-line",
+    "unknown-event",
+    "index-mismatch",
+];
 
 struct Reference {
     bytes: u64,
@@ -286,6 +321,49 @@ struct Start {
     hash: Option<Digest>,
     /// Over their bytes; where nobody asks, over none.
     hasher: Option<Hasher>,
+}
+
+impl<'a> Check<'a> {
+    fn new(tree: &'a dyn Tree, trust: &'a Trust, depth: Depth, reads: bool) -> Self {
+        Self {
+            tree,
+            report: VerifyReport::on_nothing(),
+            references: BTreeMap::new(),
+            seals: Seals::new(trust),
+            depth,
+            reads,
+            records: Vec::new(),
+        }
+    }
+
+    fn everything(&mut self) -> Result<Index, EvidenceError> {
+        if !self.root() {
+            return Err(EvidenceError::NoStore(self.tree.path("")));
+        }
+        let index = self.index();
+        self.description(&index)?;
+        self.report.runs = index.runs.len() as u64;
+        self.seal_files(&index);
+        self.runs(&index);
+        self.objects();
+        self.conclude_seals(&index);
+        self.report.intact = self.report.problems.is_empty();
+        Ok(index)
+    }
+
+    /// Takes in what checking one journal found.
+    fn absorb(&mut self, part: Check<'_>) {
+        for Problem { rule, place, message } in part.report.problems {
+            self.problem(rule, place, message);
+        }
+        self.report.exchanges += part.report.exchanges;
+        self.report.bytes += part.report.bytes;
+        for (object, reference) in part.references {
+            self.refer(object, reference.bytes, &reference.place);
+        }
+        self.seals.absorb(part.seals);
+        self.records.extend(part.records);
+    }
 }
 
 impl Check<'_> {
@@ -492,20 +570,32 @@ impl Check<'_> {
                 }
             }
         }
-        for (run, indexed) in &index.runs {
-            self.journal(*run, indexed);
+        let jobs: Vec<_> =
+            index.runs.iter().map(|(run, indexed)| (*run, indexed, self.seals.of(*run))).collect();
+        let (tree, trust) = (self.tree, self.seals.trust());
+        let (depth, reads) = (self.depth, self.reads);
+        let parts: Vec<Check<'_>> = jobs
+            .into_par_iter()
+            .map(|(run, indexed, claims)| {
+                let mut part = Check::new(tree, trust, depth, reads);
+                part.journal(run, indexed, claims);
+                part
+            })
+            .collect();
+        for part in parts {
+            self.absorb(part);
         }
     }
 
-    fn journal(&mut self, run: RunId, indexed: &IndexedRun) {
+    fn journal(&mut self, run: RunId, indexed: &IndexedRun, mut claims: Claims) {
         let name = journal_name(run);
         let mut closed: Option<(u64, RunState)> = None;
         let mut number = 0_u64;
         let gone = || matches!(self.tree.open(&name), Err(error) if error.is_not_found());
         if indexed.removed.is_some() && gone() {
-            return self.seals.removed(run, indexed);
+            return self.seals.removed(run, indexed, claims);
         }
-        let mut claims = self.seals.of(run);
+        let mut events = Vec::new();
         let digests = !claims.is_empty();
         let at = |check: &mut Self, start: &Start| check.reached(&mut claims, start, &name);
         let chain = self.chain(&name, "missing-journal", digests, at, |check, line, place, _| {
@@ -514,11 +604,12 @@ impl Check<'_> {
             if closed.is_some() {
                 check.problem("misplaced-line", place, "an event follows `run-closed`");
             }
-            match line.event::<Event>() {
+            let event = line.event::<Event>();
+            match &event {
                 Ok(Event::RunOpened(opened)) => {
                     let says = IndexedRun {
-                        programme: opened.programme,
-                        scenario: opened.scenario,
+                        programme: opened.programme.clone(),
+                        scenario: opened.scenario.clone(),
                         environment: opened.environment,
                         attempt: opened.attempt,
                         ..indexed.clone()
@@ -539,12 +630,37 @@ impl Check<'_> {
                 Ok(_) => {}
                 Err(error) => check.problem("unknown-event", place, error),
             }
+            if let (true, Ok(event)) = (check.reads, event) {
+                let Line { seq, at, mono_ns, .. } = *line;
+                events.push(Recorded { seq, at, mono_ns, event });
+            }
         });
         self.journal_ended(run, &name, chain.as_ref().map(|chain| &chain.start), claims);
-        let Some(Chain { head, first, .. }) = chain else { return };
-        // What the lines themselves cannot show: whether lines are missing at
-        // either end.
-        if first.is_some_and(|first| first != indexed.first) || (first.is_none() && number == 0) {
+        if let Some(chain) = chain {
+            self.ends_as_indexed(&name, indexed, &chain, closed);
+        }
+        let readable =
+            !self.report.problems.iter().any(|problem| UNREADABLE.contains(&problem.rule));
+        if self.reads && readable {
+            match RunRecord::fold(&events) {
+                Ok(record) => self.records.push(record),
+                Err(error) => self.problem("unreadable-journal", &name, error),
+            }
+        }
+    }
+
+    /// What the lines themselves cannot show: whether lines are missing at
+    /// either end.
+    fn ends_as_indexed(
+        &mut self,
+        name: &str,
+        indexed: &IndexedRun,
+        chain: &Chain,
+        closed: Option<(u64, RunState)>,
+    ) {
+        let Chain { head, first, .. } = *chain;
+        let whole_lines = head.lines > 0;
+        if first.is_some_and(|first| first != indexed.first) || (first.is_none() && !whole_lines) {
             let message = "its first line is not the one the index names";
             self.problem("index-mismatch", format!("{name}:1"), message);
         }
@@ -552,7 +668,7 @@ impl Check<'_> {
             (None, None) => {}
             (None, Some(_)) => {
                 let message = "the run was closed, and the index does not say so";
-                self.problem("index-behind", &name, message);
+                self.problem("index-behind", name, message);
             }
             (Some(says), _) if (says.lines, says.head) != (head.lines, head.hash) => {
                 let message = format!(
@@ -560,11 +676,11 @@ impl Check<'_> {
                      ends with line {}, hash `{}`",
                     says.lines, says.head, head.lines, head.hash
                 );
-                self.problem("index-mismatch", &name, message);
+                self.problem("index-mismatch", name, message);
             }
             (Some(says), closed) if closed != Some((head.lines - 1, says.state)) => {
                 let message = "the index says that the run was closed, and its last line does not";
-                self.problem("index-mismatch", &name, message);
+                self.problem("index-mismatch", name, message);
             }
             (Some(_), _) => {}
         }
@@ -572,23 +688,26 @@ impl Check<'_> {
 
     /// Notes the objects that a line refers to.
     fn collect(&mut self, line: &Line, place: &str) {
-        let mut differs = Vec::new();
-        let references = &mut self.references;
-        object_refs(&line.body, &mut |object, bytes| {
-            let known = references
-                .entry(object)
-                .or_insert_with(|| Reference { bytes, place: place.to_owned() });
-            if known.bytes != bytes {
-                differs.push(object);
-            }
-        });
-        for object in differs {
+        let mut found = Vec::new();
+        object_refs(&line.body, &mut |object, bytes| found.push((object, bytes)));
+        for (object, bytes) in found {
+            self.refer(object, bytes, place);
+        }
+    }
+
+    fn refer(&mut self, object: Digest, bytes: u64, place: &str) {
+        let known = self
+            .references
+            .entry(object)
+            .or_insert_with(|| Reference { bytes, place: place.to_owned() });
+        if known.bytes != bytes {
             let message = format!("another line gives `{object}` another size");
             self.problem("object-size", place, message);
         }
     }
 
     fn objects(&mut self) {
+        let mut found = Vec::new();
         for entry in self.entries(OBJECTS, OBJECTS) {
             let folder = &entry.name;
             let place = format!("{OBJECTS}/{folder}");
@@ -602,10 +721,27 @@ impl Check<'_> {
                 match named {
                     Some(Ok(digest)) => {
                         if self.expect_file(&entry, &place) {
-                            self.object(digest, &place);
+                            found.push((digest, place));
                         }
                     }
                     _ => self.unexpected(&place),
+                }
+            }
+        }
+        self.report.objects += found.len() as u64;
+        match self.depth {
+            Depth::All => {
+                let tree = self.tree;
+                let read: Vec<_> = found.par_iter().map(|(_, place)| tree.digest(place)).collect();
+                for ((digest, place), read) in found.iter().zip(read) {
+                    self.object(*digest, place, read);
+                }
+            }
+            Depth::Lines => {
+                for (digest, place) in &found {
+                    if self.references.remove(digest).is_none() {
+                        self.problem("unreferenced-object", place, "no line refers to it");
+                    }
                 }
             }
         }
@@ -616,10 +752,8 @@ impl Check<'_> {
     }
 
     /// Checks one object and strikes it off the references.
-    fn object(&mut self, digest: Digest, place: &str) {
-        self.report.objects += 1;
+    fn object(&mut self, digest: Digest, place: &str, read: Result<(Digest, u64), FileError>) {
         let reference = self.references.remove(&digest);
-        let read = self.tree.digest(place);
         let (found, bytes) = match read {
             Ok(read) => read,
             Err(error) => return self.problem("unreadable-file", place, error),

@@ -104,12 +104,26 @@ impl<'a> Seals<'a> {
         self.claims.remove(&run).unwrap_or_default()
     }
 
+    /// What a checker knows from elsewhere.
+    pub(super) fn trust(&self) -> &'a Trust {
+        self.trust
+    }
+
+    /// Takes in what reading one journal showed.
+    pub(super) fn absorb(&mut self, part: Seals<'_>) {
+        self.failed.extend(part.failed);
+        for (run, numbers) in part.whole {
+            let whole = self.whole.entry(run).or_default();
+            numbers.iter().for_each(|number| whole.add(number));
+        }
+    }
+
     /// A run that was removed after some of them were made, and whose journal
     /// is not there any more: what they say of it can be compared with the
     /// index alone.
-    pub(super) fn removed(&mut self, run: RunId, indexed: &IndexedRun) {
+    pub(super) fn removed(&mut self, run: RunId, indexed: &IndexedRun, claims: Claims) {
         let closed = indexed.closed.map(|it| Head { lines: it.lines, hash: it.head });
-        for claim in self.of(run).0.into_values().flatten() {
+        for claim in claims.0.into_values().flatten() {
             if Some(claim.head) == closed {
                 let whole = self.whole.entry(run).or_default();
                 claim.seals.iter().for_each(|number| whole.add(number));
