@@ -57,8 +57,8 @@ fn main() {
     let begin = Instant::now();
     fill(&evidence, bytes);
     print(&format!("made {RUNS} runs with {} MB in {:.1?}", bytes / 1_000_000, begin.elapsed()));
-    // ctc_ready(project, &["keys", "init"]);
-    // seal
+    ctc_ready(project, &["keys", "init"]);
+    ctc_ready(project, &["seal"]);
 
     let files = files(&evidence);
     let ours = best(|| ctc_ready(project, &["verify"]));

@@ -423,5 +423,5 @@ fn what_is_no_bundle_is_told_as_that() {
         fs::write(project.file(name), bytes).unwrap();
         project.call(&["verify", name]).code(3).says(&["no bundle", name]);
     }
-    assert!(verify_bundle(&project.file("nothing.zip"), None).is_err());
+    assert!(verify_bundle(&project.file("nothing.zip"), &Trust::default()).is_err());
 }

@@ -19,7 +19,7 @@ fn found(path: &Path) -> bool {
     if !is_bundle(path) {
         return true;
     }
-    match verify_bundle(path, None) {
+    match verify_bundle(path, &Trust::default()) {
         Ok(verified) => !verified.report.intact,
         Err(_) => true,
     }
@@ -63,13 +63,13 @@ fn a_bundle_tells_what_is_in_it_wherever_it_lies() {
     fs::write(&path, &bytes).unwrap();
     fs::remove_dir_all(&made.small.dir).unwrap();
     assert!(is_bundle(&path));
-    assert!(verify_bundle(&path, Some(made.keys.fingerprint())).unwrap().report.intact);
+    assert!(verify_bundle(&path, &Trust { key: Some(made.keys.fingerprint()), ..Trust::default() }).unwrap().report.intact);
     // What the user names may be a link.
     #[cfg(unix)]
     {
         let link = elsewhere.path().join("link.zip");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert!(is_bundle(&link) && verify_bundle(&link, None).unwrap().report.intact);
+        assert!(is_bundle(&link) && verify_bundle(&link, &Trust::default()).unwrap().report.intact);
     }
 }
 
@@ -235,7 +235,7 @@ fn a_signature_by_another_key_is_found() {
     introduce(&made.small.dir, &other);
     let verified = made.verify(&made.good());
     assert!(verified.report.intact);
-    let pinned = verify_bundle(&made.path(), Some(other.fingerprint())).unwrap();
+    let pinned = verify_bundle(&made.path(), &Trust { key: Some(other.fingerprint()), ..Trust::default() }).unwrap();
     assert!(told(&pinned)[0].starts_with("bundle-signature bundle.zip!bundle.dsse.json: "));
     // A key that the named one vouches for.
     let mut rotated = KeyRing::load(other.folder()).unwrap();
@@ -244,7 +244,7 @@ fn a_signature_by_another_key_is_found() {
     let plan = Plan::new(&made.small.dir, new_papers(), None, Some(&rotated), TOOL).unwrap();
     plan.write(&mut fs::File::create(made.path()).unwrap()).unwrap();
     for (named, problems) in [(&rotated, 0), (&other, 0), (&made.keys, 1)] {
-        let verified = verify_bundle(&made.path(), Some(named.fingerprint())).unwrap();
+        let verified = verify_bundle(&made.path(), &Trust { key: Some(named.fingerprint()), ..Trust::default() }).unwrap();
         assert_eq!(verified.report.problems.len(), problems, "{:#?}", told(&verified));
     }
     // The statement of another bundle, and its key.
@@ -365,7 +365,7 @@ fn an_unpacked_bundle_verifies_and_every_change_in_it_is_found() {
     let folder = made.folder.path().join("unpacked");
     unpack(&made.good(), &folder);
     assert!(is_bundle(&folder));
-    let verified = verify_bundle(&folder, None).unwrap();
+    let verified = verify_bundle(&folder, &Trust::default()).unwrap();
     assert_eq!(told(&verified), Vec::<String>::new());
     assert_eq!(verified.summary.sha256, None);
     assert_eq!(verified.summary.key, Some(made.keys.fingerprint()));
@@ -439,7 +439,7 @@ fn other_programs_read_it_and_what_they_unpack_verifies() {
         let output = output.unwrap();
         assert!(output.status.success(), "{program}: {output:?}");
         assert_eq!(output.stderr, b"", "{program}");
-        let verified = verify_bundle(&folder, None).unwrap();
+        let verified = verify_bundle(&folder, &Trust::default()).unwrap();
         assert_eq!(told(&verified), Vec::<String>::new(), "{program}");
     };
     unpacked("by-unzip", "unzip", &["-q"]);

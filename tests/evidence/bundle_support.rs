@@ -102,7 +102,7 @@ impl Made {
     /// Verifies these bytes as a bundle.
     pub(crate) fn verify(&self, bytes: &[u8]) -> VerifiedBundle {
         fs::write(self.path(), bytes).unwrap();
-        let verified = verify_bundle(&self.path(), None).unwrap();
+        let verified = verify_bundle(&self.path(), &Trust::default()).unwrap();
         assert_eq!(verified.report.intact, verified.report.problems.is_empty());
         verified
     }

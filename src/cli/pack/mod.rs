@@ -2,10 +2,8 @@
 //! signed list of all of it.
 //!
 //! - `readme`: README.txt.
-//! - `seams`: what is built elsewhere.
 
 mod readme;
-mod seams;
 
 use std::io::{BufWriter, Cursor};
 use std::path::{Path, PathBuf};
@@ -21,16 +19,17 @@ use super::exit;
 use super::failure::{Failure, Kind};
 use super::gate;
 use super::kept;
+use super::leaks::Guard;
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, Printer, paint};
 use crate::catalogue::Programme;
 use crate::digest::Digest;
 use crate::document::ChecklistReport;
 use crate::evidence::bundle::write::BundleError;
 use crate::evidence::bundle::{CHECKLIST, Mark, Papers, Plan, Written};
-use crate::evidence::seal::keys::KeyRing;
+use crate::evidence::seal::keys::{KeyError, KeyRing};
 use crate::evidence::{RunId, Store, StoreWriter};
 use crate::files::{self, Staged};
-use crate::report::Dossier;
+use crate::report::{self, Dossier, PageOptions};
 use crate::verdict::{self, Finding, Severity, Verdict};
 
 /// What `pack` writes.
@@ -103,6 +102,15 @@ struct Task<'a> {
     output: PathBuf,
 }
 
+/// The user's key; none where there is none yet.
+fn keys(context: &Context) -> Result<Option<KeyRing>, Failure> {
+    match KeyRing::load(&context.keys_folder()?) {
+        Ok(keys) => Ok(Some(keys)),
+        Err(KeyError::Missing(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Pack) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
@@ -138,7 +146,7 @@ pub(super) fn run(context: &mut Context, args: &Pack) -> Result<u8, Failure> {
     if mark.is_none() && !verdict.ready {
         return Ok(refuse(context, &task, verdict));
     }
-    let keys = seams::keys(context)?;
+    let keys = keys(context)?;
     if keys.is_none() && mark.is_none() {
         return Err(Failure::input("there is no key to sign the bundle with")
             .hint("`ctc-ready keys init` makes one, once, for all your projects")
@@ -148,7 +156,7 @@ pub(super) fn run(context: &mut Context, args: &Pack) -> Result<u8, Failure> {
     // Held to the end: what is packed is one state of the store.
     let writer = StoreWriter::open(&dir, Arc::clone(&context.clock), TOOL)?;
     let sealed_now = match &keys {
-        Some(keys) => seams::seal(&writer, keys)?,
+        Some(keys) => writer.seal(keys)?.new,
         None => false,
     };
     let (evidence, verdict) = task.judge()?;
@@ -215,8 +223,10 @@ impl Task<'_> {
         })?;
         let mut text = serde_json::to_string_pretty(&verdict).map_err(|error| bug(&error))?;
         text.push('\n');
-        let dossier = Dossier::gather(&store, verdict, integrity, self.mark.map(Mark::word))?;
-        let page = seams::page(self.desk, &dossier, &store)?;
+        let dossier = Dossier::gather(&store, verdict, integrity, self.mark.map(Mark::word));
+        let options = PageOptions::new(&self.desk.catalogue, &self.desk.project.settings);
+        let page =
+            report::html::page(&dossier, &store, &options).map_err(|error| bug(&error))?;
         let papers = Papers { readme, page, verdict: text, checklist: filled.bytes };
 
         let plan = Plan::new(writer.dir(), papers, self.mark, keys, TOOL).map_err(failed)?;
@@ -309,7 +319,7 @@ fn errors(verdict: &Verdict) -> impl Iterator<Item = &Finding> {
 /// Looks for secrets in every file, and in the parts of the document, which is
 /// compressed itself.
 fn look_through(plan: &Plan, store: &Path) -> Result<(), Failure> {
-    let mut guard = seams::Guard::new(store)?;
+    let mut guard = Guard::new(store)?;
     for (name, _) in plan.files() {
         guard.look(name, &mut plan.open(name)?)?;
         if name != CHECKLIST {
