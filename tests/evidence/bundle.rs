@@ -8,7 +8,7 @@ use std::process::Command;
 use ctc_ready::digest::Digest;
 use ctc_ready::evidence::bundle::*;
 use ctc_ready::evidence::seal::keys::KeyRing;
-use ctc_ready::evidence::verify;
+use ctc_ready::evidence::{Trust, verify};
 use serde_json::{Value, json};
 
 use crate::bundle_support::*;
@@ -63,7 +63,12 @@ fn a_bundle_tells_what_is_in_it_wherever_it_lies() {
     fs::write(&path, &bytes).unwrap();
     fs::remove_dir_all(&made.small.dir).unwrap();
     assert!(is_bundle(&path));
-    assert!(verify_bundle(&path, &Trust { key: Some(made.keys.fingerprint()), ..Trust::default() }).unwrap().report.intact);
+    assert!(
+        verify_bundle(&path, &Trust { key: Some(made.keys.fingerprint()), ..Trust::default() })
+            .unwrap()
+            .report
+            .intact
+    );
     // What the user names may be a link.
     #[cfg(unix)]
     {
@@ -235,7 +240,9 @@ fn a_signature_by_another_key_is_found() {
     introduce(&made.small.dir, &other);
     let verified = made.verify(&made.good());
     assert!(verified.report.intact);
-    let pinned = verify_bundle(&made.path(), &Trust { key: Some(other.fingerprint()), ..Trust::default() }).unwrap();
+    let pinned =
+        verify_bundle(&made.path(), &Trust { key: Some(other.fingerprint()), ..Trust::default() })
+            .unwrap();
     assert!(told(&pinned)[0].starts_with("bundle-signature bundle.zip!bundle.dsse.json: "));
     // A key that the named one vouches for.
     let mut rotated = KeyRing::load(other.folder()).unwrap();
@@ -244,7 +251,11 @@ fn a_signature_by_another_key_is_found() {
     let plan = Plan::new(&made.small.dir, new_papers(), None, Some(&rotated), TOOL).unwrap();
     plan.write(&mut fs::File::create(made.path()).unwrap()).unwrap();
     for (named, problems) in [(&rotated, 0), (&other, 0), (&made.keys, 1)] {
-        let verified = verify_bundle(&made.path(), &Trust { key: Some(named.fingerprint()), ..Trust::default() }).unwrap();
+        let verified = verify_bundle(
+            &made.path(),
+            &Trust { key: Some(named.fingerprint()), ..Trust::default() },
+        )
+        .unwrap();
         assert_eq!(verified.report.problems.len(), problems, "{:#?}", told(&verified));
     }
     // The statement of another bundle, and its key.

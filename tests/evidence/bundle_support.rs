@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ctc_ready::clock::Clock;
 use ctc_ready::digest::Digest;
+use ctc_ready::evidence::Trust;
 use ctc_ready::evidence::bundle::*;
 use ctc_ready::evidence::chain::{Head, Line};
 use ctc_ready::evidence::format::IndexEvent;

@@ -225,8 +225,7 @@ impl Task<'_> {
         text.push('\n');
         let dossier = Dossier::gather(&store, verdict, integrity, self.mark.map(Mark::word));
         let options = PageOptions::new(&self.desk.catalogue, &self.desk.project.settings);
-        let page =
-            report::html::page(&dossier, &store, &options).map_err(|error| bug(&error))?;
+        let page = report::html::page(&dossier, &store, &options).map_err(|error| bug(&error))?;
         let papers = Papers { readme, page, verdict: text, checklist: filled.bytes };
 
         let plan = Plan::new(writer.dir(), papers, self.mark, keys, TOOL).map_err(failed)?;
