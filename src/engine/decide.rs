@@ -220,7 +220,7 @@ fn await_older(
     }
     let look_at = match too_late {
         true => now,
-        false => tempo.next_look(since, since, now, Pace::Automatic).min(until),
+        false => tempo.next_look((since, since), looked, now, Pace::Automatic).min(until),
     };
     let what = format!("{}, which comes before the {}", early.missing.message, early.message);
     Action::Await {

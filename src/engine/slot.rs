@@ -7,12 +7,15 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::decide;
+use super::due;
 use super::hours::Hours;
+use super::progress::Progress;
 use super::report::{Doing, RunView};
 use super::state::State;
+use super::tempo::Tempo;
 use crate::catalogue::{Programme, Scenario, Step};
 use crate::evidence::{
-    Durability, Event, EvidenceError, Recorded, RunId, RunState, RunWriter, WaitingFor,
+    Durability, Event, EvidenceError, Received, Recorded, RunId, RunState, RunWriter, WaitingFor,
 };
 use crate::ncts::{MessageType, MovementKind};
 
@@ -49,6 +52,10 @@ pub(super) struct Slot {
     pub(super) looked: BTreeMap<MovementKind, DateTime<Utc>>,
     /// The movements' `updated` as of which their messages were listed.
     pub(super) listed: BTreeMap<MovementKind, DateTime<Utc>>,
+    /// Movements that changed since, and whose messages are to be listed.
+    pub(super) news: BTreeMap<MovementKind, News>,
+    /// Its own messages that the API took last.
+    pub(super) own: BTreeMap<MovementKind, Own>,
     /// Who must act next.
     pub(super) waiting_for: Option<WaitingFor>,
     /// Since when.
@@ -57,6 +64,25 @@ pub(super) struct Slot {
     pub(super) stalled: Option<String>,
     /// What the API last said of a refused request.
     pub(super) last_problem: Option<String>,
+}
+
+/// A change in a movement of which a look told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct News {
+    /// The movement's `updated`.
+    pub(super) updated: DateTime<Utc>,
+    /// When to list its messages, by our clock: it may not be all yet.
+    pub(super) list_at: DateTime<Utc>,
+}
+
+/// A message of ours that the API took: it, too, changes the movement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Own {
+    /// What changed before may be this message alone, by the API's clock.
+    pub(super) until: DateTime<Utc>,
+    /// By then, by ours, it is listed all the same: an answer of NCTS may have
+    /// been as fast.
+    pub(super) doubt_until: DateTime<Utc>,
 }
 
 /// A look for news to come.
@@ -145,6 +171,8 @@ impl Slot {
             plan: None,
             looked: BTreeMap::new(),
             listed: BTreeMap::new(),
+            news: BTreeMap::new(),
+            own: BTreeMap::new(),
             waiting_for: None,
             waiting_since: None,
             stalled: None,
@@ -175,16 +203,63 @@ impl Slot {
         Ok(())
     }
 
-    /// The kinds of movement in which it expects news.
+    /// The kinds of movement in which it expects news. What was sent last may
+    /// be refused where it was sent, until it was answered there.
     pub(super) fn kinds(&self) -> BTreeSet<MovementKind> {
         let (_, missing) = decide::position(&self.scenario, &self.state);
-        let last = self.state.sent.values().next_back().map(|(_, sent)| sent.movement);
+        let last = self.state.sent.values().next_back();
+        let last = last.map(|(left, sent)| (*left, sent.movement)).filter(|(left, kind)| {
+            let answers =
+                |(at, got): &(DateTime<Utc>, Received)| at > left && got.movement == *kind;
+            !self.state.received.iter().any(answers)
+        });
+        let last = last.map(|(_, kind)| kind);
         missing
             .into_iter()
             .map(MessageType::movement)
             .chain(last)
             .filter(|kind| self.state.movements.contains_key(kind))
             .collect()
+    }
+
+    /// How many messages it expects to come in one go in a movement.
+    pub(super) fn together(&self, kind: MovementKind) -> usize {
+        let progress = Progress::of(&self.scenario, &self.state, Tempo::REAL);
+        let step = progress.current(&self.scenario);
+        step.map_or(0, |step| {
+            let together = due::together(step, &progress.missing);
+            together.iter().filter(|expected| expected.message.movement() == kind).count()
+        })
+    }
+
+    /// When the first of its news that matter to it is to be listed.
+    pub(super) fn list_at(&self, kinds: &BTreeSet<MovementKind>) -> Option<DateTime<Utc>> {
+        let news = self.news.iter().filter(|(kind, _)| kinds.contains(kind));
+        news.map(|(_, news)| news.list_at).min()
+    }
+
+    /// Queues the lists of messages that are due.
+    pub(super) fn queue_lists(&mut self, kinds: &BTreeSet<MovementKind>, now: DateTime<Utc>) {
+        let due =
+            |(kind, news): &(&MovementKind, &News)| kinds.contains(kind) && news.list_at <= now;
+        let due: Vec<(MovementKind, News)> =
+            self.news.iter().filter(due).map(|(kind, news)| (*kind, *news)).collect();
+        for (kind, news) in due {
+            self.news.remove(&kind);
+            self.listed.insert(kind, news.updated);
+            if let Some(id) = self.state.movements.get(&kind) {
+                self.fetches.push_back(Fetch::List(kind, id.clone()));
+            }
+        }
+    }
+
+    /// Forgets what was to be fetched, and that anything was listed: it is all
+    /// looked at again once the environment opens.
+    pub(super) fn forget_news(&mut self) {
+        self.fetches.clear();
+        self.news.clear();
+        self.listed.clear();
+        self.looked.clear();
     }
 
     /// Until when all these lists are known; `now` where there is nothing to
