@@ -12,7 +12,7 @@ use super::mail::{self, Mail};
 use super::progress::Progress;
 use super::report::Doing;
 use super::slot::{self, Fetch, Plan, Task, UnderWay};
-use super::urgency::{self, Kind, Urgency};
+use super::urgency::{Kind, Urgency};
 use crate::evidence::{Durability, Event, OfficerAsked, Purpose};
 use crate::hmrc::transport::{Call, Method};
 use crate::ncts::build::Stamp;
@@ -63,6 +63,7 @@ impl Batch<'_> {
         if !slot.open()
             || slot.under_way.is_some()
             || slot.not_before.is_some_and(|instant| now < instant)
+            || slot.rests(now)
         {
             return None;
         }
@@ -104,7 +105,7 @@ impl Batch<'_> {
             Next::Act(..) => return None,
         };
         let progress = Progress::of(&slot.scenario, &slot.state, self.options.tempo);
-        Some(Urgency::Run(urgency::minutes_left(&slot.scenario, &slot.state, &progress), kind))
+        Some(Urgency::of(&slot.scenario, &slot.state, &progress, kind))
     }
 
     fn perform(&mut self, index: usize, next: Next, now: DateTime<Utc>) -> Result<(), BatchError> {
@@ -137,8 +138,9 @@ impl Batch<'_> {
             Action::AskBalance { step, .. } => self.ask_balance(index, step),
             Action::Await { waiting_for, look_at } => {
                 let open = slot.hours.is_open(now);
-                if !open || slot.plan.as_ref().is_none_or(|plan| plan.needs.is_empty()) {
-                    slot.plan = Some(Plan { look_at, needs: kinds });
+                match &mut slot.plan {
+                    Some(plan) if open && !plan.needs.is_empty() => plan.thought_at = now,
+                    plan => *plan = Some(Plan { look_at, needs: kinds, thought_at: now }),
                 }
                 if slot.waiting_for.as_ref() != Some(&waiting_for) {
                     slot.waiting_for = Some(waiting_for);

@@ -179,8 +179,12 @@ impl Batch<'_> {
         let date = answer.server_date.filter(|_| self.options.tempo.scale() <= 1.0);
         let until = date.map(|date| date + Duration::seconds(1));
         let doubt_until = self.clock.now() + DOUBT;
-        let own = until.map(|until| (kind, Own { until, doubt_until }));
-        self.slots[index].own.extend(own);
+        let slot = &mut self.slots[index];
+        if let Some(until) = until {
+            slot.own.insert(kind, Own { until, doubt_until });
+            // A look may have shown it before the answer was here.
+            slot.news.retain(|other, news| *other != kind || news.updated >= until);
+        }
     }
 
     fn note_submitted(

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use url::Url;
 
 use super::decide;
@@ -83,7 +83,7 @@ pub struct Outcome {
     pub stalled: Vec<(String, String)>,
     /// Scenarios held back, since one of their messages is not valid.
     pub held_back: Vec<HeldBack>,
-    /// Requests that left.
+    /// Requests to HMRC's API that left.
     pub requests: u64,
     /// When running again can first bring something: the next look at a timer,
     /// or the next opening. None: whenever a person has acted.
@@ -234,20 +234,15 @@ impl<'a> Batch<'a> {
         }
         loop {
             self.notice_a_clock_set_back();
-            if self.fatal.is_none() {
-                self.advance()?;
+            if self.fatal.is_none() && self.advance().await? {
+                continue;
             }
             if self.calls.is_empty() && (self.fatal.is_some() || self.nothing_left()) {
                 break;
             }
             let pause = self.next_wake();
             tokio::select! {
-                done = self.calls.join_next(), if !self.calls.is_empty() => match done {
-                    Some(Ok(done)) => self.take(done)?,
-                    // Nobody knows whose it was: that run would wait for ever.
-                    Some(Err(error)) => self.fatal = Some(error.into()),
-                    None => {}
-                },
+                done = self.calls.join_next(), if !self.calls.is_empty() => self.finished(done)?,
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -258,8 +253,9 @@ impl<'a> Batch<'a> {
     }
 
     /// Does what needs no request, then makes the requests that are due, the
-    /// most urgent first, as far as the budget goes.
-    fn advance(&mut self) -> Result<(), BatchError> {
+    /// most urgent first, as far as the budget goes. Stops where an answer has
+    /// come, which may make others more urgent; tells whether it did.
+    async fn advance(&mut self) -> Result<bool, BatchError> {
         let mut due = Vec::new();
         for index in 0..self.slots.len() {
             due.extend(self.settle(index)?.map(|urgency| (urgency, Due::Run(index))));
@@ -277,8 +273,14 @@ impl<'a> Batch<'a> {
                 Due::Run(index) => self.drive(index)?,
                 Due::Look(group) => self.look(group),
             }
+            // To record a request takes longer than to answer one nearby.
+            tokio::task::yield_now().await;
+            if let Some(done) = self.calls.try_join_next() {
+                self.finished(Some(done))?;
+                return Ok(true);
+            }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Plans made by a clock that was then set back would lie too far ahead.
@@ -371,7 +373,17 @@ impl<'a> Batch<'a> {
         });
     }
 
-    /// Takes the end of a call into account.
+    /// Takes the end of a call into account, if there is one.
+    fn finished(&mut self, done: Option<Result<Done, JoinError>>) -> Result<(), BatchError> {
+        match done {
+            Some(Ok(done)) => self.take(done)?,
+            // Nobody knows whose it was: that run would wait for ever.
+            Some(Err(error)) => self.fatal = Some(error.into()),
+            None => {}
+        }
+        Ok(())
+    }
+
     fn take(&mut self, done: Done) -> Result<(), BatchError> {
         if let Ok(answer) = &done.result {
             self.answered = true;

@@ -60,7 +60,8 @@ pub struct RunEntry {
     pub started: DateTime<Utc>,
     /// When it ended.
     pub finished: Option<DateTime<Utc>>,
-    /// Requests that left.
+    /// Requests in its journal. A poll of all movements stands in each run to
+    /// which it brought news, a mail to the simulator's officers as one more.
     pub requests: u32,
     /// Who must act next.
     pub waiting_for: Option<WaitingFor>,

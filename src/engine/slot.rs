@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
 use super::decide;
@@ -18,6 +18,10 @@ use crate::evidence::{
     Durability, Event, EvidenceError, Received, Recorded, RunId, RunState, RunWriter, WaitingFor,
 };
 use crate::ncts::{MessageType, MovementKind};
+
+/// How long a run that waits is left alone: whom it waits for is told anew when
+/// their hours begin or end.
+const MOMENT: Duration = Duration::seconds(1);
 
 /// A run under way.
 pub(super) struct Slot {
@@ -92,6 +96,8 @@ pub(super) struct Plan {
     /// The lists that have not been looked at since the plan was made; once
     /// there is none, it is made anew.
     pub(super) needs: BTreeSet<MovementKind>,
+    /// When it was last thought about.
+    pub(super) thought_at: DateTime<Utc>,
 }
 
 /// A call under way for a run.
@@ -183,6 +189,16 @@ impl Slot {
     /// Whether there may still be something to do in this batch.
     pub(super) fn open(&self) -> bool {
         self.writer.is_some() && self.stalled.is_none()
+    }
+
+    /// Whether it waits, and nothing has come up since that was found a moment
+    /// ago.
+    pub(super) fn rests(&self, now: DateTime<Utc>) -> bool {
+        let fresh = |plan: &Plan| {
+            let thought = plan.thought_at;
+            !plan.needs.is_empty() && now < plan.look_at && thought <= now && now - thought < MOMENT
+        };
+        self.fetches.is_empty() && self.plan.as_ref().is_some_and(fresh)
     }
 
     /// A step by its number.

@@ -76,6 +76,18 @@ impl Least {
     }
 }
 
+/// How long questions about one guarantee take in turn, each but the last
+/// followed by its lock. What is to be asked while it is locked waits for nobody.
+pub(crate) fn turns(scenarios: &[Scenario], lock: Duration) -> Duration {
+    let mut turns: BTreeMap<&str, u32> = BTreeMap::new();
+    for request in scenarios.iter().flat_map(|one| &one.step).filter_map(|it| it.request.as_ref()) {
+        if request.within_seconds.is_none() {
+            *turns.entry(&request.grn).or_default() += 1;
+        }
+    }
+    lock * turns.values().max().map_or(0, |most| most - 1)
+}
+
 /// The waits of a step: the kinds of movement in which messages come together.
 fn waits(step: &Step) -> Vec<BTreeSet<MovementKind>> {
     let mut waits: Vec<BTreeSet<MovementKind>> = Vec::new();
@@ -161,5 +173,15 @@ mod tests {
         assert_eq!(both.makespan(3.0).as_secs(), 2_703);
         assert_eq!(both.makespan(0.005).as_secs(), 5_000);
         assert_eq!(least("guarantee-balance", "Scenario 2 GB").requests(), 2);
+    }
+
+    #[test]
+    fn questions_about_one_guarantee_take_turns() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let all = catalogue.scenarios("guarantee-balance");
+        let minute = Duration::from_secs(60);
+        // Scenarios 1 and 4 of a side have the same one.
+        assert_eq!(turns(all, minute), minute);
+        assert_eq!(turns(&all[..1], minute), Duration::ZERO);
     }
 }
