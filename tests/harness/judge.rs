@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ctc_ready::catalogue::{Catalogue, Scenario};
-use ctc_ready::evidence::{RunRecord, RunState, Store, verify};
+use ctc_ready::evidence::{Problem, RunRecord, RunState, Store, verify};
 use serde_json::Value;
 
 /// Every scenario passed in its first attempt, every message of it was taken
@@ -40,6 +40,20 @@ pub fn first_attempts(evidence: &Path, jobs: &[(String, String)]) -> Vec<RunReco
         assert_ne!(run.state, RunState::Waiting, "{}", run.scenario);
     }
     runs
+}
+
+/// What a process that died leaves, which the next one mends
+/// (docs/evidence-format.md, "Repair").
+const LEFTOVERS: [&str; 4] = ["torn-line", "unindexed-run", "index-behind", "unreferenced-object"];
+
+/// Whoever looks at the evidence of a process that died finds nothing that the
+/// next one does not mend.
+#[track_caller]
+pub fn mendable(evidence: &Path) {
+    // It may have died before there was a store.
+    let Ok(report) = verify(evidence) else { return };
+    let worse = |problem: &&Problem| !LEFTOVERS.contains(&problem.rule);
+    assert_eq!(report.problems.iter().filter(worse).collect::<Vec<_>>(), Vec::<&Problem>::new());
 }
 
 /// By the simulator's own log, no run's message was taken more often than its

@@ -9,9 +9,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and skip loudly")]
 
 mod deaths;
+mod faults;
+mod house;
+mod instants;
 mod judge;
 mod life;
-#[allow(dead_code)]
+mod outage;
+mod packs;
 #[path = "../reference/mod.rs"]
 mod reference;
 mod world;
@@ -58,4 +62,17 @@ pub fn side_by_side<T: Send, R: Send>(items: Vec<T>, what: impl Fn(T) -> R + Syn
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     })
+}
+
+/// Numbers that a seed decides (SplitMix64).
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit.max(1)
+    }
 }

@@ -124,8 +124,7 @@ impl Server {
 
     /// Its own JSON at this path.
     pub fn get(&self, path: &str) -> Value {
-        let answer = exchange(&format!("{}{path}", self.base_url), "GET", &[], &[]).unwrap();
-        serde_json::from_slice(&answer.body).unwrap()
+        get(&self.base_url, path)
     }
 }
 
@@ -134,6 +133,12 @@ impl Drop for Server {
         drop(self.stop.take());
         let _ = self.thread.take().map(JoinHandle::join);
     }
+}
+
+/// A simulator's own JSON at this path.
+pub fn get(base_url: &str, path: &str) -> Value {
+    let answer = exchange(&format!("{base_url}{path}"), "GET", &[], &[]).unwrap();
+    serde_json::from_slice(&answer.body).unwrap()
 }
 
 /// A simulator that lives by the time in this file, as fast as it can.
