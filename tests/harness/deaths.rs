@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use super::life::Life;
 use super::world::{Blocking, ClientClock, Moment, timeless};
-use super::{REPRESENTATIVE, aloud, judge, side_by_side};
+use super::{REPRESENTATIVE, Scratch, aloud, judge, side_by_side};
 
 /// Names the life that a child process is to live.
 const LIFE: &str = "CTC_READY_HARNESS_LIFE";
@@ -217,7 +217,7 @@ struct Story {
 /// there is.
 fn story(jobs: &[(&str, &str)], thorough: bool) -> Story {
     let begin = Instant::now();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Scratch::make();
     let server = timeless(&dir.path().join("time"));
     let life = Life { thorough, ..Life::new(dir.path(), &server.base_url, jobs) };
     let mut deaths = 0;
@@ -245,7 +245,12 @@ fn story(jobs: &[(&str, &str)], thorough: bool) -> Story {
     let log = server.get("/simulator/log");
     judge::passed_once(&life.evidence(), &life.jobs, &log);
     let taken = log["submissions"].as_array().unwrap().len();
-    Story { scenarios: jobs.len(), deaths, taken, seconds: begin.elapsed().as_secs_f64() }
+    let told =
+        Story { scenarios: jobs.len(), deaths, taken, seconds: begin.elapsed().as_secs_f64() };
+    if thorough {
+        aloud(format_args!("{:?}: {told:?}", jobs.first()));
+    }
+    told
 }
 
 /// Tells several stories side by side, and their sum.

@@ -6,18 +6,19 @@ use std::process::{Child, Command, Output, Stdio};
 
 use ctc_ready::catalogue::Catalogue;
 use serde_json::Value;
-use tempfile::TempDir;
+
+use super::Scratch;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_ctc-ready");
 
 /// A project with software that does everything.
 pub struct House {
-    pub dir: TempDir,
+    pub dir: Scratch,
 }
 
 impl House {
     pub fn new(programmes: &str) -> Self {
-        let house = Self { dir: tempfile::tempdir().unwrap() };
+        let house = Self { dir: Scratch::make() };
         let flows = "standard-departure,pre-lodged-departure,arrival";
         let output = house
             .command(&["init", "--programme", programmes, "--flows", flows])

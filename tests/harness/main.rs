@@ -76,3 +76,25 @@ impl Dice {
         (z ^ (z >> 31)) % limit.max(1)
     }
 }
+
+/// A folder that stays for people to look into where its test failed.
+pub struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    pub fn make() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self) -> &std::path::Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.disable_cleanup(true);
+            aloud(format_args!("kept: {}", self.path().display()));
+        }
+    }
+}

@@ -12,14 +12,14 @@ use ctc_ready::simulator::{ApiVersion, SimulatorOptions};
 use super::house::all;
 use super::life::Life;
 use super::world::{Blocking, FileTime, Moment, Server};
-use super::{aloud, judge, reference};
+use super::{Scratch, aloud, judge, reference};
 
 /// Runs every scenario of a programme with these packs. Those of them whose
 /// message the packs hold and which is passed over must be these: scenario,
 /// step, message.
 fn with_packs(programme: &str, version: ApiVersion, packs: &[&str], passed_over: &[&str]) {
     let Some(reference) = reference::folder() else { return };
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Scratch::make();
     let xsd = XsdFolder::open(&reference.join("xsd"), &[version.as_str()]).unwrap();
     let schemas = xsd.load(Some(version.as_str())).unwrap().schemas;
     let options = SimulatorOptions {
