@@ -261,7 +261,7 @@ fn messages(desk: &Desk, context: &Context) -> Result<Finding, Failure> {
     }
     list(&mut told, &passed_over);
     Ok(Finding::new(State::Warning, told)
-        .hint("built-in messages take their place; a file of your own in `[payloads] folder` would go first"))
+        .hint("another pack's or the built-in message takes its place; one of your own in `[payloads] folder` goes first"))
 }
 
 /// Adds some of these, each on a line of its own.

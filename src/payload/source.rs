@@ -127,7 +127,10 @@ impl Payloads {
             let filled = filled(found.text, &found.origin, &values)?;
             let Some(why) = self.contradiction(programme, scenario, step, &filled) else {
                 let (origin, note) = (found.origin, found.note);
-                return self.finish_foreign(programme, &wanted, &filled, origin, note, &values);
+                let mut payload =
+                    self.finish_foreign(programme, &wanted, &filled, origin, note, &values)?;
+                payload.notes.extend(passed_over.clone());
+                return Ok(Payload { passed_over, ..payload });
             };
             passed_over.get_or_insert_with(|| {
                 format!(
