@@ -81,7 +81,7 @@ pub struct Outcome {
     pub runs: Vec<RunEntry>,
     /// Runs that could not go on, with the reason: the environment's fault.
     pub stalled: Vec<(String, String)>,
-    /// Scenarios held back, since one of their messages is not valid.
+    /// Scenarios held back, since one of their messages is not to be sent.
     pub held_back: Vec<HeldBack>,
     /// Requests to HMRC's API that left.
     pub requests: u64,
@@ -529,7 +529,7 @@ impl<'a> Batch<'a> {
             let Some(run) = held.run else { continue };
             let waiting = WaitingFor {
                 actor: Actor::You,
-                what: "a message that is not valid must be mended".into(),
+                what: "a message that cannot be sent as it is must be mended".into(),
                 deadline: None,
             };
             outcome.runs.push(RunEntry::new(&store.run(run)?, Some(waiting)));

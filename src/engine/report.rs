@@ -18,7 +18,7 @@ pub struct RunReport {
     /// The attempt that now stands for each selected scenario.
     pub runs: Vec<RunEntry>,
     /// Scenarios of which nothing was sent, since one of their messages is not
-    /// valid against HMRC's schemas.
+    /// valid against HMRC's schemas, or leads elsewhere than its scenario.
     pub held_back: Vec<HeldBack>,
 }
 

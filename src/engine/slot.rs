@@ -336,12 +336,13 @@ impl Slot {
     }
 }
 
-/// A new LRN: the scenario's id, the time and two random characters; at most
-/// 22 letters and digits (data type of the LRN).
+/// A new LRN: the scenario's id, the day and eight random characters; at most
+/// 22 letters and digits (data type of the LRN). A scenario that two programmes
+/// share is declared twice in the same second.
 pub(super) fn new_lrn(scenario: &str, now: DateTime<Utc>) -> String {
     let id: String = scenario.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
     let random = Uuid::new_v4().simple().to_string().to_uppercase();
-    format!("{}{}{}", id.to_uppercase(), now.format("%y%m%d%H%M%S"), &random[..2])
+    format!("{}{}{}", id.to_uppercase(), now.format("%y%m%d"), &random[..8])
 }
 
 /// A new message identification: 32 hexadecimal digits (at most 35 are
@@ -368,7 +369,9 @@ mod tests {
             assert!(lrn.len() <= 22, "{lrn}");
             assert!(lrn.bytes().all(|c| c.is_ascii_alphanumeric()), "{lrn}");
         }
-        assert!(new_lrn("P6-DSGB-01", now).starts_with("P6DSGB01261121090507"));
+        assert!(new_lrn("P6-DSGB-01", now).starts_with("P6DSGB01261121"));
+        let all: BTreeSet<String> = (0..1_000).map(|_| new_lrn("ANGB1", now)).collect();
+        assert_eq!(all.len(), 1_000, "declared in the same second");
         assert_ne!(new_message_identification(), new_message_identification());
         assert!(new_message_identification().len() <= 35);
     }
