@@ -14,7 +14,7 @@
 //!   a run does next), `rehearse` (every message once before any is sent),
 //!   `answer` (what an answer means for the run that asked), `ask` (balances of
 //!   guarantees), `looks` (news: one list for every run), `end` (a run's end).
-//! - `slot`: one run inside a batch.
+//! - `slot`: one run inside a batch; `urgency`: whose call leaves first.
 //! - `exchange`: one call with its record.
 //! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
 //!
@@ -42,6 +42,7 @@ pub mod report;
 mod slot;
 pub mod state;
 pub mod tempo;
+mod urgency;
 mod wait;
 
 pub use batch::{Batch, BatchError, Outcome};

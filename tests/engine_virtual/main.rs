@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bounds;
 mod failures;
 mod fake;
+mod inside;
 mod people;
+mod tempo;
 
 use std::time::Duration as StdDuration;
 
