@@ -161,7 +161,15 @@ fn rarer_things_are_told_too() {
     for valid in [true, false] {
         let seal = format!("{}.dsse.json", 1 + dossier.integrity.seals.len());
         let key = Digest::of(b"key");
-        dossier.integrity.seals.push(SealReport { seal, key, covers_runs: 1, valid });
+        dossier.integrity.seals.push(SealReport {
+            seal,
+            at: None,
+            key,
+            endorsed_by: None,
+            covers_runs: 1,
+            valid,
+            time_stamp: None,
+        });
     }
     let page = house.render(&store, &dossier, 32 << 20);
     check(&page);

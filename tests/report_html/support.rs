@@ -293,7 +293,7 @@ impl House {
             submit_on: None,
             rehearsal: false,
         });
-        let dossier = Dossier::gather(&store, verdict, integrity, Some("DRAFT")).unwrap();
+        let dossier = Dossier::gather(&store, verdict, integrity, Some("DRAFT"));
         (store, dossier)
     }
 }
