@@ -151,7 +151,8 @@ fn have_stamped(
     let answer = ask(url, time_stamp::request(seal.sha256, nonce), context.clock.as_ref());
     let stamped = answer.and_then(|answer| add(context, dir, &answer, Some(nonce), authorities));
     let (_, stamp) = stamped.map_err(|failure| {
-        failure.hint(format!(
+        // Whatever is wrong with it, the authority sent it.
+        Failure { kind: Kind::Environment, ..failure }.hint(format!(
             "`{}` itself is made; the same command asks for its time stamp again",
             seal_place(number)
         ))
@@ -202,7 +203,7 @@ fn print(printer: &mut Printer, report: &Sealed, runs: usize) {
 /// When, by whom, and whether that was checked.
 pub(super) fn print_stamp(printer: &mut Printer, stamp: &TimeStampReport) {
     let by = stamp.authority.as_deref().unwrap_or("an authority without a name");
-    printer.line(format!("  time-stamped {} by {by}", london::for_people(stamp.at)));
+    printer.prose(2, &format!("time-stamped {} by {by}", london::for_people(stamp.at)));
     if !stamp.authority_checked {
         printer
             .line(paint(CARE, "    whether it is that authority was not checked: `--tsa-ca FILE`"));

@@ -140,7 +140,9 @@ pub(super) fn print(printer: &mut Printer, place: &str, report: &VerifyReport) {
     let word = if count == 1 { "problem" } else { "problems" };
     printer.line(format!("{} {place}: {count} {word}", paint(BAD, "NOT INTACT")));
     printer.line(format!("  {counts}"));
-    print_seals(printer, report);
+    if !report.seals.is_empty() {
+        print_seals(printer, report);
+    }
     for problem in report.problems.iter().take(SHOWN) {
         printer.line(format!("  {} {}", paint(BOLD, problem.rule), problem.place));
         printer.prose(4, &problem.message);
@@ -181,7 +183,8 @@ fn print_seals(printer: &mut Printer, report: &VerifyReport) {
     for (key, endorsed_by) in keys {
         printer.line(format!("  key {key}"));
         if let Some(older) = endorsed_by {
-            printer.line(format!("    which {older} vouches for"));
+            printer.line("    which the key before it vouches for:");
+            printer.line(format!("    {older}"));
         }
     }
 }

@@ -178,7 +178,7 @@ fn unsealed(case: &Case<'_>, standings: &[Standing<'_>]) -> Vec<Finding> {
         findings.push(finding(
             &rules::STORE_UNSEALED,
             format!(
-                "{rest} {other}of {runs} runs are covered by no seal; a seal lets others check that nothing was changed since"
+                "no seal covers {rest} {other}of {runs} runs; a seal lets others check that nothing was changed since"
             ),
         ));
     }

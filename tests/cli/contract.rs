@@ -526,7 +526,7 @@ fn verify() {
     assert_valid("verify", &report);
     assert_fields(
         &report,
-        &["intact", "runs", "exchanges", "objects", "bytes", "seals", "problems"],
+        &["intact", "runs", "exchanges", "objects", "bytes", "seals", "unsealed_runs", "problems"],
     );
     assert_eq!(report["intact"], true);
     assert_eq!(report["runs"], 4);

@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and skip loudly")]
 
 mod answered;
+#[path = "../authority/mod.rs"]
+#[allow(dead_code, reason = "not every kind is wanted here")]
+mod authority;
 mod contract;
 mod doctor;
 mod events;
@@ -19,6 +22,7 @@ mod reference;
 mod refusals;
 #[path = "../schema_of/mod.rs"]
 mod schema_of;
+mod seal;
 mod simulate;
 mod story;
 mod support;

@@ -20,6 +20,7 @@ fn settings() -> insta::Settings {
         (r"\d+ runs, \d+ exchanges, \d+ bodies, \d+ bytes", "[COUNTS]"),
         (r"passed +(\[MRN-OF-18-DIGITS\])  \d+", "passed   $1  [N]"),
         (r"/tmp/[^/`\s]+", "[FOLDER]"),
+        (r"\b[0-9a-f]{64}\b", "[SHA-256]"),
     ] {
         settings.add_filter(pattern, shown);
     }

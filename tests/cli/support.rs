@@ -15,6 +15,9 @@ use tempfile::TempDir;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_ctc-ready");
 
+/// A folder that is not there: no test touches the keys of who runs it.
+pub const NO_KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/no-keys");
+
 /// Simulated time: 45 minutes in nine seconds. Faster, and a busy
 /// machine would miss the deadline of a presentation notification.
 pub const SCALE: &str = "300";
@@ -61,6 +64,7 @@ pub fn command(args: &[&str]) -> assert_cmd::Command {
     for name in ["CTC_READY_TOKEN", "CTC_READY_LOG", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         command.env_remove(name);
     }
+    command.env("CTC_READY_KEYS", NO_KEYS);
     command.env("COLUMNS", "80").timeout(Duration::from_secs(60)).args(args);
     command
 }
@@ -69,7 +73,7 @@ pub fn command(args: &[&str]) -> assert_cmd::Command {
 pub fn process(args: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command.env_remove("CTC_READY_TOKEN").env_remove("CTC_READY_LOG").args(args);
-    command.stdin(Stdio::null());
+    command.env("CTC_READY_KEYS", NO_KEYS).stdin(Stdio::null());
     command
 }
 

@@ -29,25 +29,6 @@ fn statement(dir: &Path, number: u64) -> Statement {
     Statement::parse(&Envelope::parse(&bytes).unwrap().payload).unwrap()
 }
 
-/// Writes a chain anew with right hashes, as someone would who knows the
-/// format; `change` may change a line's event.
-fn rechain(text: &str, change: impl Fn(&mut serde_json::Value)) -> String {
-    let mut prev = Digest::ZERO;
-    let mut out = String::new();
-    for (seq, line) in text.lines().enumerate() {
-        let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
-        change(&mut value);
-        let members = value.as_object_mut().unwrap();
-        members.remove("hash");
-        members.insert("seq".into(), seq.into());
-        members.insert("prev".into(), prev.to_string().into());
-        prev = Digest::of(canonical_json(&value).as_bytes());
-        value.as_object_mut().unwrap().insert("hash".into(), prev.to_string().into());
-        out += &(canonical_json(&value) + "\n");
-    }
-    out
-}
-
 /// The hash of a chain's last line.
 fn head(text: &str) -> String {
     let line: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeZone, Utc};
 use ctc_ready::clock::{Clock, ManualClock};
+use ctc_ready::digest::{Digest, canonical_json};
 use ctc_ready::evidence::*;
 use ctc_ready::ncts::{MessageType, MovementKind};
 use ctc_ready::project::Environment;
@@ -136,4 +137,23 @@ pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
     walk(dir, dir, &mut found);
     found.sort();
     found
+}
+
+/// Writes a chain anew with right hashes, as someone would who knows the
+/// format; `change` may change a line's event.
+pub(crate) fn rechain(text: &str, change: impl Fn(&mut serde_json::Value)) -> String {
+    let mut prev = Digest::ZERO;
+    let mut out = String::new();
+    for (seq, line) in text.lines().enumerate() {
+        let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
+        change(&mut value);
+        let members = value.as_object_mut().unwrap();
+        members.remove("hash");
+        members.insert("seq".into(), seq.into());
+        members.insert("prev".into(), prev.to_string().into());
+        prev = Digest::of(canonical_json(&value).as_bytes());
+        value.as_object_mut().unwrap().insert("hash".into(), prev.to_string().into());
+        out += &(canonical_json(&value) + "\n");
+    }
+    out
 }
