@@ -27,6 +27,19 @@ use crate::verdict::{Case, Need};
 /// Where the bearer token comes from.
 pub const TOKEN_VARIABLE: &str = "CTC_READY_TOKEN";
 
+/// The environment variables that hold secrets.
+pub const SECRET_VARIABLES: [&str; 2] = [TOKEN_VARIABLE, "CTC_READY_CLIENT_SECRET"];
+
+/// The secrets in the environment, each with its variable, as they are: also
+/// one that is none, such as a token with a line break in it.
+pub fn secrets() -> impl Iterator<Item = (&'static str, SecretString)> {
+    SECRET_VARIABLES.into_iter().filter_map(|variable| {
+        let value = std::env::var_os(variable)?;
+        let value = value.to_string_lossy();
+        Some(value.trim()).filter(|value| !value.is_empty()).map(|value| (variable, value.into()))
+    })
+}
+
 /// `ctc-ready` and its version, as evidence states it.
 pub const TOOL: &str = concat!("ctc-ready ", env!("CARGO_PKG_VERSION"));
 

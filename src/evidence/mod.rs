@@ -19,7 +19,8 @@
 //! - [`chain`]: lines: canonical JSON, `seq`, `prev`, `hash`.
 //! - [`index`]: which runs there are.
 //! - [`redact`]: secrets become salted digests, once, at capture; found by
-//!   `fields` (by name) and `secrets` (by content).
+//!   `fields` (by name), `secrets` (by content) and `shapes` (by look).
+//! - [`leak`]: the last look before anything leaves.
 //! - [`store`]: reading. [`writer`]: locking, appending. `repair`: making a
 //!   store, mending what a crash left.
 //! - [`mod@verify`]: finding any change, with its place.
@@ -35,11 +36,13 @@ pub mod event;
 mod fields;
 pub mod format;
 pub mod index;
+pub mod leak;
 pub mod record;
 pub mod redact;
 mod repair;
 pub mod seal;
 mod secrets;
+mod shapes;
 pub mod store;
 pub mod verify;
 pub mod writer;

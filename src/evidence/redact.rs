@@ -22,7 +22,7 @@ use std::sync::{PoisonError, RwLock};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::fields::{self, Edit, Written};
-use super::secrets::{self, Pattern};
+use super::secrets::Known;
 use crate::digest::Digest;
 
 /// What stands before the digest.
@@ -34,7 +34,7 @@ const KEPT_DIGITS: usize = 16;
 /// (a refreshed token) as it goes.
 pub struct Redactor {
     salt: Vec<u8>,
-    known: RwLock<Vec<Pattern>>,
+    known: RwLock<Known>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -56,11 +56,8 @@ impl Redactor {
     /// Learns one more secret.
     pub fn learn(&self, secret: &SecretString) {
         let secret = secret.expose_secret().as_bytes();
-        let patterns = secrets::patterns(secret, &self.token(secret));
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.extend(patterns);
-        // Where one secret begins with another, the longer one is meant.
-        known.sort_by_key(|pattern| std::cmp::Reverse(pattern.len()));
+        known.add(secret, self.token(secret));
     }
 
     /// Headers, with the values of those that carry secrets replaced; the
@@ -138,7 +135,7 @@ impl Redactor {
     /// Replaces known secrets; none when there are none.
     fn replace_known(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        secrets::replace(&known, bytes)
+        known.replace(bytes)
     }
 
     fn splice<'a>(&self, bytes: &'a [u8], mut edits: Vec<Edit>) -> Cow<'a, [u8]> {
@@ -286,7 +283,8 @@ mod tests {
     #[test]
     fn a_known_secret_is_found_in_every_writing() {
         let redactor = redactor();
-        let b64 = |text: &str| String::from_utf8(secrets::base64(text.as_bytes())).unwrap();
+        let b64 =
+            |text: &str| String::from_utf8(super::super::secrets::base64(text.as_bytes())).unwrap();
         let json = serde_json::to_string(SECRET).unwrap();
         for writing in [
             SECRET.to_owned(),

@@ -147,19 +147,27 @@ fn create(layout: &Layout, clock: &dyn Clock, tool: &str) -> Result<(), Evidence
 /// missing or unreadable, a new one is made: then the same secret gets another
 /// mark than before, and nothing worse.
 fn salt(layout: &Layout) -> Result<Digest, EvidenceError> {
-    let path = layout.salt();
-    let known = files::read_bounded(&path, 80)
-        .ok()
-        .and_then(|bytes| std::str::from_utf8(&bytes).ok()?.trim_end().parse().ok());
-    if let Some(known) = known {
+    if let Ok(Some(known)) = read_salt(layout) {
         return Ok(known);
     }
+    let path = layout.salt();
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(|error| EvidenceError::Random(error.to_string()))?;
     let salt = Digest::from(random);
     let text = format!("{salt}\n");
     files::replace_through(&layout.tmp(), &path, text.as_bytes(), Access::Private)?;
     Ok(salt)
+}
+
+/// The salt, where it is there and one.
+pub(super) fn read_salt(layout: &Layout) -> Result<Option<Digest>, EvidenceError> {
+    match files::read_bounded(&layout.salt(), 80) {
+        Ok(bytes) => {
+            Ok(std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok()))
+        }
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Adds the index line of a run whose folder was renamed into place when the
