@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::Answered;
-use super::context::{Context, Desk, TOOL};
+use super::context::{Context, Desk, TOOL, secrets};
 use super::exit;
 use super::failure::Failure;
 use super::run;
@@ -12,8 +12,8 @@ use crate::catalogue::Scenario;
 use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::{self, decide, state::State};
 use crate::evidence::{
-    Attachment, Durability, Event, EvidenceError, OfficerAnswered, Redactor, RunId, RunRecord,
-    RunState, Store, StoreWriter,
+    Attachment, Durability, Event, EvidenceError, OfficerAnswered, RunId, RunRecord, RunState,
+    Store, StoreWriter,
 };
 use crate::files;
 
@@ -56,7 +56,9 @@ pub(super) fn run(context: &mut Context, args: &Answered) -> Result<u8, Failure>
     let store = StoreWriter::open(&dir, Arc::clone(&clock), TOOL)?;
     let Waiting { record, step } = find(&desk, &store.read()?, &args.run)?;
 
-    let redactor = Redactor::new(store.salt(), context.token()?);
+    context.token()?;
+    let redactor = store.redactor();
+    secrets().for_each(|(_, secret)| redactor.learn(&secret));
     let (mut writer, _) = store.resume_run(record.run)?;
     let mut attachments = Vec::new();
     for (name, bytes) in attached {

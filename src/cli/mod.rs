@@ -6,6 +6,7 @@
 //! - [`printer`]: the only place that prints.
 //! - [`failure`]: errors as the user sees them, with exit codes.
 //! - [`exit`]: the exit codes.
+//! - `mask`: no output shows a secret; `leaks`: nothing that leaves has one.
 //! - `progress`: a batch as it goes; `board`: on a terminal; `events`: for
 //!   programs; `mails`: e-mails for a person to send.
 //!
@@ -20,6 +21,7 @@ pub mod context;
 mod demo;
 mod doctor;
 mod events;
+mod evidence_prune;
 pub mod exit;
 pub mod failure;
 mod gate;
@@ -28,6 +30,7 @@ mod kept;
 #[expect(dead_code, reason = "pack and the exports call it")]
 mod leaks;
 mod mails;
+mod mask;
 mod message_build;
 mod message_validate;
 mod plan;
@@ -47,7 +50,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, Global, MessageCommand};
+use args::{Cli, Command, EvidenceCommand, Global, MessageCommand};
 use context::Context;
 use failure::Failure;
 use printer::{BAD, BOLD, Printer, paint};
@@ -65,9 +68,11 @@ pub fn main() -> ExitCode {
     let (format, color) = (cli.global.format, cli.global.color);
     let mut printer = Printer::new(format, color);
     log_to_stderr(&cli.global, printer.colours_notes());
+    mask::panics();
     match guarded(|| dispatch(cli)) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
+            let failure = mask::failure(&failure);
             report(&failure, &mut printer);
             ExitCode::from(failure.kind.code())
         }
@@ -76,13 +81,18 @@ pub fn main() -> ExitCode {
 
 /// Help, version, or a command line that makes no sense; clap has the words.
 fn not_understood(error: &clap::Error) -> u8 {
+    let text = error.render().to_string();
+    let masked = mask::known_text(&text);
     // A reader that went away (a closed pipe) is no error of ours.
-    let _ = error.print();
+    match masked == text {
+        true => drop(error.print()),
+        false => Printer::new(args::Format::Human, args::Color::Never).note(masked.trim_end()),
+    }
     if !error.use_stderr() {
         return exit::DONE;
     }
     if wants_json(std::env::args_os()) {
-        let failure = usage_failure(&error.render().to_string());
+        let failure = usage_failure(&text);
         Printer::new(args::Format::Json, args::Color::Never).document(&as_document(&failure));
     }
     exit::USAGE
@@ -129,6 +139,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Gate(args) => gate::run(context, &args),
         Command::Checklist(args) => checklist::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
+        Command::Evidence(EvidenceCommand::Prune(args)) => evidence_prune::run(context, &args),
         Command::Seal(_) | Command::Keys(_) | Command::Pack(_) | Command::Evidence(_) => todo!(),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Message(MessageCommand::Build(args)) => message_build::run(context, &args),
@@ -186,7 +197,7 @@ fn log_to_stderr(global: &Global, colours: bool) {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| mask::Log)
         .with_ansi(colours)
         // Should standard error be gone, nobody is left to tell.
         .log_internal_errors(false)

@@ -24,6 +24,7 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::Gate => schema_for!(Verdict),
         SchemaName::Checklist => schema_for!(ChecklistReport),
         SchemaName::Verify => schema_for!(VerifyReport),
+        SchemaName::EvidencePrune => schema_for!(super::evidence_prune::Pruned),
         SchemaName::MessageBuild => schema_for!(super::message_build::Built),
         SchemaName::MessageValidate => schema_for!(super::message_validate::Validated),
         SchemaName::Doctor => schema_for!(super::doctor::Diagnosis),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use super::chain::{self, ChainWriter, LineError};
 use super::error::EvidenceError;
 use super::event::{RunId, RunState};
@@ -78,6 +80,9 @@ pub struct Index {
     pub seals: BTreeMap<u64, IndexedSeal>,
     /// Keys that sign, by fingerprint.
     pub keys: BTreeMap<Digest, IndexedKey>,
+    /// For each run that was closed: the earliest that our clock said in its
+    /// closing line and those after it.
+    pub ended_by: BTreeMap<RunId, DateTime<Utc>>,
 }
 
 impl Index {
@@ -180,8 +185,21 @@ impl Index {
     pub fn read(layout: &Layout) -> Result<(Self, chain::End), EvidenceError> {
         let mut index = Index::default();
         let path = layout.index();
-        let end =
-            chain::read_chain(&path, |line| index.apply(line.seq, line.event::<IndexEvent>()?))?;
+        let mut lines = Vec::new();
+        let end = chain::read_chain(&path, |line| {
+            let event = line.event::<IndexEvent>()?;
+            let closed = match &event {
+                IndexEvent::RunClosed { run, .. } => Some(*run),
+                _ => None,
+            };
+            lines.push((line.at, closed));
+            index.apply(line.seq, event)
+        })?;
+        let mut earliest = DateTime::<Utc>::MAX_UTC;
+        for (at, closed) in lines.into_iter().rev() {
+            earliest = earliest.min(at);
+            index.ended_by.extend(closed.map(|run| (run, earliest)));
+        }
         if end.head.lines == 0 {
             return Err(EvidenceError::Contents { path, message: "it has no line".into() });
         }

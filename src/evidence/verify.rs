@@ -85,6 +85,10 @@ pub const RULES: &[(&str, &str)] = &[
     ("missing-journal", "the index names a run that is not there"),
     ("unreadable-journal", "a journal cannot be read as a run"),
     ("unindexed-run", "a run is there that the index does not name"),
+    (
+        "removed-run-there",
+        "a run is there that was removed; a crash leaves that, and `run` repairs it",
+    ),
     ("index-mismatch", "the index and a journal say different things of a run"),
     (
         "index-behind",
@@ -354,6 +358,13 @@ impl Check {
                 self.problem("unindexed-run", &place, format!("the index does not name `{place}`"));
                 continue;
             }
+            let removed =
+                |run: RunId| index.runs.get(&run).is_some_and(|run| run.removed.is_some());
+            if run_of_folder(&name).is_some_and(removed) {
+                let message = format!("the index says that `{place}` was removed");
+                self.problem("removed-run-there", &place, message);
+                continue;
+            }
             for (file, entry) in self.entries(&entry.path(), &place) {
                 let place = format!("{place}/{file}");
                 if file == JOURNAL {
@@ -363,7 +374,7 @@ impl Check {
                 }
             }
         }
-        for (run, indexed) in &index.runs {
+        for (run, indexed) in index.runs.iter().filter(|(_, indexed)| indexed.removed.is_none()) {
             self.journal(*run, indexed);
         }
     }

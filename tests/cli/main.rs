@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and skip loudly")]
 
 mod answered;
+mod canary;
 mod contract;
 mod crash;
 mod doctor;
@@ -12,6 +13,7 @@ mod events;
 mod evidence;
 mod input;
 mod message;
+mod prune;
 mod reading;
 #[path = "../reference/mod.rs"]
 mod reference;
