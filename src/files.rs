@@ -554,7 +554,11 @@ fn sync_file(file: &File) -> io::Result<()> {
     file.sync_all()
 }
 
-fn sync_folder(folder: &Path) -> Result<(), FileError> {
+/// Makes what was created and removed in a folder survive a loss of power.
+///
+/// # Errors
+/// When it cannot be opened or synced.
+pub fn sync_folder(folder: &Path) -> Result<(), FileError> {
     step().named("sync", folder)?;
     #[cfg(test)]
     if fault::armed() {

@@ -109,6 +109,9 @@ fn every_rule_fires_on_what_it_is_about() {
         ),
         (|h| h.runs[0].max_skew_ms = Some(60_001), "clock-skew", Severity::Warning),
         (|h| h.runs[0].max_skew_ms = Some(-60_001), "clock-skew", Severity::Warning),
+        (|h| h.runs[0].clocks.received_skew_ms = Some(-60_001), "clock-skew", Severity::Warning),
+        (|h| h.runs[0].clocks.set_back = changed(60_001), "clock-changed", Severity::Warning),
+        (|h| h.runs[0].clocks.set_forward = changed(60_001), "clock-changed", Severity::Info),
         (|h| h.runs[0].software.version = "4.1".into(), "other-build", Severity::Error),
         (|h| h.runs[0].software.name = "Other".into(), "other-build", Severity::Error),
         (|h| h.settings.software.build = Some(build('b')), "other-build", Severity::Error),
@@ -162,6 +165,22 @@ fn every_rule_fires_on_what_it_is_about() {
     }
 }
 
+fn changed(by_ms: i64) -> Option<ctc_ready::evidence::ClockChange> {
+    Some(ctc_ready::evidence::ClockChange { by_ms, line: 7 })
+}
+
+#[test]
+fn a_clock_that_was_set_back_is_told_with_its_line() {
+    let mut house = House::new();
+    house.runs[0].clocks.set_back = changed(2 * 86_400_000);
+    house.runs[0].clocks.set_forward = changed(9 * 86_400_000);
+    let verdict = house.judge();
+    let finding = find(&verdict, "clock-changed").unwrap();
+    assert!(finding.message.contains("set back by 2 days"), "{}", finding.message);
+    assert!(finding.message.contains("line 7 of its journal"), "{}", finding.message);
+    assert!(verdict.ready, "age is counted from the oldest time: a warning is enough");
+}
+
 #[test]
 fn rules_are_silent_just_inside_their_limits() {
     type Quiet = (fn(&mut House), &'static str);
@@ -175,6 +194,9 @@ fn rules_are_silent_just_inside_their_limits() {
         (|h| h.as_of = utc("2026-11-20T10:40:00Z"), "evidence-from-future"),
         (|h| h.runs[0].max_skew_ms = Some(60_000), "clock-skew"),
         (|h| h.runs[0].max_skew_ms = Some(-60_000), "clock-skew"),
+        (|h| h.runs[0].clocks.received_skew_ms = Some(60_000), "clock-skew"),
+        (|h| h.runs[0].clocks.set_back = changed(60_000), "clock-changed"),
+        (|h| h.runs[0].clocks.set_forward = changed(60_000), "clock-changed"),
         (|h| h.settings.software.build = Some(build('a')), "other-build"),
         (|h| h.settings.software.build = None, "other-build"),
         (|h| h.seal(2, true), "store-unsealed"),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::Answered;
-use super::context::{Context, Desk, TOOL};
+use super::context::{Context, Desk, TOOL, secrets};
 use super::evidence;
 use super::exit;
 use super::failure::Failure;
@@ -13,7 +13,7 @@ use crate::catalogue::Scenario;
 use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::{self, decide, state::State};
 use crate::evidence::{
-    Attachment, Durability, Event, EvidenceError, OfficerAnswered, Redactor, RunRecord, RunState,
+    Attachment, Durability, Event, EvidenceError, OfficerAnswered, RunRecord, RunState,
     Store, StoreWriter,
 };
 use crate::files;
@@ -57,7 +57,9 @@ pub(super) fn run(context: &mut Context, args: &Answered) -> Result<u8, Failure>
     let store = StoreWriter::open(&dir, Arc::clone(&clock), TOOL)?;
     let Waiting { record, step } = find(&desk, &store.read()?, &args.run)?;
 
-    let redactor = Redactor::new(store.salt(), context.token()?);
+    context.token()?;
+    let redactor = store.redactor();
+    secrets().for_each(|(_, secret)| redactor.learn(&secret));
     let (mut writer, _) = store.resume_run(record.run)?;
     let mut attachments = Vec::new();
     for (name, bytes) in attached {

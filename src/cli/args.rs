@@ -508,7 +508,12 @@ pub struct EvidencePrune {
     #[arg(long)]
     pub yes: bool,
     /// Keep runs that ended in the last so many days
-    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    #[arg(
+        long,
+        value_name = "DAYS",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u32).range(..=36_500)
+    )]
     pub keep_days: u32,
     /// Why, for the index
     #[arg(long, value_name = "TEXT")]
@@ -721,6 +726,8 @@ pub enum SchemaName {
     Keys,
     /// `pack`.
     Pack,
+    /// `evidence prune`.
+    EvidencePrune,
     /// `message build`.
     MessageBuild,
     /// `message validate`.

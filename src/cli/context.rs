@@ -17,6 +17,7 @@ use crate::catalogue::requirements::{Applicable, Capabilities, applicable};
 use crate::catalogue::{Catalogue, Programme, Scenario};
 use crate::clock::{Clock, SystemClock};
 use crate::engine;
+use crate::evidence::index::IndexedRun;
 use crate::evidence::seal::Authorities;
 use crate::evidence::{
     self, Depth, EvidenceError, RunId, RunRecord, RunState, Store, Survey, Trust, VerifyReport,
@@ -283,7 +284,8 @@ impl Desk {
                     );
                 }
                 let waiting = self.waiting(&store, &runs, now)?;
-                Ok(Evidence { runs, waiting, report: Some(report) })
+                let removed = store.removed().map(|(_, run)| run.clone()).collect();
+                Ok(Evidence { runs, removed, waiting, report: Some(report) })
             }
             // Evidence robbed of `store.json` is not the same as none.
             Err(EvidenceError::NoStore(_)) if evidence::verify(&dir).is_ok() => {
@@ -294,7 +296,8 @@ impl Desk {
                 .hint("put the file back from a copy; `ctc-ready verify` tells more"))
             }
             Err(EvidenceError::NoStore(_)) => {
-                Ok(Evidence { runs: Vec::new(), waiting: BTreeMap::new(), report: None })
+                let (runs, removed) = (Vec::new(), Vec::new());
+                Ok(Evidence { runs, removed, waiting: BTreeMap::new(), report: None })
             }
             Err(error) => Err(error.into()),
         }
@@ -388,6 +391,8 @@ pub fn scenario_in<'a>(
 pub struct Evidence {
     /// Every run that can be read.
     pub runs: Vec<RunRecord>,
+    /// What is left of runs that were removed.
+    pub removed: Vec<IndexedRun>,
     /// Whom each open run waits for.
     pub waiting: BTreeMap<RunId, WaitingFor>,
     /// What verification says; none without a store.
@@ -408,6 +413,7 @@ pub fn case<'a>(
         settings: &desk.project.settings,
         needs,
         runs: &evidence.runs,
+        removed: &evidence.removed,
         waiting: &evidence.waiting,
         integrity: evidence.report.as_ref(),
         as_of,

@@ -6,6 +6,7 @@
 //! - [`printer`]: the only place that prints.
 //! - [`failure`]: errors as the user sees them, with exit codes.
 //! - [`exit`]: the exit codes.
+//! - `mask`: no output shows a secret; `leaks`: nothing that leaves has one.
 //! - `progress`: a batch as it goes; `board`: on a terminal; `events`: for
 //!   programs; `mails`: e-mails for a person to send.
 //!
@@ -21,6 +22,7 @@ mod demo;
 mod doctor;
 mod events;
 mod evidence;
+mod evidence_prune;
 pub mod exit;
 pub mod failure;
 mod gate;
@@ -29,6 +31,7 @@ mod kept;
 mod keys;
 mod leaks;
 mod mails;
+mod mask;
 mod message_build;
 mod message_validate;
 mod pack;
@@ -68,9 +71,11 @@ pub fn main() -> ExitCode {
     let (format, color) = (cli.global.format, cli.global.color);
     let mut printer = Printer::new(format, color);
     log_to_stderr(&cli.global, printer.colours_notes());
+    mask::panics();
     match guarded(|| dispatch(cli)) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
+            let failure = mask::failure(&failure);
             report(&failure, &mut printer);
             ExitCode::from(failure.kind.code())
         }
@@ -79,13 +84,18 @@ pub fn main() -> ExitCode {
 
 /// Help, version, or a command line that makes no sense; clap has the words.
 fn not_understood(error: &clap::Error) -> u8 {
+    let text = error.render().to_string();
+    let masked = mask::known_text(&text);
     // A reader that went away (a closed pipe) is no error of ours.
-    let _ = error.print();
+    match masked == text {
+        true => drop(error.print()),
+        false => Printer::new(args::Format::Human, args::Color::Never).note(masked.trim_end()),
+    }
     if !error.use_stderr() {
         return exit::DONE;
     }
     if wants_json(std::env::args_os()) {
-        let failure = usage_failure(&error.render().to_string());
+        let failure = usage_failure(&text);
         Printer::new(args::Format::Json, args::Color::Never).document(&as_document(&failure));
     }
     exit::USAGE
@@ -203,7 +213,7 @@ fn log_to_stderr(global: &Global, colours: bool) {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| mask::Log)
         .with_ansi(colours)
         // Should standard error be gone, nobody is left to tell.
         .log_internal_errors(false)

@@ -1,4 +1,5 @@
-//! The only place that writes to standard output and standard error.
+//! The only place that writes to standard output and standard error. No secret
+//! that is known leaves by it (`mask`).
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use super::args::{Color, Format};
 use super::failure::{Failure, Kind};
+use super::mask;
 
 /// Text as it is.
 pub const PLAIN: Style = Style::new();
@@ -95,7 +97,7 @@ impl Printer {
         if self.aside {
             self.note(text);
         } else if self.format == Format::Human {
-            let written = writeln!(self.out, "{}", tame(text.as_ref()));
+            let written = writeln!(self.out, "{}", tame(&mask::known_text(text.as_ref())));
             self.keep(written);
         }
     }
@@ -108,7 +110,10 @@ impl Printer {
     /// JSON in one line on standard output, whatever the format; there at once.
     pub fn json_line<T: Serialize>(&mut self, document: &T) {
         let written = match serde_json::to_string(document) {
-            Ok(text) => writeln!(self.out, "{text}").and_then(|()| self.out.flush()),
+            Ok(text) => {
+                let text = mask::known_text(&text);
+                writeln!(self.out, "{text}").and_then(|()| self.out.flush())
+            }
             Err(error) => Err(error.into()),
         };
         self.keep(written);
@@ -136,7 +141,7 @@ impl Printer {
     /// JSON whatever the format.
     pub fn raw_json<T: Serialize>(&mut self, document: &T) {
         let written = match serde_json::to_string_pretty(document) {
-            Ok(text) => writeln!(self.out, "{text}"),
+            Ok(text) => writeln!(self.out, "{}", mask::known_text(&text)),
             Err(error) => Err(error.into()),
         };
         self.keep(written);
@@ -144,14 +149,14 @@ impl Printer {
 
     /// Bytes as they are (a completion script).
     pub fn raw(&mut self, bytes: &[u8]) {
-        let written = self.out.write_all(bytes);
+        let written = self.out.write_all(&mask::known(bytes));
         self.keep(written);
     }
 
     /// A line on standard error.
     pub fn note(&mut self, text: impl AsRef<str>) {
         // Should standard error be gone, nobody is left to tell.
-        let _ = writeln!(self.err, "{}", tame(text.as_ref()));
+        let _ = writeln!(self.err, "{}", tame(&mask::known_text(text.as_ref())));
     }
 }
 

@@ -17,6 +17,7 @@ use super::board::{Board, words};
 use super::context::shown;
 use super::events::{EventLog, RunEvent};
 use super::mails::{self, Whose};
+use super::mask;
 use super::printer::{Printer, WIDTH, tame, wrap};
 use crate::clock::Clock;
 use crate::engine::mail::Mail;
@@ -120,7 +121,7 @@ impl<'a> Progress<'a> {
             Some(EventLog::File(file)) => {
                 let mut line = serde_json::to_vec(event).unwrap_or_default();
                 line.push(b'\n');
-                file.append(&line).err()
+                file.append(&mask::known(&line)).err()
             }
         };
         // The runs matter more than what is told of them.

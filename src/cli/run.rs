@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::args::Run;
-use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL, scenario_in, shown, sources};
+use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL, scenario_in, secrets, shown, sources};
 use super::events::EventLog;
 use super::exit;
 use super::failure::{Failure, Kind};
@@ -248,6 +248,8 @@ pub(super) fn execute(
         let contact = settings.business.contact_email.clone();
         let clock = Arc::clone(&context.clock);
         let mut store = StoreWriter::open(&dir, Arc::clone(&clock), TOOL)?;
+        let redactor = store.redactor();
+        secrets().for_each(|(_, secret)| redactor.learn(&secret));
         // Another process may have gone on with them since: only now is
         // nobody else at it.
         plan = plan_from(&store.read()?.readable_runs().0);

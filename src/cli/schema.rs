@@ -31,6 +31,7 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::Keys => schema_for!(super::keys::Keys),
         SchemaName::Verify => schema_for!(super::verify::Verified),
         SchemaName::Pack => schema_for!(super::pack::PackReport),
+        SchemaName::EvidencePrune => schema_for!(super::evidence_prune::Pruned),
         SchemaName::MessageBuild => schema_for!(super::message_build::Built),
         SchemaName::MessageValidate => schema_for!(super::message_validate::Validated),
         SchemaName::Doctor => schema_for!(super::doctor::Diagnosis),

@@ -135,7 +135,7 @@ pub struct Batch<'a> {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) watcher: &'a mut dyn Watcher,
     pub(super) options: Options,
-    pub(super) redactor: Redactor,
+    pub(super) redactor: Arc<Redactor>,
     pub(super) slots: Vec<Slot>,
     pub(super) looks: BTreeMap<Group, Look>,
     pub(super) held_back: Vec<HeldBack>,
@@ -199,7 +199,8 @@ impl<'a> Batch<'a> {
         watcher: &'a mut dyn Watcher,
         options: Options,
     ) -> Self {
-        let redactor = Redactor::new(store.salt(), [options.token.clone()]);
+        let redactor = store.redactor();
+        redactor.learn(&options.token);
         // Simulated minutes pass faster, and the budget with them.
         let rate = options.requests_per_second * options.tempo.scale().max(1.0);
         Self {

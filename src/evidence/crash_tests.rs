@@ -378,3 +378,105 @@ fn zeros_at_the_end_of_a_journal_are_a_torn_line() {
 fn files_truncate(path: &Path, length: u64) {
     fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length).unwrap();
 }
+
+/// A store with three closed runs of one scenario, two of which share a body,
+/// and an open one; none of it acknowledged anew.
+fn with_history(dir: &Path) -> (Vec<RunId>, Acknowledged) {
+    let clock = clock();
+    let mut known = Acknowledged::default();
+    let redactor = Redactor::new(b"", []);
+    let store = open(dir, &clock).unwrap();
+    let mut runs = Vec::new();
+    for body in [&b"<shared/>"[..], b"<alone/>", b"<shared/>"] {
+        let mut run = store.open_run(opened(&store, "DSGB1")).unwrap();
+        let body = run.put_object(body, None, &redactor).unwrap();
+        known.note(
+            run.run(),
+            run.append(request(1, Some(body.clone())), Durability::Synced).unwrap(),
+        );
+        known.objects.push(body);
+        let id = run.run();
+        known.note(id, store.close_run(run, passed()).unwrap());
+        runs.push(id);
+    }
+    let mut run = store.open_run(opened(&store, "DSGB2")).unwrap();
+    known.note(run.run(), run.append(request(1, None), Durability::Synced).unwrap());
+    // The first two go, and the body of the second with it.
+    let gone = &runs[..2];
+    known.events.retain(|(run, _)| !gone.contains(run));
+    known.objects.remove(1);
+    known.closed.push(runs[2]);
+    (runs, known)
+}
+
+#[test]
+fn a_crash_while_runs_are_removed_is_finished_by_the_next_process() {
+    let origin = tempfile::tempdir().unwrap();
+    let (runs, known) = with_history(origin.path());
+    let gone: std::collections::BTreeSet<RunId> = runs[..2].iter().copied().collect();
+    let mut crashes = 0;
+    for percent in [0, 50, 100] {
+        for operations in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            copy(origin.path(), dir.path());
+            let clock = clock();
+            let store = open(dir.path(), &clock).unwrap();
+            fault::arm(operations, percent);
+            let result = store.remove_runs(&gone, "no room");
+            drop(store);
+            let crashed = fault::disarm();
+            crashes += usize::from(crashed);
+            // Whatever happened, readers read on.
+            let (records, problems) = Store::open(dir.path()).unwrap().readable_runs();
+            assert!(problems.is_empty() && records.len() >= 2, "{problems:?}");
+
+            recover(dir.path(), &known);
+            let store = Store::open(dir.path()).unwrap();
+            let removed: Vec<RunId> = store.removed().map(|(run, _)| run).collect();
+            // One after the other, and each as a whole.
+            assert!(runs[..2].starts_with(&removed), "{removed:?}");
+            for run in &runs {
+                let there = dir.path().join(format!("runs/{run}")).exists();
+                assert_eq!(there, !removed.contains(run));
+                assert_eq!(store.run(*run).is_ok(), there);
+            }
+            if !crashed {
+                result.unwrap();
+                assert_eq!(removed, runs[..2]);
+                let objects = verify(dir.path()).unwrap().objects;
+                assert_eq!(objects, 1, "the shared body stays, the other goes");
+                break;
+            }
+        }
+    }
+    assert!(crashes > 30, "{crashes}");
+}
+
+#[test]
+fn a_crash_during_the_repair_of_a_removal_is_repaired_too() {
+    let origin = tempfile::tempdir().unwrap();
+    let (runs, known) = with_history(origin.path());
+    let gone: std::collections::BTreeSet<RunId> = runs[..2].iter().copied().collect();
+    for operations in (0..).step_by(3) {
+        let half = tempfile::tempdir().unwrap();
+        copy(origin.path(), half.path());
+        let store = open(half.path(), &clock()).unwrap();
+        fault::arm(operations, 50);
+        let _ = store.remove_runs(&gone, "no room");
+        drop(store);
+        if !fault::disarm() {
+            break;
+        }
+        for again in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            copy(half.path(), dir.path());
+            fault::arm(again, 50);
+            let result = open(dir.path(), &clock()).map(drop);
+            if !fault::disarm() {
+                result.unwrap();
+                break;
+            }
+            recover(dir.path(), &known);
+        }
+    }
+}

@@ -81,6 +81,14 @@ pub enum EvidenceError {
     /// The run was closed before.
     #[error("run `{0}` is closed; nothing can be added to it")]
     RunClosed(RunId),
+    /// The run was removed.
+    #[error("run `{run}` was removed from the store: {reason}")]
+    RunRemoved {
+        /// The run.
+        run: RunId,
+        /// Why, in the words of who removed it.
+        reason: String,
+    },
     /// This process is writing to the run already.
     #[error("run `{0}` is being written already")]
     RunBusy(RunId),

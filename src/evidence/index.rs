@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::chain::{self, ChainWriter, Head, LineError};
@@ -85,6 +86,9 @@ pub struct Index {
     /// Number of the last line that says more than that a seal or a time stamp
     /// is there.
     pub news: u64,
+    /// For each run that was closed: the earliest that our clock said in its
+    /// closing line and those after it.
+    pub ended_by: BTreeMap<RunId, DateTime<Utc>>,
 }
 
 impl Index {
@@ -203,8 +207,21 @@ impl Index {
     pub fn read(layout: &Layout) -> Result<(Self, chain::End), EvidenceError> {
         let mut index = Index::default();
         let path = layout.index();
-        let end =
-            chain::read_chain(&path, |line| index.apply(line.seq, line.event::<IndexEvent>()?))?;
+        let mut lines = Vec::new();
+        let end = chain::read_chain(&path, |line| {
+            let event = line.event::<IndexEvent>()?;
+            let closed = match &event {
+                IndexEvent::RunClosed { run, .. } => Some(*run),
+                _ => None,
+            };
+            lines.push((line.at, closed));
+            index.apply(line.seq, event)
+        })?;
+        let mut earliest = DateTime::<Utc>::MAX_UTC;
+        for (at, closed) in lines.into_iter().rev() {
+            earliest = earliest.min(at);
+            index.ended_by.extend(closed.map(|run| (run, earliest)));
+        }
         if end.head.lines == 0 {
             return Err(EvidenceError::Contents { path, message: "it has no line".into() });
         }

@@ -2,7 +2,7 @@
 //!
 //! Redaction at capture ([`super::redact`]) should have left nothing to find.
 //! This looks again, over the very bytes that leave, for secrets that are
-//! known (in any writing: see `secrets`) and for what looks like one: keys in
+//! known (in any writing) and for what looks like one: keys in
 //! PEM, bearer tokens, JSON Web Tokens. It tells where, never what.
 //!
 //! HMRC's published test data (access codes of guarantees, EORI numbers) look
@@ -23,9 +23,9 @@ use std::io::{self, Read};
 
 use super::error::EvidenceError;
 use super::format::Layout;
+use super::redact::known::{Known, LONGEST_UNIT};
+use super::redact::shapes::{self, LOOK_BACK};
 use super::repair;
-use super::secrets::{Known, LONGEST_UNIT};
-use super::shapes;
 
 /// A secret in something that is about to leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,9 +140,6 @@ impl Secrets {
     }
 }
 
-/// Bytes kept before those that are looked at.
-const LOOK_BACK: usize = 16;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,8 +166,10 @@ mod tests {
             ("-----BEGIN PRIVATE KEY-----\nMC4", 0, "a private key"),
             ("x -----BEGIN EC PRIVATE KEY-----", 2, "a private key"),
             ("x -----BEGIN OPENSSH PRIVATE KEY-----", 2, "a private key"),
-            ("[\"authorization\",\"Bearer abcdef0123456789\"]", 25, "credentials of a bearer"),
-            ("authorization: bearer%20abcdef0123456789", 24, "credentials of a bearer"),
+            ("[\"authorization\",\"Bearer abcdef01\"]", 25, "credentials of a bearer"),
+            ("authorization: bearer%20abcdef01", 24, "credentials of a bearer"),
+            ("x Bearer 0123456789abcdef0123456789abcdef", 9, "credentials of a bearer"),
+            ("x Basic aWQ6c2VjcmV0", 8, "credentials of a bearer"),
             (&format!("a={jwt}&b"), 2, "a JSON Web Token"),
         ] {
             assert_eq!(found(text.as_bytes()), [(offset, what.to_owned())], "{text}");
@@ -191,6 +190,7 @@ mod tests {
             // The payload of a seal: JSON in Base64.
             "\"payload\":\"eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEifQ\"",
             "eyJhbGciOiJIUzI1NiJ9.html, and eyJ.a.b",
+            "<descriptionOfGoods>Basic chemicals-2026, bearer plate-304L, BASIC 12345678</descriptionOfGoods>",
         ] {
             assert_eq!(found(text.as_bytes()), [], "{text}");
         }
@@ -248,7 +248,7 @@ mod tests {
             after in proptest::collection::vec(any::<u8>(), 0..60),
             writing in 0..4,
         ) {
-            use super::super::secrets::base64;
+            use super::super::redact::known::base64;
             let written: Vec<u8> = match writing {
                 0 => SECRET.to_vec(),
                 1 => SECRET.iter().flat_map(|byte| format!("%{byte:02X}").into_bytes()).collect(),

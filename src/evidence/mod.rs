@@ -17,15 +17,16 @@
 //!
 //! - [`event`]: what a journal line says (the stored types).
 //! - [`record`]: what a run amounts to (the read model, folded from events).
+//! - [`clocks`]: what its clocks say of each other.
 //! - [`mod@format`]: file names, limits, the other stored types.
 //! - [`chain`]: lines: canonical JSON, `seq`, `prev`, `hash`.
 //! - [`index`]: which runs there are.
-//! - [`redact`]: secrets become salted digests, once, at capture; found by
-//!   `fields` (by name), `secrets` (by content) and `shapes` (by look).
+//! - [`redact`]: secrets become salted digests, once, at capture.
 //! - [`leak`]: the last look before anything leaves.
 //! - [`store`]: reading. [`writer`]: locking, appending. `repair`: making a
 //!   store, mending what a crash left.
 //! - [`seal`]: keys, signed statements, time stamps.
+//! - [`mod@prune`]: removing runs that stand for nothing, disclosed for good.
 //! - [`mod@verify`]: finding any change, with its place, in a [`tree`]: a folder,
 //!   or what lies in a bundle.
 //! - [`bundle`]: one file to send, with everything in it.
@@ -37,18 +38,17 @@
 
 pub mod bundle;
 pub mod chain;
+pub mod clocks;
 pub mod error;
 pub mod event;
-mod fields;
 pub mod format;
 pub mod index;
 pub mod leak;
+pub mod prune;
 pub mod record;
 pub mod redact;
 mod repair;
 pub mod seal;
-mod secrets;
-mod shapes;
 pub mod store;
 pub mod tree;
 pub mod verify;
@@ -57,6 +57,7 @@ pub mod writer;
 #[cfg(test)]
 mod crash_tests;
 
+pub use clocks::{ClockChange, Clocks};
 pub use error::EvidenceError;
 pub use event::*;
 pub use record::*;

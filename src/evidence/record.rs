@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::clocks::{self, Clocks, RESOLUTION_MS, Watch};
 use super::event::{
     BalanceAnswered, Driver, Event, Failure, FunctionalError, ObjectRef, Purpose, Received,
     Request, Response, RunId, RunOpened, RunState, SoftwareId, Submitted,
@@ -77,6 +78,8 @@ pub struct RunRecord {
     /// Largest difference between our clock and the server's `Date` seen in
     /// the run, in milliseconds; positive: we are ahead.
     pub max_skew_ms: Option<i64>,
+    /// What its clocks say of each other.
+    pub clocks: Clocks,
 }
 
 /// One message sent or received.
@@ -185,12 +188,13 @@ pub enum FoldError {
     },
 }
 
-/// `Date` has whole seconds: a smaller difference is none.
-const SKEW_RESOLUTION_MS: i64 = 1000;
-
 /// An exchange, while folding.
 struct Exchange<'a> {
     at: DateTime<Utc>,
+    /// Number of the request's line, from 0.
+    seq: u64,
+    /// When the line of its outcome was written.
+    ended: Option<DateTime<Utc>>,
     request: &'a Request,
     outcome: Option<Outcome<'a>>,
 }
@@ -221,12 +225,17 @@ impl RunRecord {
         let Event::RunOpened(opened) = &first.event else { return Err(FoldError::Opened(1)) };
         let mut record = Self::opened(opened, first.at);
         let mut exchanges: BTreeMap<u32, Exchange<'_>> = BTreeMap::new();
+        let mut watch = Watch::default();
+        watch.see(first, &mut record.clocks);
+        // The line before which nothing was submitted.
+        let mut submitted_from = None;
         for recorded in events.iter().skip(1) {
             let line = recorded.seq + 1;
             if record.closed.is_some() {
                 return Err(FoldError::AfterClosed(line));
             }
             record.last_event = recorded.at;
+            watch.see(recorded, &mut record.clocks);
             match &recorded.event {
                 Event::RunOpened(_) => return Err(FoldError::Opened(line)),
                 Event::RunResumed(_)
@@ -236,7 +245,8 @@ impl RunRecord {
                 | Event::OfficerAnswered(_) => {}
                 Event::Request(request) => {
                     let at = request.sent_at.unwrap_or(recorded.at);
-                    let exchange = Exchange { at, request, outcome: None };
+                    let exchange =
+                        Exchange { at, seq: recorded.seq, ended: None, request, outcome: None };
                     if exchanges.insert(request.exchange, exchange).is_some() {
                         let exchange = request.exchange;
                         return Err(FoldError::SecondRequest { line, exchange });
@@ -245,15 +255,19 @@ impl RunRecord {
                 }
                 Event::Response(response) => {
                     let outcome = Outcome::Answered(response);
-                    settle(&mut exchanges, response.exchange, line, outcome)?;
+                    settle(&mut exchanges, response.exchange, line, recorded.at, outcome)?;
                     record.see_skew(recorded.at, response.server_date);
                 }
                 Event::RequestFailed(failed) => {
                     let outcome = Outcome::Failed { may_have_arrived: failed.may_have_arrived };
-                    settle(&mut exchanges, failed.exchange, line, outcome)?;
+                    settle(&mut exchanges, failed.exchange, line, recorded.at, outcome)?;
                 }
                 Event::Submitted(submitted) => {
-                    let sent = sent(submitted, &exchanges, line)?;
+                    let (sent, seq) = sent(submitted, &exchanges, line)?;
+                    submitted_from = Some(submitted_from.map_or(seq, |from: u64| from.min(seq)));
+                    let told = exchanges.get(&sent.exchange).and_then(|exchange| exchange.ended);
+                    let told = told.unwrap_or(recorded.at);
+                    record.clocks.see_received(Some(sent.at), told, sent.received);
                     if sent.movement == MovementKind::Departure && record.lrn.is_none() {
                         record.lrn.clone_from(&sent.lrn);
                     }
@@ -261,10 +275,14 @@ impl RunRecord {
                 }
                 Event::Received(message) => {
                     let message = received(message, &exchanges, line)?;
+                    record.clocks.see_received(None, recorded.at, message.received);
                     record.keep(message);
                 }
                 Event::BalanceAnswered(answered) => {
                     let balance = balance(answered, &exchanges, line)?;
+                    let seq = exchanges.get(&balance.exchange).map(|exchange| exchange.seq);
+                    let seq = seq.unwrap_or(recorded.seq);
+                    submitted_from = Some(submitted_from.map_or(seq, |from: u64| from.min(seq)));
                     record.balances.push(balance);
                 }
                 Event::RunClosed(closed) => {
@@ -277,6 +295,7 @@ impl RunRecord {
                 }
             }
         }
+        record.clocks.earliest = submitted_from.and_then(|seq| clocks::earliest_from(events, seq));
         Ok(record)
     }
 
@@ -306,6 +325,7 @@ impl RunRecord {
             balances: Vec::new(),
             failure: None,
             max_skew_ms: None,
+            clocks: Clocks::default(),
         }
     }
 
@@ -319,24 +339,31 @@ impl RunRecord {
     fn see_skew(&mut self, at: DateTime<Utc>, server: Option<DateTime<Utc>>) {
         let Some(server) = server else { return };
         let skew = (at - server).num_milliseconds();
-        let skew = if skew.abs() < SKEW_RESOLUTION_MS { 0 } else { skew };
+        let skew = if skew.abs() < RESOLUTION_MS { 0 } else { skew };
         if self.max_skew_ms.is_none_or(|max| skew.abs() > max.abs()) {
             self.max_skew_ms = Some(skew);
         }
     }
 
     /// The oldest defensible time of the run's first submission (or question
-    /// for a balance): the earliest of our clock, the server's `Date` and the
-    /// API's own time. None before anything was submitted.
+    /// for a balance): the earliest that any clock says of it, or of anything
+    /// that came after it. Our clock, in the journal and in the index; the
+    /// server's `Date`; the API's own times. None before anything was
+    /// submitted.
     pub fn first_submission(&self) -> Option<DateTime<Utc>> {
+        let submitted = !self.balances.is_empty()
+            || self.messages.iter().any(|message| message.direction == Direction::Sent);
+        if !submitted {
+            return None;
+        }
         let messages = self
             .messages
             .iter()
-            .filter(|message| message.direction == Direction::Sent)
             .flat_map(|message| [Some(message.at), message.server_time, message.received]);
         let balances =
             self.balances.iter().flat_map(|balance| [Some(balance.at), balance.server_time]);
-        messages.chain(balances).flatten().min()
+        let ours = [self.clocks.earliest, self.clocks.indexed];
+        messages.chain(balances).chain(ours).flatten().min()
     }
 
     /// The first message of this type in this direction of time.
@@ -349,6 +376,7 @@ fn settle<'a>(
     exchanges: &mut BTreeMap<u32, Exchange<'a>>,
     exchange: u32,
     line: u64,
+    at: DateTime<Utc>,
     outcome: Outcome<'a>,
 ) -> Result<(), FoldError> {
     let known = exchanges.get_mut(&exchange).ok_or(FoldError::NoRequest { line, exchange })?;
@@ -356,6 +384,7 @@ fn settle<'a>(
         return Err(FoldError::SecondOutcome { line, exchange });
     }
     known.outcome = Some(outcome);
+    known.ended = Some(at);
     Ok(())
 }
 
@@ -372,14 +401,15 @@ fn answered<'a, 'e>(
     }
 }
 
+/// A message sent, and the number of the line with which it left.
 fn sent(
     submitted: &Submitted,
     exchanges: &BTreeMap<u32, Exchange<'_>>,
     line: u64,
-) -> Result<MessageRecord, FoldError> {
+) -> Result<(MessageRecord, u64), FoldError> {
     let (exchange, response) = answered(exchanges, submitted.exchange, line)?;
-    let at = if exchange.request.purpose == Purpose::Submit {
-        exchange.at
+    let left = if exchange.request.purpose == Purpose::Submit {
+        exchange
     } else {
         // Found by look-up: it left with the oldest POST of this message that
         // may have arrived. Without one (a movement made elsewhere), the
@@ -393,15 +423,14 @@ fn sent(
                         == (Some(submitted.step), Some(submitted.message))
                     && other.may_have_counted()
             })
-            .map(|other| other.at)
-            .min()
-            .unwrap_or(exchange.at)
+            .min_by_key(|other| other.at)
+            .unwrap_or(exchange)
     };
-    Ok(MessageRecord {
+    let record = MessageRecord {
         message: submitted.message,
         direction: Direction::Sent,
         step: Some(submitted.step),
-        at,
+        at: left.at,
         server_time: response.server_date,
         received: submitted.received,
         status: response.status,
@@ -413,7 +442,8 @@ fn sent(
         lrn: submitted.lrn.clone(),
         errors: Vec::new(),
         body: submitted.body.clone(),
-    })
+    };
+    Ok((record, left.seq))
 }
 
 fn received(

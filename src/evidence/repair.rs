@@ -13,8 +13,8 @@ use super::chain::{self, ChainWriter, Head};
 use super::error::EvidenceError;
 use super::event::{Event, RunClosed, RunId, RunOpened};
 use super::format::{
-    Description, FORMAT, INDEX, IndexEvent, LOCK, Layout, MAX_SEAL, MAX_TIME_STAMP, OBJECTS, RUNS,
-    SALT, SEALS, STORE_JSON, TMP, journal_name, object_refs, run_of_folder,
+    Description, FORMAT, INDEX, IndexEvent, JOURNAL, LOCK, Layout, MAX_SEAL, MAX_TIME_STAMP,
+    OBJECTS, RUNS, SALT, SEALS, STORE_JSON, TMP, journal_name, object_refs, run_of_folder,
 };
 use super::index::{Index, IndexWriter};
 use super::seal::statement::{Extent, digest_of_start};
@@ -80,6 +80,10 @@ pub(super) fn prepare(
         index.record(layout, event)?;
     }
     add_unindexed_runs(layout, &mut index)?;
+    let removed = index.index.runs.iter().filter(|(_, indexed)| indexed.removed.is_some());
+    for run in removed.map(|(run, _)| *run) {
+        remove_journal(layout, run)?;
+    }
     let open: Vec<RunId> = index
         .index
         .runs
@@ -306,11 +310,36 @@ pub(super) fn mend_open_run(
     }
 }
 
+/// Takes the journal of a run away that the index says was removed. A folder
+/// that holds anything else was put there by someone, and stays.
+pub(super) fn remove_journal(layout: &Layout, run: RunId) -> Result<(), EvidenceError> {
+    let folder = layout.run(run);
+    let entries = match files::list(&folder) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        entries => entries?,
+    };
+    if entries.iter().any(|entry| entry.file_name() != JOURNAL) {
+        tracing::warn!(%run, "the folder of a removed run holds something else, and stays");
+        return Ok(());
+    }
+    // Gone at once, and for good: what is in `tmp` goes at the latest when the
+    // store is opened next.
+    let leaving = layout.tmp().join(run.to_string());
+    files::rename(&folder, &leaving)?;
+    files::empty_folder(&leaving)?;
+    Ok(files::remove_empty_folder(&leaving)?)
+}
+
 /// Removes objects that no line refers to: the line was still to come when the
-/// crash came. Notes their names first. Does nothing while any journal cannot
-/// be read or is away, since it may refer to them.
-fn remove_orphans(layout: &Layout, index: &mut IndexWriter) -> Result<(), EvidenceError> {
-    let away = index.index.runs.keys().find(|run| !layout.journal(**run).is_file());
+/// crash came, or went with a run that was removed. Notes their names first.
+/// Does nothing while any journal cannot be read or is away, since it may refer
+/// to them.
+pub(super) fn remove_orphans(
+    layout: &Layout,
+    index: &mut IndexWriter,
+) -> Result<(), EvidenceError> {
+    let kept = index.index.runs.iter().filter(|(_, indexed)| indexed.removed.is_none());
+    let away = kept.map(|(run, _)| run).find(|run| !layout.journal(**run).is_file());
     if let Some(run) = away {
         tracing::warn!(%run, "leftovers stay, since a journal is missing");
         return Ok(());
@@ -359,7 +388,9 @@ fn remove_orphans(layout: &Layout, index: &mut IndexWriter) -> Result<(), Eviden
     for folder in folders {
         if files::list(&folder)?.is_empty() {
             files::remove_empty_folder(&folder)?;
+        } else if !orphans.is_empty() {
+            files::sync_folder(&folder)?;
         }
     }
-    Ok(())
+    Ok(files::sync_folder(&layout.objects())?)
 }

@@ -50,6 +50,11 @@ impl Store {
         Ok(Self { layout, description, index, end })
     }
 
+    /// Where everything lies.
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     /// The store's folder.
     pub fn dir(&self) -> &Path {
         self.layout.root()
@@ -80,23 +85,35 @@ impl Store {
         self.index.runs.iter().map(|(run, indexed)| (*run, indexed))
     }
 
-    /// Every run, by id, oldest first.
+    /// The runs that were removed, by id, oldest first: all that is left of
+    /// them is what the index says. Whoever reports on the store tells of them.
+    pub fn removed(&self) -> impl Iterator<Item = (RunId, &IndexedRun)> {
+        self.indexed().filter(|(_, indexed)| indexed.removed.is_some())
+    }
+
+    /// The ids of the runs that were not removed, oldest first.
+    fn kept(&self) -> impl Iterator<Item = RunId> {
+        self.indexed().filter(|(_, indexed)| indexed.removed.is_none()).map(|(run, _)| run)
+    }
+
+    /// Every run that was not removed, by id, oldest first.
     ///
     /// # Errors
     /// The first journal that cannot be read or makes no run.
     pub fn runs(&self) -> Result<Vec<RunRecord>, EvidenceError> {
-        self.index.runs.keys().map(|run| self.run(*run)).collect()
+        self.kept().map(|run| self.run(run)).collect()
     }
 
-    /// The runs whose journals can be read, and a problem for each that cannot.
+    /// The runs whose journals can be read, and a problem for each that cannot
+    /// and was not removed.
     pub fn readable_runs(&self) -> (Vec<RunRecord>, Vec<Problem>) {
         let (mut records, mut problems) = (Vec::new(), Vec::new());
-        for run in self.index.runs.keys() {
-            match self.run(*run) {
+        for run in self.kept() {
+            match self.run(run) {
                 Ok(record) => records.push(record),
                 Err(error) => problems.push(Problem {
                     rule: "unreadable-journal",
-                    place: journal_name(*run),
+                    place: journal_name(run),
                     message: error.to_string(),
                 }),
             }
@@ -107,18 +124,27 @@ impl Store {
     /// One run.
     ///
     /// # Errors
-    /// When it is unknown, or its journal cannot be read or makes no run.
+    /// When it is unknown or was removed, or its journal cannot be read or
+    /// makes no run.
     pub fn run(&self, run: RunId) -> Result<RunRecord, EvidenceError> {
-        RunRecord::fold(&self.events(run)?).map_err(|source| EvidenceError::Fold { run, source })
+        let events = self.events(run)?;
+        let mut record =
+            RunRecord::fold(&events).map_err(|source| EvidenceError::Fold { run, source })?;
+        record.clocks.indexed = self.index.ended_by.get(&run).copied();
+        Ok(record)
     }
 
     /// The events of a run, in order. Checks the chain, and the journal
     /// against the index.
     ///
     /// # Errors
-    /// When the run is unknown, or its journal cannot be read or was changed.
+    /// When the run is unknown or was removed, or its journal cannot be read or
+    /// was changed.
     pub fn events(&self, run: RunId) -> Result<Vec<Recorded>, EvidenceError> {
         let indexed = self.index.runs.get(&run).ok_or(EvidenceError::UnknownRun(run))?;
+        if let Some(reason) = &indexed.removed {
+            return Err(EvidenceError::RunRemoved { run, reason: reason.clone() });
+        }
         read_journal(&self.layout, run, indexed).map(|(events, _)| events)
     }
 

@@ -411,6 +411,13 @@ impl Check<'_> {
                 self.problem("unindexed-run", &place, format!("the index does not name `{place}`"));
                 continue;
             }
+            let removed =
+                |run: RunId| index.runs.get(&run).is_some_and(|run| run.removed.is_some());
+            if run_of_folder(&entry.name).is_some_and(removed) {
+                let message = format!("the index says that `{place}` was removed");
+                self.problem("removed-run-there", &place, message);
+                continue;
+            }
             for entry in self.entries(&place, &place) {
                 let place = format!("{place}/{}", entry.name);
                 if entry.name == JOURNAL {
@@ -441,8 +448,7 @@ impl Check<'_> {
         let name = journal_name(run);
         let mut closed: Option<(u64, RunState)> = None;
         let mut number = 0_u64;
-        let gone = || matches!(self.tree.open(&name), Err(error) if error.is_not_found());
-        if indexed.removed.is_some() && gone() {
+        if indexed.removed.is_some() {
             return self.seals.removed(run, indexed, claims);
         }
         let mut events = Vec::new();

@@ -62,6 +62,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     tool: String,
     session: Uuid,
+    /// Knows the salt, and the secrets it was told of: no line has one.
+    redactor: Arc<Redactor>,
     salt: Digest,
     index: Mutex<IndexWriter>,
     /// Runs with a [`RunWriter`].
@@ -120,6 +122,7 @@ impl StoreWriter {
                 clock,
                 tool: tool.to_owned(),
                 session: Uuid::new_v4(),
+                redactor: Arc::new(Redactor::new(salt.as_bytes(), [])),
                 salt,
                 index: Mutex::new(index),
                 busy: Mutex::default(),
@@ -139,6 +142,12 @@ impl StoreWriter {
     /// The secret salt of redaction.
     pub fn salt(&self) -> &[u8] {
         self.inner.salt.as_bytes()
+    }
+
+    /// The redactor of this store. What it is told of, or learns from a server,
+    /// is in no line of a journal either.
+    pub fn redactor(&self) -> Arc<Redactor> {
+        Arc::clone(&self.inner.redactor)
     }
 
     /// The id of this session, for [`RunOpened::session`].
@@ -190,7 +199,7 @@ impl StoreWriter {
         if index.index.runs.contains_key(&run) {
             return Err(EvidenceError::RunExists(run));
         }
-        let (text, line) = inner.compose(run, Head::START, &Event::RunOpened(opened.clone()))?;
+        let (_, text, line) = inner.compose(run, Head::START, Event::RunOpened(opened.clone()))?;
         inner.watch((|| {
             let making = inner.layout.tmp().join(run.to_string());
             files::create_dir_all_durable(&making, Access::Private)?;
@@ -271,6 +280,47 @@ impl StoreWriter {
     }
 }
 
+impl StoreWriter {
+    /// Removes closed runs: notes each in the index, then takes its journal
+    /// away; then the objects to which no other run refers. The index keeps
+    /// what it says of them. A crash in between is mended when the store is
+    /// opened next.
+    ///
+    /// Which runs may go is for [`super::prune`] to say.
+    ///
+    /// # Errors
+    /// When a run is unknown, open, busy or removed already, or the store
+    /// cannot be written. Runs before that one are removed.
+    pub fn remove_runs(&self, runs: &BTreeSet<RunId>, reason: &str) -> Result<(), EvidenceError> {
+        let inner = &self.inner;
+        let mut index = locked(&inner.index);
+        for run in runs {
+            let known = index.index.runs.get(run).ok_or(EvidenceError::UnknownRun(*run))?;
+            let refuse = |message| Err(EvidenceError::Misplaced { run: *run, message });
+            if known.closed.is_none() || locked(&inner.busy).contains(run) {
+                return refuse("an open run is not removed");
+            }
+            if known.removed.is_some() {
+                return refuse("it was removed before");
+            }
+            let reason = inner.redactor.text(reason);
+            inner.watch((|| {
+                index.record(&inner.layout, IndexEvent::RunRemoved { run: *run, reason })?;
+                repair::remove_journal(&inner.layout, *run)
+            })())?;
+        }
+        // Held throughout: an object that a run is about to refer to stays.
+        let pending = locked(&inner.pending);
+        if pending.is_empty() {
+            inner.watch(repair::remove_orphans(&inner.layout, &mut index))?;
+        } else {
+            // The next session looks for them.
+            inner.failed.store(true, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for StoreWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreWriter").field("dir", &self.dir()).finish_non_exhaustive()
@@ -293,18 +343,20 @@ impl Inner {
         result
     }
 
-    /// Composes a journal's next line, and makes sure that it reads back as
-    /// the very event.
+    /// Composes a journal's next line: the event without secrets, and makes
+    /// sure that it reads back as that very event.
     fn compose(
         &self,
         run: RunId,
         head: Head,
-        event: &Event,
-    ) -> Result<(String, Line), EvidenceError> {
-        head.compose(self.clock.now(), self.clock.mono_ns(), event)
-            .and_then(|(text, line)| {
-                let faithful = line.event::<Event>().is_ok_and(|read| read == *event);
-                if faithful { Ok((text, line)) } else { Err(LineError::NotFaithful) }
+        event: Event,
+    ) -> Result<(Event, String, Line), EvidenceError> {
+        let event = self.redactor.event(event).ok_or(LineError::NotFaithful);
+        event
+            .and_then(|event| {
+                let (text, line) = head.compose(self.clock.now(), self.clock.mono_ns(), &event)?;
+                let faithful = line.event::<Event>().is_ok_and(|read| read == event);
+                if faithful { Ok((event, text, line)) } else { Err(LineError::NotFaithful) }
             })
             .map_err(|source| EvidenceError::Unstorable { run, source })
     }
@@ -403,7 +455,7 @@ impl RunWriter {
     }
 
     fn write(&mut self, event: Event, durability: Durability) -> Result<Recorded, EvidenceError> {
-        let (text, line) = self.inner.compose(self.run, self.chain.head(), &event)?;
+        let (event, text, line) = self.inner.compose(self.run, self.chain.head(), event)?;
         let (chain, inner) = (&mut self.chain, &self.inner);
         inner.watch((|| {
             chain.append(&text, &line)?;

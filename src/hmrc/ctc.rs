@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::transport::{Answer, Call, Method};
+use crate::calendar::london;
 use crate::ncts::{MessageType, MovementKind};
 
 /// Most movements one list answers with.
@@ -165,8 +166,8 @@ pub struct ListedMovement {
 pub struct ListedMessage {
     /// The API's id.
     pub id: String,
-    /// When the API got it.
-    #[serde(deserialize_with = "lenient_time")]
+    /// When the API got it; the earliest that its text can mean.
+    #[serde(deserialize_with = "earliest_time")]
     pub received: DateTime<Utc>,
     /// `IE015`; absent while an upload is pending.
     #[serde(default, rename = "type")]
@@ -223,12 +224,33 @@ fn list<T: serde::de::DeserializeOwned>(
 fn lenient_time<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<DateTime<Utc>, D::Error> {
+    read_time(deserializer).map(|(time, _)| time)
+}
+
+/// The same, where evidence rests on it: without a zone it might mean London's
+/// time too, and age is counted from the earlier one.
+fn earliest_time<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<DateTime<Utc>, D::Error> {
+    let (time, zoned) = read_time(deserializer)?;
+    if zoned {
+        return Ok(time);
+    }
+    let naive = time.naive_utc();
+    let london = london::instant_of(naive.date(), naive.time());
+    Ok(london.map_or(time - chrono::TimeDelta::hours(1), |london| london.instant.min(time)))
+}
+
+/// A time, and whether its text says in which zone.
+fn read_time<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<(DateTime<Utc>, bool), D::Error> {
     let text = String::deserialize(deserializer)?;
     DateTime::parse_from_rfc3339(&text)
-        .map(|time| time.with_timezone(&Utc))
+        .map(|time| (time.with_timezone(&Utc), true))
         .or_else(|_| {
             chrono::NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f")
-                .map(|time| time.and_utc())
+                .map(|time| (time.and_utc(), false))
         })
         .map_err(|_| serde::de::Error::custom("a time is not ISO 8601"))
 }
@@ -290,6 +312,27 @@ mod tests {
         );
         let call = api().message_body(MovementKind::Departure, "a", "b");
         assert_eq!(call.headers[0].1, "application/vnd.hmrc.2.1+xml");
+    }
+
+    #[test]
+    fn a_time_without_a_zone_is_the_earliest_it_can_be() {
+        let received = |text: &str| {
+            let body =
+                format!(r#"{{"messages":[{{"id":"0123456789abcdef","received":"{text}"}}]}}"#);
+            messages(body.as_bytes()).map(|list| list[0].received.to_rfc3339())
+        };
+        for (text, instant) in [
+            ("2026-07-01T09:00:00Z", "2026-07-01T09:00:00+00:00"),
+            ("2026-07-01T09:00:00+01:00", "2026-07-01T08:00:00+00:00"),
+            ("2026-07-01T09:00:00.25", "2026-07-01T08:00:00.250+00:00"),
+            ("2026-12-01T09:00:00", "2026-12-01T09:00:00+00:00"),
+            // The hour that London does not have, and the one it has twice.
+            ("2026-03-29T01:30:00", "2026-03-29T00:30:00+00:00"),
+            ("2026-10-25T01:30:00", "2026-10-25T00:30:00+00:00"),
+        ] {
+            assert_eq!(received(text).unwrap(), instant, "{text}");
+        }
+        assert!(received("yesterday").is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::calendar::london;
 use crate::catalogue::{Flow, Programme, Requirement, RequirementKind};
+use crate::evidence::index::IndexedRun;
 use crate::evidence::verify::VerifyReport;
 use crate::evidence::{RunId, RunRecord, WaitingFor};
 use crate::project::Settings;
@@ -65,6 +66,9 @@ pub struct Case<'a> {
     pub needs: &'a [Need],
     /// Every attempt in the store, of any programme.
     pub runs: &'a [RunRecord],
+    /// Attempts that were removed from it: they stand for nothing, and count as
+    /// attempts all the same.
+    pub removed: &'a [IndexedRun],
     /// Whom each open run waits for, where the caller has worked that out.
     pub waiting: &'a BTreeMap<RunId, WaitingFor>,
     /// What verifying the store found; none: there is no store.

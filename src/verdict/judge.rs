@@ -12,6 +12,8 @@ use super::rules::{self, Rule};
 use super::standing::{Objection, Standing, age_origin, same_software, standing};
 use crate::calendar::london;
 use crate::catalogue::RequirementKind;
+use crate::evidence::clocks::{self, ClockChange};
+use crate::evidence::verify::VerifyReport;
 use crate::evidence::{RunId, RunRecord};
 
 /// Problems of the store told one by one; the rest are counted.
@@ -273,6 +275,7 @@ fn about(case: &Case<'_>, standing: &Standing<'_>) -> Vec<Finding> {
     {
         findings.extend(of_other_build(case, standing, run));
         findings.extend(skewed(case, standing, run));
+        findings.extend(clock_changed(case, standing, run));
     }
     findings
 }
@@ -420,17 +423,46 @@ fn of_other_build(case: &Case<'_>, standing: &Standing<'_>, run: &RunRecord) -> 
 }
 
 fn skewed(case: &Case<'_>, standing: &Standing<'_>, run: &RunRecord) -> Option<Finding> {
-    let limit = u64::from(case.settings.gate.max_clock_skew_seconds) * 1000;
-    let skew = run.max_skew_ms?;
-    (skew.unsigned_abs() > limit).then(|| {
+    // The server's `Date`, and the times that the API gives to messages.
+    let server = run.max_skew_ms.map(|skew| (skew, "the server's"));
+    let api = run.clocks.received_skew_ms.map(|skew| (skew, "the API's"));
+    let further = |a: &(i64, &str), b: &(i64, &str)| a.0.abs().cmp(&b.0.abs());
+    let (skew, whose) = api.into_iter().chain(server).max_by(further)?;
+    (skew.saturating_abs() > limit_ms(case)).then(|| {
         let side = if skew > 0 { "ahead of" } else { "behind" };
         let message = format!(
-            "this machine's clock was {} seconds {side} the server's while `{}` ran; age is counted from the older of the two, but set the clock right",
+            "this machine's clock was {} seconds {side} {whose} while `{}` ran; age is counted from the older of the two, but set the clock right",
             skew.unsigned_abs() / 1000,
             run.scenario
         );
         on(standing, Some(run), &rules::CLOCK_SKEW, Severity::Warning, message)
     })
+}
+
+/// How far clocks may be apart, in milliseconds.
+fn limit_ms(case: &Case<'_>) -> i64 {
+    i64::from(case.settings.gate.max_clock_skew_seconds) * 1000
+}
+
+/// A clock that was set back makes what follows look older, and what went
+/// before younger. One that ran ahead may be a machine that slept.
+fn clock_changed(case: &Case<'_>, standing: &Standing<'_>, run: &RunRecord) -> Option<Finding> {
+    let rule = &rules::CLOCK_CHANGED;
+    let large = |change: Option<ClockChange>| change.filter(|it| it.by_ms > limit_ms(case));
+    let scenario = &run.scenario;
+    if let Some(ClockChange { by_ms, line }) = large(run.clocks.set_back) {
+        let message = format!(
+            "this machine's clock was set back by {} while `{scenario}` ran (line {line} of its journal shows it); age is counted from the earliest time that any clock gives",
+            clocks::in_words(by_ms)
+        );
+        return Some(on(standing, Some(run), rule, Severity::Warning, message));
+    }
+    let ClockChange { by_ms, line } = large(run.clocks.set_forward)?;
+    let message = format!(
+        "this machine's clock ran ahead by {} while `{scenario}` ran (line {line} of its journal shows it): it was set forward, or the machine slept",
+        clocks::in_words(by_ms)
+    );
+    Some(on(standing, Some(run), rule, Severity::Info, message))
 }
 
 fn reason(run: &RunRecord) -> &str {

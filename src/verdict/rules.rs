@@ -63,6 +63,8 @@ rules! {
         "Evidence is of another name, version or build of the software than the settings say";
     CLOCK_SKEW "clock-skew" Warning None,
         "This machine's clock and the server's were far apart during a run";
+    CLOCK_CHANGED "clock-changed" Warning None,
+        "This machine's clock was set back, or ran away, during a run";
     UNANSWERED_QUESTION "unanswered-question" Error CHECKLIST,
         "The form asks for something that the settings do not say";
     NOT_APPLICABLE_UNEXPLAINED "not-applicable-unexplained" Error CHECKLIST,

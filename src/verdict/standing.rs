@@ -109,6 +109,10 @@ pub(super) fn standing<'a>(case: &Case<'a>, need: &'a Need) -> Standing<'a> {
         .filter(|run| run.programme == case.programme.id && need.any_of.contains(&run.scenario))
         .collect();
     attempts.sort_by_key(|run| (run.opened, run.attempt, run.run));
+    let removed = case
+        .removed
+        .iter()
+        .filter(|run| run.programme == case.programme.id && need.any_of.contains(&run.scenario));
 
     let mut standing = Standing {
         need,
@@ -120,7 +124,7 @@ pub(super) fn standing<'a>(case: &Case<'a>, need: &'a Need) -> Standing<'a> {
         run: None,
         objections: Vec::new(),
         fresh_until: None,
-        attempts: attempts.len(),
+        attempts: attempts.len() + removed.count(),
         failed_later: None,
     };
     if !need.applies {

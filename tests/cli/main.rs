@@ -8,6 +8,7 @@ mod answered;
 #[path = "../authority/mod.rs"]
 #[allow(dead_code, reason = "not every kind is wanted here")]
 mod authority;
+mod canary;
 mod contract;
 mod doctor;
 mod events;
@@ -16,6 +17,7 @@ mod exports;
 mod input;
 mod message;
 mod pack;
+mod prune;
 mod reading;
 #[path = "../reference/mod.rs"]
 mod reference;

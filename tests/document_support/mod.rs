@@ -241,6 +241,7 @@ pub fn run(
         balances: Vec::new(),
         failure: None,
         max_skew_ms: Some(120),
+        clocks: ctc_ready::evidence::Clocks::default(),
     }
 }
 

@@ -14,6 +14,8 @@ mod keys;
 #[allow(dead_code, reason = "only its loud skips are used")]
 mod reference;
 mod seals;
+mod clocks;
+mod prune;
 mod sessions;
 mod support;
 mod tamper;

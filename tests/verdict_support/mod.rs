@@ -186,6 +186,7 @@ impl House {
             settings: &self.settings,
             needs: &self.needs,
             runs: &self.runs,
+            removed: &[],
             waiting: &self.waiting,
             integrity: self.integrity.as_ref(),
             as_of: self.as_of,
@@ -301,6 +302,7 @@ pub(crate) fn run(n: u128, scenario: &str, first: MessageType) -> RunRecord {
         }],
         failure: None,
         max_skew_ms: Some(100),
+        clocks: ctc_ready::evidence::Clocks::default(),
     }
 }
 

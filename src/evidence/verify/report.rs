@@ -119,6 +119,10 @@ pub const RULES: &[(&str, &str)] = &[
     ("missing-journal", "the index names a run that is not there"),
     ("unreadable-journal", "a journal cannot be read as a run"),
     ("unindexed-run", "a run is there that the index does not name"),
+    (
+        "removed-run-there",
+        "a run is there that was removed; a crash leaves that, and `run` repairs it",
+    ),
     ("index-mismatch", "the index and a journal say different things of a run"),
     (
         "index-behind",

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use secrecy::{ExposeSecret, SecretSlice};
 
-use super::fields::hex_pair;
+use super::escape::{begins as escapes, hex_pair, undo};
 
 /// Shortest secret that is sought everywhere, in bytes.
 const SHORTEST: usize = 4;
@@ -17,7 +17,7 @@ const SHORTEST_ENCODED: usize = 8;
 /// How many escapes are undone, one inside the other: JSON in JSON in HTML.
 const LEVELS: usize = 3;
 /// Longest writing of one byte, in bytes, as far as escapes are undone.
-pub(super) const LONGEST_UNIT: usize = 40;
+pub(in crate::evidence) const LONGEST_UNIT: usize = 40;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -45,7 +45,7 @@ enum Form {
 /// Secrets that are known, each with a tag: what stands in its place, or what
 /// it is called.
 #[derive(Default)]
-pub(super) struct Known {
+pub(in crate::evidence) struct Known {
     tags: Vec<String>,
     /// Longest first: where one secret begins with another, the longer one is
     /// meant.
@@ -56,14 +56,14 @@ pub(super) struct Known {
 
 /// A known secret that was found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found<'a> {
-    pub(super) range: Range<usize>,
-    pub(super) tag: &'a str,
+pub(in crate::evidence) struct Found<'a> {
+    pub(in crate::evidence) range: Range<usize>,
+    pub(in crate::evidence) tag: &'a str,
 }
 
 impl Known {
     /// Adds a secret.
-    pub(super) fn add(&mut self, secret: &[u8], tag: String) {
+    pub(in crate::evidence) fn add(&mut self, secret: &[u8], tag: String) {
         let index = self.tags.len();
         self.tags.push(tag);
         let pattern =
@@ -94,9 +94,19 @@ impl Known {
         }
     }
 
+    /// How many secrets there are.
+    pub(super) fn count(&self) -> usize {
+        self.tags.len()
+    }
+
+    /// Whether a secret of this tag is among them.
+    pub(super) fn has(&self, tag: &str) -> bool {
+        self.tags.iter().any(|known| known == tag)
+    }
+
     /// Length of the longest secret, in bytes of its longest writing without
     /// escapes.
-    pub(super) fn longest(&self) -> usize {
+    pub(in crate::evidence) fn longest(&self) -> usize {
         self.patterns
             .iter()
             .map(|pattern| 2 * pattern.bytes.expose_secret().len())
@@ -105,7 +115,12 @@ impl Known {
     }
 
     /// The first secret that begins at `from` or later, before `limit`.
-    pub(super) fn find(&self, bytes: &[u8], from: usize, limit: usize) -> Option<Found<'_>> {
+    pub(in crate::evidence) fn find(
+        &self,
+        bytes: &[u8],
+        from: usize,
+        limit: usize,
+    ) -> Option<Found<'_>> {
         if self.patterns.is_empty() {
             return None;
         }
@@ -114,7 +129,7 @@ impl Known {
 
     /// Replaces every secret in `bytes` by its tag; none when there is nothing
     /// to replace.
-    pub(super) fn replace(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+    pub(in crate::evidence) fn replace(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         let (mut from, mut at) = (0, 0);
         while let Some(Found { range, tag }) = self.find(bytes, at, bytes.len()) {
@@ -223,12 +238,12 @@ impl Readings {
         let mut level: Vec<(u8, usize)> =
             rest.iter().take(LONGEST_UNIT).map(|byte| (*byte, 1)).collect();
         for _ in 0..LEVELS {
-            if let Some((first, count, used)) = undo(&level) {
+            if let Some((first, count, used)) = undo_level(&level) {
                 readings.push((first, count, length(&level, 0..used)));
             }
             let (mut next, mut at) = (Vec::with_capacity(level.len()), 0);
             while let Some((byte, written)) = level.get(at) {
-                match level.get(at..).and_then(undo) {
+                match level.get(at..).and_then(undo_level) {
                     Some((bytes, count, used)) => {
                         let written = length(&level, at..at + used);
                         let lengths = std::iter::once(written).chain(std::iter::repeat(0));
@@ -271,76 +286,17 @@ fn length(level: &[(u8, usize)], range: Range<usize>) -> usize {
     level.get(range).unwrap_or_default().iter().map(|(_, length)| length).sum()
 }
 
-/// Whether an escape may begin with this byte.
-fn escapes(byte: u8) -> bool {
-    matches!(byte, b'%' | b'\\' | b'&' | b'+')
-}
-
-/// Undoes the escape at the start: what it stands for (as many bytes of UTF-8
-/// as told), and how many bytes it takes.
-fn undo(level: &[(u8, usize)]) -> Option<([u8; 4], usize, usize)> {
-    let first = level.first()?.0;
-    if !escapes(first) {
+/// Undoes the escape at the start: what it stands for, and how many bytes it
+/// takes.
+fn undo_level(level: &[(u8, usize)]) -> Option<([u8; 4], usize, usize)> {
+    if !escapes(level.first()?.0) {
         return None;
     }
-    let mut text = [0; 12];
+    let mut text = [0; super::escape::LONGEST];
     let count = level.len().min(text.len());
     text.iter_mut().zip(level).for_each(|(slot, (byte, _))| *slot = *byte);
-    let text = text.get(..count)?;
-    let byte = |byte: u8, used| Some(([byte, 0, 0, 0], 1, used));
-    match first {
-        b'%' => byte(hex_pair(text.get(1..3)?)?, 3),
-        b'+' => byte(b' ', 1),
-        b'\\' => match *text.get(1)? {
-            plain @ (b'"' | b'\\' | b'/' | b'\'') => byte(plain, 2),
-            b't' => byte(b'\t', 2),
-            b'n' => byte(b'\n', 2),
-            b'r' => byte(b'\r', 2),
-            b'u' => {
-                let high = hex_quad(text.get(2..6)?)?;
-                match char::from_u32(high) {
-                    Some(c) => Some(utf8(c, 6)),
-                    None => {
-                        let low = hex_quad(text.get(6..12)?.strip_prefix(b"\\u")?)?;
-                        let pair = [u16::try_from(high).ok()?, u16::try_from(low).ok()?];
-                        let c = char::decode_utf16(pair).next()?.ok()?;
-                        Some(utf8(c, 12))
-                    }
-                }
-            }
-            _ => None,
-        },
-        _ => {
-            let end = text.iter().position(|byte| *byte == b';')?;
-            let c = match text.get(1..end)? {
-                b"amp" => '&',
-                b"lt" => '<',
-                b"gt" => '>',
-                b"quot" => '"',
-                b"apos" => '\'',
-                number => {
-                    let text = std::str::from_utf8(number).ok()?.strip_prefix('#')?;
-                    let code = match text.strip_prefix(['x', 'X']) {
-                        Some(digits) => u32::from_str_radix(digits, 16).ok()?,
-                        None => text.parse().ok()?,
-                    };
-                    char::from_u32(code)?
-                }
-            };
-            Some(utf8(c, end + 1))
-        }
-    }
-}
-
-fn utf8(c: char, used: usize) -> ([u8; 4], usize, usize) {
-    let mut bytes = [0; 4];
-    let count = c.encode_utf8(&mut bytes).len();
-    (bytes, count, used)
-}
-
-fn hex_quad(digits: &[u8]) -> Option<u32> {
-    let [a, b, c, d] = digits else { return None };
-    Some(u32::from(hex_pair(&[*a, *b])?) << 8 | u32::from(hex_pair(&[*c, *d])?))
+    let ((bytes, length), used) = undo(text.get(..count)?)?;
+    Some((bytes, length, used))
 }
 
 /// How many bytes of `wanted` stand at the start of `rest`, and the length of
@@ -385,7 +341,7 @@ fn line_break(rest: &[u8]) -> usize {
 }
 
 /// Base64 with padding (RFC 4648, section 4).
-pub(super) fn base64(bytes: &[u8]) -> Vec<u8> {
+pub(in crate::evidence) fn base64(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
