@@ -34,7 +34,7 @@ fn rules_have_unique_kebab_case_names_and_a_line_each() {
         assert!(!one.about.is_empty() && !one.about.contains('\n'), "{}", one.name);
         assert_eq!(rule(one.name), Some(one));
     }
-    assert_eq!(RULES.len(), 20);
+    assert_eq!(RULES.len(), 21);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::EvidencePrune;
-use super::context::{Context, Desk, Evidence, TOOL, case, secrets, shown, verified};
+use super::context::{Context, Desk, Evidence, TOOL, case, secrets, shown};
 use super::exit;
 use super::failure::Failure;
 use super::printer::{BAD, BOLD, DIM, GOOD, PLAIN, Printer, columns, paint};
@@ -79,14 +79,14 @@ fn planned(
     ended_before: DateTime<Utc>,
 ) -> Result<PrunePlan, Failure> {
     let store = Store::open(dir)?;
-    if !verified(dir)?.intact {
+    let evidence = desk.evidence(context.clock.now())?;
+    if !evidence.report.as_ref().is_some_and(|report| report.intact) {
         return Err(Failure::input(format!(
             "`{}` was changed or damaged: nothing is removed from it",
             dir.display()
         ))
         .hint("`ctc-ready verify` tells what is wrong with it"));
     }
-    let evidence = desk.evidence(context.clock.now())?;
     let keep = standing(context, desk, &evidence)?;
     Ok(plan(&store, &keep, ended_before)?)
 }
@@ -121,7 +121,8 @@ fn print(printer: &mut Printer, place: &str, report: &Pruned) {
     } else {
         let what = if report.done { paint(GOOD, "removed") } else { paint(BAD, "would remove") };
         printer.line(format!(
-            "{what} from {place}: {count} runs, {} bodies, {bytes} bytes",
+            "{what} from {place}: {count} {}, {} bodies, {bytes} bytes",
+            if count == 1 { "run" } else { "runs" },
             plan.objects
         ));
         let rows: Vec<_> = plan
@@ -163,7 +164,7 @@ fn named(run: &PlannedRun) -> Vec<(anstyle::Style, String)> {
         (DIM, run.environment.as_str().to_owned()),
         (PLAIN, run.attempt.to_string()),
         (PLAIN, state_of(run.state).to_owned()),
-        (PLAIN, run.ended.map_or_else(|| "-".into(), london::for_people)),
+        (PLAIN, run.ended.map_or_else(|| "-".into(), |at| london::day_of(at).to_string())),
     ]
 }
 
@@ -178,7 +179,7 @@ fn state_of(state: RunState) -> &'static str {
 
 fn why(stays: Option<Stays>) -> &'static str {
     match stays {
-        Some(Stays::Open) => "it is open",
+        Some(Stays::Open) => "open",
         Some(Stays::StandsForRequirement) => "stands for a requirement",
         Some(Stays::NewestPassed) => "newest that passed",
         Some(Stays::LatestAttempt) => "latest attempt",

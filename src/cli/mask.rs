@@ -11,20 +11,17 @@ use uuid::Uuid;
 
 use super::context::secrets;
 use super::failure::Failure;
-use crate::evidence::Redactor;
+use crate::evidence::redact::{Redactor, is_distinct};
 
-/// Shortest secret that is sought in output, in bytes: replacing a word such
-/// as `test` would break the output, and no token is so short.
-const SHORTEST: usize = 8;
-
-/// Knows the secrets in the environment. Its salt lasts as long as the process:
-/// what stands in place of a secret tells nothing.
+/// Knows the secrets in the environment, unless they are words that output is
+/// made of. Its salt lasts as long as the process: what stands in place of a
+/// secret tells nothing.
 fn redactor() -> &'static Redactor {
     static REDACTOR: OnceLock<Redactor> = OnceLock::new();
     REDACTOR.get_or_init(|| {
-        let long = secrets().map(|(_, secret)| secret);
-        let long = long.filter(|secret| secret.expose_secret().len() >= SHORTEST);
-        Redactor::new(Uuid::new_v4().as_bytes(), long)
+        let distinct = secrets().map(|(_, secret)| secret);
+        let distinct = distinct.filter(|secret| is_distinct(secret.expose_secret().as_bytes()));
+        Redactor::new(Uuid::new_v4().as_bytes(), distinct)
     })
 }
 

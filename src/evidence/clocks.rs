@@ -101,13 +101,13 @@ impl Watch {
                 note(&mut clocks.set_forward, ahead.saturating_sub(session.low), line);
                 (session.low, session.high) = (session.low.min(ahead), session.high.max(ahead));
             }
+            // No monotonic clock spans two processes.
             _ => {
-                // No monotonic clock spans two processes.
-                note(&mut clocks.set_back, (*latest - recorded.at).num_milliseconds(), line);
                 let (at, mono_ns) = (recorded.at, recorded.mono_ns);
                 self.session = Some(Session { at, mono_ns, low: 0, high: 0 });
             }
         }
+        note(&mut clocks.set_back, (*latest - recorded.at).num_milliseconds(), line);
         *latest = (*latest).max(recorded.at);
     }
 }

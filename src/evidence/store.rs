@@ -50,11 +50,6 @@ impl Store {
         Ok(Self { layout, description, index, end })
     }
 
-    /// Where everything lies.
-    pub(super) fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
     /// The store's folder.
     pub fn dir(&self) -> &Path {
         self.layout.root()

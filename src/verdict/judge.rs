@@ -13,7 +13,6 @@ use super::standing::{Objection, Standing, age_origin, same_software, standing};
 use crate::calendar::london;
 use crate::catalogue::RequirementKind;
 use crate::evidence::clocks::{self, ClockChange};
-use crate::evidence::verify::VerifyReport;
 use crate::evidence::{RunId, RunRecord};
 
 /// Problems of the store told one by one; the rest are counted.

@@ -1,7 +1,7 @@
 //! Clocks that are wrong, set, silent or lie: evidence never looks younger than
 //! it is, and what was done to a clock shows.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -21,11 +21,13 @@ fn body() -> ObjectRef {
 type Line = (DateTime<Utc>, u64, Event);
 
 fn fold(lines: Vec<Line>) -> RunRecord {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), &clock()).unwrap();
-    let opened = opened(&store, "DSGB1");
+    static OPENED: LazyLock<RunOpened> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path(), &clock()).unwrap();
+        opened(&store, "DSGB1")
+    });
     let (at, mono, _) = lines[0];
-    let first = std::iter::once((at, mono, Event::RunOpened(opened)));
+    let first = std::iter::once((at, mono, Event::RunOpened(OPENED.clone())));
     let events: Vec<Recorded> = (0..)
         .zip(first.chain(lines))
         .map(|(seq, (at, mono, event))| Recorded { seq, at, mono_ns: mono * 1_000_000, event })
@@ -210,13 +212,14 @@ fn tricks() -> impl Strategy<Value = Tricks> {
 /// leaves ten seconds in. Recorded with the clocks as the tricks have them.
 fn played(tricks: &Tricks) -> RunRecord {
     let mut lines: Vec<Line> = Vec::new();
-    let (mut truth, mut line) = (0, 0);
+    let (mut truth, mut line, mut session) = (0, 0, 0);
     let mut push = |event: Event, after: i64, lines: &mut Vec<Line>| {
         truth += after;
         if tricks.resumes[line % 20] && line > 0 {
             lines.push((at(truth + tricks.wall[line % 20]), 0, resumed()));
+            session = truth;
         }
-        let mono = u64::try_from(truth).unwrap() * 1000;
+        let mono = u64::try_from(truth - session).unwrap() * 1000;
         lines.push((at(truth + tricks.wall[line % 20]), mono, event));
         line += 1;
         truth
