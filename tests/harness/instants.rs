@@ -98,6 +98,6 @@ fn killed_at_200_random_instants_of_every_scenario() {
     let mut dice = Dice(2);
     let mut killed = 0;
     while killed < 200 {
-        killed += story(&["--all"], 20.0, 200 - killed, &mut dice);
+        killed += story(&["--all"], 10.0, 200 - killed, &mut dice);
     }
 }
