@@ -242,6 +242,8 @@ impl<'a> Batch<'a> {
             }
             let pause = self.next_wake();
             tokio::select! {
+                // The same in every run of a test.
+                biased;
                 done = self.calls.join_next(), if !self.calls.is_empty() => self.finished(done)?,
                 () = tokio::time::sleep(pause) => {}
             }

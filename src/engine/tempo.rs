@@ -90,11 +90,10 @@ impl Tempo {
     ) -> DateTime<Utc> {
         let (shortest, longest) = pace.range();
         let came = since.max(due);
-        // A look of the future: the clock was set back.
-        let looked = looked.map_or(came, |looked| looked.min(now));
-        let first = came.max(looked) + self.real(shortest);
-        if now < first {
-            return first.max(now + SHORTEST_LOOK);
+        if now < came + self.real(shortest) {
+            // A look of the future: the clock was set back.
+            let looked = looked.map_or(came, |looked| looked.min(now));
+            return (came.max(looked) + self.real(shortest)).max(now + SHORTEST_LOOK);
         }
         let waited = now - came;
         let interval = (waited / 4).clamp(self.real(shortest), self.real(longest));
@@ -144,6 +143,7 @@ mod tests {
         // Another run's look a moment ago told as much.
         assert_eq!((at(Some(50), 60), at(Some(102), 103)), (t(104), t(106)));
         assert_eq!(at(Some(9_000), 103), t(107), "the clock was set back");
+        assert_eq!(at(Some(3_999), 4_000), t(4_060));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Which call leaves first when the budget does not let all of them go.
 //!
-//! A message with a deadline must not miss it, so a run whose declaration has
-//! left goes before others until all such messages have. Of the others, the run
+//! What has a deadline must not miss it, so a run whose declaration has left
+//! goes before others until all such messages and mails have, too. Of the others, the run
 //! whose way through timers and officers is longest decides when the batch ends:
 //! what they take their time over should begin early. A poll for news goes last,
 //! for what it would tell is no use while other calls wait; the later it is
 //! made, the more it tells. It does not give way for ever.
 
-use super::progress::Progress;
+use super::progress::{self, Progress};
 use super::state::State;
 use crate::catalogue::Scenario;
 
@@ -38,10 +38,11 @@ impl Urgency {
         kind: Kind,
     ) -> Self {
         let minutes = minutes_left(scenario, state, progress);
-        let steps = scenario.step.iter().zip(1_u32..);
-        let mut unsent =
-            steps.filter(|(step, n)| step.send.is_some() && !state.sent.contains_key(n));
-        let deadline = unsent.any(|(step, _)| step.deadline_minutes_after_ie015.is_some());
+        let deadline = scenario.step.iter().zip(1_u32..).any(|(step, number)| {
+            let send = step.deadline_minutes_after_ie015.is_some() && step.send.is_some();
+            let ask = progress::deadline_of(step).is_some();
+            send && !state.sent.contains_key(&number) || ask && !state.asked.contains_key(&number)
+        });
         match deadline && state.declared_at().is_some() {
             true => Self::Deadline(minutes, kind),
             false => Self::Run(minutes, kind),
@@ -129,6 +130,8 @@ mod tests {
         send(&mut state, 2, MessageType::Ie170);
         assert_eq!(of("P6-PSGB-01", &state), Urgency::Run(2, Kind::Starts));
         assert_eq!(of("P6-DSGB-01", &state), Urgency::Run(46, Kind::Starts));
+        // Its officers must be asked in time.
+        assert_eq!(of("P6-DSGB-04", &state), Urgency::Deadline(7, Kind::Starts));
     }
 
     fn send(state: &mut State, step: u32, message: MessageType) {
