@@ -26,7 +26,7 @@ pub(super) fn run(context: &mut Context, command: &EvidenceCommand) -> Result<u8
         EvidenceCommand::List(filter) => list::run(context, filter),
         EvidenceCommand::Show(args) => show::run(context, args),
         EvidenceCommand::Export(args) => export::run(context, args),
-        EvidenceCommand::Prune(args) => super::evidence_prune::run(context, &args),
+        EvidenceCommand::Prune(args) => super::evidence_prune::run(context, args),
     }
 }
 
