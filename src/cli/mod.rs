@@ -12,6 +12,7 @@
 //! Top floor: it may use everything, nothing may use it but the binary.
 
 mod answered;
+mod application;
 pub mod args;
 mod bench;
 mod board;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+use super::application::application;
 use super::args::Run;
 use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL, scenario_in, shown, sources};
 use super::events::EventLog;
@@ -213,6 +214,8 @@ pub(super) fn execute(
         }
     };
 
+    let application = application(context, settings, embedded)?;
+
     let dir = desk.project.evidence_dir();
     let plan_from = |runs: &[RunRecord]| -> Vec<(Selected, Standing)> {
         let standing = |pair| standing_of(runs, pair, environment, base_url.as_ref(), args);
@@ -255,7 +258,8 @@ pub(super) fn execute(
             let simulator = match base_url {
                 Some(_) => None,
                 None => {
-                    let options = simulator_options(&desk.catalogue, scale, rate);
+                    let mut options = simulator_options(&desk.catalogue, scale, rate);
+                    options.own_application = application.as_ref().map(|it| it.client_id.clone());
                     let any_port = ([127, 0, 0, 1], 0).into();
                     Some(simulator::start(options, Arc::clone(&clock), any_port).await?)
                 }
@@ -285,6 +289,10 @@ pub(super) fn execute(
                 wait: args.wait || embedded,
             };
             let batch = Batch::new(&mut store, &payloads, clock, &mut progress, options)?;
+            let batch = match application {
+                Some(application) => batch.pulling(application),
+                None => batch,
+            };
             let outcome = tokio::select! {
                 outcome = batch.run(jobs) => outcome.map_err(Failure::from),
                 _ = tokio::signal::ctrl_c() => Err(Failure::new(

@@ -16,6 +16,7 @@ use url::Url;
 use super::decide;
 use super::exchange::Answered;
 use super::looks::{Group, Look};
+use super::pull::{Errand, Pull};
 use super::report::{Doing, HeldBack, RunEntry, Watcher};
 use super::slot::{self, Slot};
 use super::tempo::Tempo;
@@ -25,8 +26,9 @@ use crate::evidence::{
     Actor, Driver, Event, EvidenceError, Redactor, RunId, RunOpened, SoftwareId, StoreWriter,
     WaitingFor,
 };
+use crate::hmrc::api::Api;
 use crate::hmrc::backoff;
-use crate::hmrc::ctc::{self, Api};
+use crate::hmrc::ctc;
 use crate::hmrc::guarantees;
 use crate::hmrc::pacer::Pacer;
 use crate::hmrc::transport::{Call, Carrier, NoAnswer, Transport};
@@ -108,6 +110,9 @@ pub enum BatchError {
     /// The application may not do this.
     #[error("the API does not allow this: {0}")]
     Forbidden(String),
+    /// The application got no token of its own.
+    #[error("the application got no token for notifications: {0}")]
+    Application(String),
     /// A call ended without any result: a bug of ours.
     #[error("a call broke down: {0}")]
     Broken(#[from] tokio::task::JoinError),
@@ -132,6 +137,8 @@ pub struct Batch<'a> {
     pub(super) redactor: Redactor,
     pub(super) slots: Vec<Slot>,
     pub(super) looks: BTreeMap<Group, Look>,
+    /// News from boxes of notifications; none: lists alone.
+    pub(super) pull: Option<Pull>,
     pub(super) held_back: Vec<HeldBack>,
     /// When a question about a guarantee last came back, by GRN.
     pub(super) balance_asked: BTreeMap<String, DateTime<Utc>>,
@@ -139,9 +146,9 @@ pub struct Batch<'a> {
     answered: bool,
     carrier: Arc<dyn Carrier>,
     pacer: Arc<Mutex<Pacer>>,
-    calls: JoinSet<Done>,
+    pub(super) calls: JoinSet<Done>,
     requests: u64,
-    fatal: Option<BatchError>,
+    pub(super) fatal: Option<BatchError>,
     /// The wall clock when last asked: it may be set back.
     last_now: DateTime<Utc>,
 }
@@ -158,6 +165,7 @@ pub(super) struct Done {
 pub(super) enum Whose {
     Slot(usize),
     Look(Group, u32),
+    Errand(Errand),
 }
 
 impl<'a> Batch<'a> {
@@ -199,6 +207,7 @@ impl<'a> Batch<'a> {
             calls: JoinSet::new(),
             slots: Vec::new(),
             looks: BTreeMap::new(),
+            pull: None,
             held_back: Vec::new(),
             balance_asked: BTreeMap::new(),
             requests: 0,
@@ -214,18 +223,24 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// What stopped the whole batch; every run stays resumable.
     pub async fn run(mut self, jobs: Vec<Job>) -> Result<Outcome, BatchError> {
-        for job in self.rehearse_payloads(jobs)? {
+        let jobs = self.rehearse_payloads(jobs)?;
+        self.begin_pulling(&jobs).await?;
+        for job in jobs {
             self.open(job)?;
         }
         loop {
             self.notice_a_clock_set_back();
             if self.fatal.is_none() {
+                self.hand_out();
                 for index in 0..self.slots.len() {
                     self.drive(index)?;
                 }
+                self.pull_news();
                 self.look_for_news();
             }
-            if self.calls.is_empty() && (self.fatal.is_some() || self.nothing_left()) {
+            if self.calls.is_empty()
+                && (self.fatal.is_some() || self.nothing_left() && !self.acknowledge_rest())
+            {
                 break;
             }
             let pause = self.next_wake();
@@ -257,6 +272,7 @@ impl<'a> Batch<'a> {
             for look in self.looks.values_mut() {
                 look.not_before = None;
             }
+            self.pull_by_a_clock_set_back();
         }
         self.last_now = now;
     }
@@ -340,7 +356,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes the end of a call into account.
-    fn take(&mut self, done: Done) -> Result<(), BatchError> {
+    pub(super) fn take(&mut self, done: Done) -> Result<(), BatchError> {
         if let Ok(answer) = &done.result {
             self.answered = true;
             if answer.status == 429 && !guarantees::is_lock(answer) {
@@ -352,6 +368,7 @@ impl<'a> Batch<'a> {
         match &done.of {
             Whose::Slot(index) => self.take_slot(*index, &done.result),
             Whose::Look(group, page) => self.take_look(group, *page, &done),
+            Whose::Errand(errand) => self.take_errand(errand, &done),
         }
     }
 
@@ -430,6 +447,7 @@ impl<'a> Batch<'a> {
             // It was acted on without a call: there is more to do.
             (None, _) => Some(now),
             (Some(plan), _) if plan.needs.is_empty() => Some(plan.look_at),
+            (Some(plan), _) if slot.by_box => Some(plan.look_at).filter(|at| *at > now),
             (Some(plan), _) => {
                 let version = &slot.programme.api.version;
                 let looks = plan.needs.iter().map(|kind| self.looks.get(&(version.clone(), *kind)));
@@ -443,7 +461,10 @@ impl<'a> Batch<'a> {
                     .min()
             }
         });
-        let nap = wakes.min().map_or(NAP, |wake| (wake - now).to_std().unwrap_or_default());
+        let nap = wakes
+            .chain(self.next_pull())
+            .min()
+            .map_or(NAP, |wake| (wake - now).to_std().unwrap_or_default());
         nap.clamp(Duration::from_millis(5), NAP)
     }
 

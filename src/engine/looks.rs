@@ -63,7 +63,7 @@ impl Batch<'_> {
         let due: BTreeSet<Group> = self
             .slots
             .iter()
-            .filter(|slot| slot.open() && slot.hours.is_open(now))
+            .filter(|slot| slot.open() && slot.hours.is_open(now) && !slot.by_box)
             .filter_map(|slot| Some((slot, slot.plan.as_ref()?)))
             .filter(|(_, plan)| now >= plan.look_at)
             .flat_map(|(slot, plan)| {
@@ -142,17 +142,20 @@ impl Batch<'_> {
         }
         for index in 0..self.slots.len() {
             let slot = &mut self.slots[index];
-            if !slot.open() || slot.programme.api.version != group.0 {
+            if !slot.open() || slot.by_box || slot.programme.api.version != group.0 {
                 continue;
             }
             if since.is_none() {
                 slot.looked.insert(group.1, looked);
                 if let Some(plan) = &mut slot.plan {
                     plan.needs.remove(&group.1);
+                    if plan.needs.is_empty() {
+                        slot.vain.listed(looked);
+                    }
                 }
             }
             if self.fetch_news(index) || self.ends_a_run(index) {
-                self.record_look(index, done)?;
+                self.record_shared(index, Purpose::ListMovements, done)?;
             }
         }
         Ok(())
@@ -192,12 +195,17 @@ impl Batch<'_> {
             )
     }
 
-    /// Records a shared look in a run for which it means something.
-    fn record_look(&mut self, index: usize, done: &Done) -> Result<(), EvidenceError> {
+    /// Records a shared call in a run for which it means something.
+    pub(super) fn record_shared(
+        &mut self,
+        index: usize,
+        purpose: Purpose,
+        done: &Done,
+    ) -> Result<(), EvidenceError> {
         let slot = &mut self.slots[index];
         let exchange = slot.next_exchange();
         let Some(writer) = &mut slot.writer else { return Ok(()) };
-        let intent = Intent::asking(Purpose::ListMovements);
+        let intent = Intent::asking(purpose);
         let sent_at = Some(done.sent_at);
         let (redactor, call) = (&self.redactor, &done.call);
         let request = exchange::record_request(writer, redactor, exchange, &intent, call, sent_at)?;
@@ -225,7 +233,7 @@ impl Batch<'_> {
                     && slot.programme.api.version == group.0
                     && slot.plan.as_ref().is_some_and(|plan| plan.needs.contains(&group.1));
                 if concerned {
-                    self.record_look(index, done)?;
+                    self.record_shared(index, Purpose::ListMovements, done)?;
                     if hopeless && !fatal {
                         self.stall(index, problem.to_owned());
                     }

@@ -13,7 +13,9 @@
 //!   budget and appends what happened to the evidence. Its parts: `act` (what
 //!   a run does next), `rehearse` (every message once before any is sent),
 //!   `answer` (what an answer means for the run that asked), `ask` (balances of
-//!   guarantees), `looks` (news: one list for every run), `end` (a run's end).
+//!   guarantees), `looks` (news: one list for every run), `pull` (news: one
+//!   box of notifications for every run; `boxes`: what is known of them), `end`
+//!   (a run's end).
 //! - `slot`: one run inside a batch.
 //! - `exchange`: one call with its record.
 //! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
@@ -26,6 +28,7 @@ mod answer;
 mod ask;
 mod balance;
 pub mod batch;
+mod boxes;
 pub mod decide;
 mod due;
 mod eml;
@@ -37,6 +40,7 @@ mod looks;
 pub mod mail;
 mod pointer;
 pub mod progress;
+mod pull;
 mod rehearse;
 pub mod report;
 mod slot;

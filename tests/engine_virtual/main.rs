@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod boxes;
 mod failures;
 mod fake;
 mod people;
+mod pulling;
 
 use std::time::Duration as StdDuration;
 
