@@ -23,8 +23,9 @@ const KEPT: usize = 10_000;
 /// would be late.
 const FULL_ANSWERS: u32 = 10;
 
-/// How long a look into the box may take before others' ways are taken.
-const PATIENCE: Duration = Duration::seconds(20);
+/// How long a look into a box, or a request for a token, may take before runs
+/// do without.
+pub(super) const PATIENCE: Duration = Duration::seconds(20);
 
 /// How long a run relies on its box, in the environment's time, before it has
 /// the movements listed: at first, and at most.
@@ -139,7 +140,7 @@ impl PushBox {
 
     /// What is to be acknowledged next, as if that were under way: messages
     /// of which `on_disk` says, by movement and message, that they are.
-    pub(super) fn to_acknowledge(
+    pub(super) fn acknowledge(
         &mut self,
         on_disk: impl Fn(&str, &str) -> bool,
     ) -> Vec<Notification> {
@@ -253,12 +254,12 @@ mod tests {
         let ids = |taken: Vec<Notification>| -> Vec<String> {
             taken.into_iter().map(|about| about.id).collect()
         };
-        assert_eq!(ids(known.to_acknowledge(on_disk)), ["1", "2"]);
-        assert!(known.to_acknowledge(on_disk).is_empty(), "it is under way");
+        assert_eq!(ids(known.acknowledge(on_disk)), ["1", "2"]);
+        assert!(known.acknowledge(on_disk).is_empty(), "it is under way");
         known.acknowledged(&["1", "2"].into(), true);
-        assert_eq!(ids(known.to_acknowledge(on_disk)), ["1", "2"], "it failed");
+        assert_eq!(ids(known.acknowledge(on_disk)), ["1", "2"], "it failed");
         known.acknowledged(&["1", "2"].into(), false);
-        assert!(known.to_acknowledge(on_disk).is_empty());
+        assert!(known.acknowledge(on_disk).is_empty());
         assert_eq!(known.messages(MovementKind::Departure, "m"), ["b"]);
         known.doubt("b");
         assert!(known.messages(MovementKind::Departure, "m").is_empty());

@@ -13,9 +13,10 @@
 //!   budget and appends what happened to the evidence. Its parts: `act` (what
 //!   a run does next), `rehearse` (every message once before any is sent),
 //!   `answer` (what an answer means for the run that asked), `ask` (balances of
-//!   guarantees), `looks` (news: one list for every run), `pull` (news: one
-//!   box of notifications for every run; `boxes`: what is known of them), `end`
-//!   (a run's end).
+//!   guarantees), `looks` (news: one list for every run), `end` (a run's end).
+//! - `pull`: news from boxes of notifications instead. Its parts: `boxes` (what
+//!   is known of a box), `notified` (messages fetched and notifications
+//!   acknowledged), `token` (the application's).
 //! - `slot`: one run inside a batch.
 //! - `exchange`: one call with its record.
 //! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
@@ -38,6 +39,7 @@ pub mod explain;
 pub mod hours;
 mod looks;
 pub mod mail;
+mod notified;
 mod pointer;
 pub mod progress;
 mod pull;
@@ -46,6 +48,7 @@ pub mod report;
 mod slot;
 pub mod state;
 pub mod tempo;
+mod token;
 mod wait;
 
 pub use batch::{Batch, BatchError, Outcome};

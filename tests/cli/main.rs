@@ -12,6 +12,7 @@ mod events;
 mod evidence;
 mod input;
 mod message;
+mod pulling;
 mod reading;
 #[path = "../reference/mod.rs"]
 mod reference;

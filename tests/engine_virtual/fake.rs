@@ -33,7 +33,7 @@ pub(crate) struct VirtualClock {
 }
 
 impl VirtualClock {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // A Monday: Trader Test is open, and its officers are there.
         Self::at("2026-11-23T09:30:00Z".parse().unwrap())
     }

@@ -1,11 +1,12 @@
 //! Runs in virtual time: hours and days of waiting, answers that overtake one
 //! another, clocks that are wrong, servers that fail.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and tell loudly")]
 
 mod boxes;
 mod failures;
 mod fake;
+mod judged;
 mod people;
 mod pulling;
 

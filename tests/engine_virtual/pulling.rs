@@ -326,6 +326,59 @@ async fn a_box_that_hangs_holds_nothing_up() {
     assert!(took < Duration::minutes(48), "{took}");
 }
 
+/// Officers who take their day.
+fn slowly(kind: &str) -> Replies {
+    let hours = Duration::hours;
+    match kind {
+        "IE015" => vec![("IE928", hours(0)), ("IE028", hours(7)), ("IE029", hours(7))],
+        _ => vec![],
+    }
+}
+
+/// So does a request for the next token.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_hangs_holds_nothing_up() {
+    let asked = AtomicBool::new(false);
+    let mut bench = pulling(Bench::with(
+        slowly,
+        |_, _| None,
+        move |call| {
+            let again = is_token(call) && asked.swap(true, Ordering::SeqCst);
+            let before = if again { 100_000 } else { 0 };
+            (StdDuration::from_secs(before), StdDuration::from_millis(100))
+        },
+    ));
+    let outcome = bench.run(vec![bench.job("DNGB1")], true).await.unwrap();
+    assert_passed(&outcome);
+    let run = outcome.runs[0].run;
+    let late = bench.got(run, "IE028").unwrap() - bench.world().movements[0].messages[2].at;
+    assert!(late < Duration::minutes(5), "{late}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_holds_nothing_up() {
+    for by in [Duration::hours(-2), Duration::hours(2)] {
+        let mut bench = pulling(Bench::new(usual));
+        let (clock, mut set) = (Arc::clone(&bench.clock), false);
+        *bench.fake_hook() = Box::new(move |call, _| {
+            if is_pull(call) && !set {
+                set = true;
+                clock.set(by);
+            }
+            None
+        });
+        let started = bench.clock.true_now();
+        let outcome = bench.run(vec![bench.job("DSGB1")], true).await.unwrap();
+        assert_passed(&outcome);
+        assert_intact(&bench);
+        assert_acknowledged(&bench, &[outcome.runs[0].run]);
+        // Set forward it looks for the release too soon, set back too late:
+        // the timer runs by the clock that was right when it began.
+        let took = bench.clock.true_now() - started;
+        assert!(took < Duration::minutes(50) + Duration::hours(2), "{took}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_api_that_names_no_box_is_told_once() {
     let mut bench = pulling(Bench::new(usual));
@@ -381,15 +434,7 @@ async fn a_token_that_ends_is_replaced() {
     assert_eq!(count(&bench, "updatedSince"), 0);
     assert_no_secret(&bench);
 
-    // Officers who take their day.
-    let later = |kind: &str| match kind {
-        "IE015" => {
-            let hours = Duration::hours;
-            vec![("IE928", hours(0)), ("IE028", hours(7)), ("IE029", hours(7))]
-        }
-        _ => vec![],
-    };
-    let mut bench = pulling(Bench::new(later));
+    let mut bench = pulling(Bench::new(slowly));
     let outcome = bench.run(vec![bench.job("DNGB1")], true).await.unwrap();
     assert_passed(&outcome);
     assert_eq!(count(&bench, "/oauth/token"), 2);
