@@ -23,6 +23,15 @@ pub struct FileError {
 }
 
 impl FileError {
+    /// Whether there was no room for what was to be written: a full disk, a
+    /// quota, a limit on the size of files.
+    pub fn is_out_of_room(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        // What is too large to be read is no matter of room.
+        self.doing != "read"
+            && matches!(self.source.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+    }
+
     /// Whether the file is simply not there.
     pub fn is_not_found(&self) -> bool {
         self.source.kind() == io::ErrorKind::NotFound

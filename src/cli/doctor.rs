@@ -218,7 +218,7 @@ fn schemas(desk: &Desk, _: &Context) -> Result<Finding, Failure> {
     })
 }
 
-/// Most messages told that cannot be sent.
+/// Most messages told that cannot be sent, or are passed over.
 const SHOWN: usize = 5;
 
 /// Builds and judges every message of the scenarios that apply.
@@ -226,6 +226,7 @@ fn messages(desk: &Desk, context: &Context) -> Result<Finding, Failure> {
     let payloads = Payloads::new(sources(&desk.project), &desk.catalogue)?;
     let (mut sound, mut on_purpose, mut judged) = (0, 0, 0);
     let mut broken: Vec<String> = Vec::new();
+    let mut passed_over: Vec<String> = Vec::new();
     let mut state = State::Ok;
     for programme in desk.programmes(None)? {
         for (kind, scenario) in applying(desk, programme)? {
@@ -239,6 +240,7 @@ fn messages(desk: &Desk, context: &Context) -> Result<Finding, Failure> {
                         judged += usize::from(payload.check.is_some());
                         let invalid = payload.check.is_some_and(|c| !c.violations.is_empty());
                         on_purpose += usize::from(invalid);
+                        passed_over.extend(payload.passed_over);
                     }
                     Err(error) => {
                         broken.push(format!("{} step {number}: {error}", scenario.id));
@@ -257,10 +259,7 @@ fn messages(desk: &Desk, context: &Context) -> Result<Finding, Failure> {
     if !broken.is_empty() {
         let count = broken.len();
         let mut told = format!("{count} of {} messages cannot be sent", sound + count);
-        broken.iter().take(SHOWN).for_each(|one| told.push_str(&format!("\n{one}")));
-        if count > SHOWN {
-            told.push_str(&format!("\n… and {} more", count - SHOWN));
-        }
+        list(&mut told, &broken);
         return Ok(Finding::new(state, told)
             .hint("`ctc-ready message build SCENARIO --step N` shows a message"));
     }
@@ -269,7 +268,21 @@ fn messages(desk: &Desk, context: &Context) -> Result<Finding, Failure> {
         (_, 0) => ", and are valid".to_owned(),
         (_, some) => format!(", and are valid but for {some} on purpose"),
     };
-    Ok(Finding::ok(format!("all {sound} can be built{checked}")))
+    let mut told = format!("all {sound} can be built{checked}");
+    if passed_over.is_empty() {
+        return Ok(Finding::ok(told));
+    }
+    list(&mut told, &passed_over);
+    Ok(Finding::new(State::Warning, told)
+        .hint("another pack's or the built-in message takes its place; one of your own in `[payloads] folder` goes first"))
+}
+
+/// Adds some of these, each on a line of its own.
+fn list(told: &mut String, all: &[String]) {
+    all.iter().take(SHOWN).for_each(|one| told.push_str(&format!("\n{one}")));
+    if all.len() > SHOWN {
+        told.push_str(&format!("\n… and {} more", all.len() - SHOWN));
+    }
 }
 
 /// The scenarios chosen for this house that the catalogue knows.

@@ -33,7 +33,8 @@ pub(super) struct RunEvent {
     attempt: Option<u32>,
     /// The step, from 1.
     step: Option<u32>,
-    /// Requests that this call of `run` has made so far, all runs together.
+    /// Requests to HMRC's API that this call of `run` has made so far, all runs
+    /// together.
     requests: u64,
     #[serde(flatten)]
     more: More,

@@ -115,6 +115,7 @@ impl From<EvidenceError> for Failure {
             EvidenceError::InUse { .. } => Self::new(Kind::Environment, text)
                 .hint("wait until it has ended, then call this again")
                 .hint("`ctc-ready status` and `gate` can be called meanwhile"),
+            EvidenceError::File(error) => error.into(),
             _ => Self::input(text),
         }
     }
@@ -163,7 +164,14 @@ impl From<crate::project::XsdError> for Failure {
 
 impl From<crate::files::FileError> for Failure {
     fn from(error: crate::files::FileError) -> Self {
-        Self::input(chain(&error))
+        let text = chain(&error);
+        match error.is_out_of_room() {
+            true => Self::new(Kind::Environment, text).hint(
+                "make room on that disk, then call this again: nothing that was written before is \
+                 lost",
+            ),
+            false => Self::input(text),
+        }
     }
 }
 

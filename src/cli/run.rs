@@ -1,6 +1,7 @@
 //! `run`: what is missing is started, what is under way goes on.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -19,7 +20,7 @@ use super::runtime;
 use super::standing::{Selected, Standing, abandon, standing_of};
 use super::why::why;
 use crate::calendar::london;
-use crate::catalogue::{Catalogue, RequirementKind, Step};
+use crate::catalogue::{Catalogue, Programme, RequirementKind, Step};
 use crate::engine::batch::{Job, Options};
 use crate::engine::mail::Mail;
 use crate::engine::report::{RunEntry, RunReport};
@@ -29,9 +30,11 @@ use crate::evidence::{
     Actor, Event, EvidenceError, RunRecord, RunState, SoftwareId, Store, StoreWriter,
 };
 use crate::hmrc::{hosts, pacer};
+use crate::ncts::xsd::Schemas;
 use crate::payload::Payloads;
 use crate::project::Environment;
-use crate::simulator::{self, SimulatorOptions};
+use crate::project::xsd::{self, XsdFolder};
+use crate::simulator::{self, ApiVersion, SimulatorOptions};
 
 /// How much faster the embedded simulator's timers run: 45 minutes a second.
 pub(super) const EMBEDDED_SCALE: f64 = 2_700.0;
@@ -258,8 +261,11 @@ pub(super) fn execute(
             let simulator = match base_url {
                 Some(_) => None,
                 None => {
-                    let mut options = simulator_options(&desk.catalogue, scale, rate);
-                    options.own_application = application.as_ref().map(|it| it.client_id.clone());
+                    let options = SimulatorOptions {
+                        schemas: schemas(desk, selected)?,
+                        own_application: application.as_ref().map(|it| it.client_id.clone()),
+                        ..simulator_options(&desk.catalogue, scale, rate)
+                    };
                     let any_port = ([127, 0, 0, 1], 0).into();
                     Some(simulator::start(options, Arc::clone(&clock), any_port).await?)
                 }
@@ -378,6 +384,26 @@ pub(super) fn simulator_options(
         requests_per_second: Some(limit as u32),
         ..defaults
     }
+}
+
+/// The house's XSDs for the embedded simulator, which then refuses what HMRC's
+/// API would refuse; empty where the house has none.
+fn schemas(
+    desk: &Desk,
+    selected: &[Selected],
+) -> Result<BTreeMap<ApiVersion, Arc<Schemas>>, Failure> {
+    let mut schemas = BTreeMap::new();
+    let Some(path) = &desk.project.settings.payloads.xsd else { return Ok(schemas) };
+    let folder = XsdFolder::open(path, &xsd::versions(&desk.catalogue))?;
+    for (Programme { api, .. }, _) in selected {
+        let (Some(of), Some(version)) = (&api.xsd, ApiVersion::named(&api.version)) else {
+            continue;
+        };
+        if let Entry::Vacant(place) = schemas.entry(version) {
+            place.insert(Arc::new(folder.load(Some(of))?.schemas));
+        }
+    }
+    Ok(schemas)
 }
 
 /// Where events go; on standard output nothing else may stand.

@@ -1,5 +1,7 @@
 //! What a run does next: sending, looking up, asking, fetching.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::batch::{Batch, BatchError, Whose};
@@ -7,39 +9,115 @@ use super::decide::{Action, MAX_SENDS};
 use super::exchange::{self, Intent};
 use super::hours;
 use super::mail::{self, Mail};
+use super::progress::Progress;
 use super::report::Doing;
 use super::slot::{self, Fetch, Plan, Task, UnderWay};
+use super::urgency::{Kind, Urgency};
 use crate::evidence::{Durability, Event, OfficerAsked, Purpose};
 use crate::hmrc::transport::{Call, Method};
-use crate::ncts::MessageType;
 use crate::ncts::build::Stamp;
+use crate::ncts::{MessageType, MovementKind};
 use crate::project::Environment;
 
+/// What a run does next.
+enum Next {
+    /// The first GET of its queue.
+    Fetch,
+    /// What the core says, of news in movements of these kinds.
+    Act(Action, BTreeSet<MovementKind>),
+}
+
 impl Batch<'_> {
-    /// Gives a run its next thing to do, unless it has one under way.
+    /// Does what a run can do without a request to the API; tells how urgent
+    /// the request is that it then wants to make.
+    pub(super) fn settle(&mut self, index: usize) -> Result<Option<Urgency>, BatchError> {
+        loop {
+            let now = self.clock.now();
+            let Some(next) = self.next(index, now) else { break };
+            if let Some(urgency) = self.urgency(index, &next) {
+                self.slots[index].plan = None;
+                return Ok(Some(urgency));
+            }
+            let waits = matches!(next, Next::Act(Action::Await { .. }, _));
+            self.perform(index, next, now)?;
+            if waits {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Does what a run does next, request or not.
     pub(super) fn drive(&mut self, index: usize) -> Result<(), BatchError> {
         let now = self.clock.now();
+        match self.next(index, now) {
+            Some(next) => self.perform(index, next, now),
+            None => Ok(()),
+        }
+    }
+
+    /// What a run does next, unless it has something under way or must wait
+    /// for a moment.
+    fn next(&mut self, index: usize, now: DateTime<Utc>) -> Option<Next> {
         let slot = &mut self.slots[index];
         if !slot.open()
             || slot.under_way.is_some()
             || slot.not_before.is_some_and(|instant| now < instant)
+            || slot.rests(now)
         {
-            return Ok(());
+            return None;
         }
-        let open = slot.hours.is_open(now);
-        if !open && !slot.fetches.is_empty() {
-            // It is listed again once the environment opens.
-            slot.fetches.clear();
-            slot.listed.clear();
-            slot.looked.clear();
+        if !slot.hours.is_open(now) && (!slot.fetches.is_empty() || !slot.news.is_empty()) {
+            slot.forget_news();
         }
-        if let Some(fetch) = slot.fetches.pop_front() {
-            return self.fetch(index, fetch);
+        if !slot.fetches.is_empty() {
+            return Some(Next::Fetch);
         }
         let kinds = slot.kinds();
+        if let Some(list_at) = slot.list_at(&kinds) {
+            if now < list_at {
+                return None;
+            }
+            slot.queue_lists(&kinds, now);
+            return Some(Next::Fetch);
+        }
         let looked = slot.looked(&kinds, now);
         let tempo = self.options.tempo;
-        match hours::next(&slot.scenario, &slot.state, tempo, &slot.hours, now, looked) {
+        let action = hours::next(&slot.scenario, &slot.state, tempo, &slot.hours, now, looked);
+        Some(Next::Act(action, kinds))
+    }
+
+    /// How urgent a request to the API is; none: it is no such request.
+    fn urgency(&self, index: usize, next: &Next) -> Option<Urgency> {
+        let slot = &self.slots[index];
+        let kind = match next {
+            Next::Fetch => Kind::Tells,
+            Next::Act(Action::Send { attempts, .. }, _) if *attempts < MAX_SENDS => Kind::Starts,
+            Next::Act(Action::LookUp { .. }, _) => Kind::Starts,
+            Next::Act(Action::AskBalance { step, attempts }, _) if *attempts < MAX_SENDS => {
+                // It counts only if it leaves within the minute.
+                let request = slot.step(*step).and_then(|step| step.request.as_ref());
+                match request.and_then(|request| request.within_seconds) {
+                    Some(_) => return Some(Urgency::Now),
+                    None => Kind::Starts,
+                }
+            }
+            Next::Act(..) => return None,
+        };
+        let progress = Progress::of(&slot.scenario, &slot.state, self.options.tempo);
+        Some(Urgency::of(&slot.scenario, &slot.state, &progress, kind))
+    }
+
+    fn perform(&mut self, index: usize, next: Next, now: DateTime<Utc>) -> Result<(), BatchError> {
+        let slot = &mut self.slots[index];
+        let (action, kinds) = match next {
+            Next::Act(action, kinds) => (action, kinds),
+            Next::Fetch => match slot.fetches.pop_front() {
+                Some(fetch) => return self.fetch(index, fetch),
+                None => return Ok(()),
+            },
+        };
+        match action {
             Action::Send { attempts, .. } if attempts >= MAX_SENDS => {
                 let what = slot.last_problem.clone().unwrap_or_default();
                 self.stall(index, format!("not taken after {attempts} attempts: {what}"));
@@ -59,8 +137,10 @@ impl Batch<'_> {
             }
             Action::AskBalance { step, .. } => self.ask_balance(index, step),
             Action::Await { waiting_for, look_at } => {
-                if !open || slot.plan.as_ref().is_none_or(|plan| plan.needs.is_empty()) {
-                    slot.plan = Some(Plan { look_at, needs: kinds });
+                let open = slot.hours.is_open(now);
+                match &mut slot.plan {
+                    Some(plan) if open && !plan.needs.is_empty() => plan.thought_at = now,
+                    plan => *plan = Some(Plan { look_at, needs: kinds, thought_at: now }),
                 }
                 if slot.waiting_for.as_ref() != Some(&waiting_for) {
                     slot.waiting_for = Some(waiting_for);
@@ -72,7 +152,7 @@ impl Batch<'_> {
             }
             Action::Finish(closed) => self.finish(index, closed),
             Action::Over => {
-                self.slots[index].writer = None;
+                slot.writer = None;
                 Ok(())
             }
         }
@@ -227,7 +307,7 @@ impl Batch<'_> {
         self.start(index, Task::Fetch(fetch), &Intent::asking(purpose), call)
     }
 
-    /// Records the request, then lets the call go.
+    /// Records the request, then lets the call go at once.
     pub(super) fn start(
         &mut self,
         index: usize,
@@ -242,8 +322,13 @@ impl Batch<'_> {
                 exchange::record_request(writer, &self.redactor, exchange, intent, &call, None)?;
             slot.state.apply(&recorded);
         }
+        // A mail to the simulator's officers is no request to HMRC's API.
+        let counts = !matches!(task, Task::Mail(_));
         slot.under_way = Some(UnderWay { exchange, task });
         slot.plan = None;
+        if counts {
+            self.count_request();
+        }
         self.spawn(Whose::Slot(index), call);
         Ok(())
     }

@@ -3,18 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use super::batch::{Batch, BatchError};
 use super::decide;
 use super::exchange::{self, Answered};
 use super::report::Doing;
-use super::slot::{Fetch, MessageToFetch, Task};
+use super::slot::{Fetch, MessageToFetch, Own, Task};
 use crate::evidence::{
     Durability, Event, Failure, LookedUp, ObjectRef, Received, RunClosed, RunState, Submitted,
 };
 use crate::hmrc::backoff;
-use crate::hmrc::ctc;
+use crate::hmrc::ctc::{self, ListedMessage};
 use crate::hmrc::transport::Answer;
 use crate::ncts::read::{FunctionalError, Message};
 use crate::ncts::{Direction, MessageType, MovementKind};
@@ -28,6 +28,11 @@ const MAX_ERROR_TEXT: usize = 512;
 
 /// Most characters of an LRN or MRN (22 and 18 by the schemas).
 const MAX_REFERENCE: usize = 35;
+
+/// How long a change of a movement that may be our own message is taken for
+/// that alone. NCTS is hardly ever so fast that its answer comes before that of
+/// the POST; then it is listed after this time.
+const DOUBT: Duration = Duration::minutes(1);
 
 /// What is wrong with an answer that should have been usable.
 type Unusable = String;
@@ -162,11 +167,29 @@ impl Batch<'_> {
             return Ok(None);
         };
         match ctc::taken(message.movement(), &answer.body) {
-            Ok(taken) => self.note_submitted(index, exchange, taken, None)?,
+            Ok(taken) => {
+                self.note_submitted(index, exchange, taken, None)?;
+                self.note_own(index, message.movement(), answer);
+            }
             // The answer is unusable, the message may be there: look it up.
             Err(error) => self.watcher.note(&format!("{}: {error}", slot.scenario.id)),
         }
         Ok(None)
+    }
+
+    /// Notes until when a movement's change may be our own message alone.
+    fn note_own(&mut self, index: usize, kind: MovementKind, answer: &Answer) {
+        // `Date` has whole seconds, rounded down; where minutes pass in one it
+        // tells nothing.
+        let date = answer.server_date.filter(|_| self.options.tempo.scale() <= 1.0);
+        let until = date.map(|date| date + Duration::seconds(1));
+        let doubt_until = self.clock.now() + DOUBT;
+        let slot = &mut self.slots[index];
+        if let Some(until) = until {
+            slot.own.insert(kind, Own { until, doubt_until });
+            // A look may have shown it before the answer was here.
+            slot.news.retain(|other, news| *other != kind || news.updated >= until);
+        }
     }
 
     fn note_submitted(
@@ -275,10 +298,31 @@ impl Batch<'_> {
         movement: &str,
         answer: &Answer,
     ) -> Option<Unusable> {
-        let mut listed = match ctc::messages(&answer.body) {
+        let listed = match ctc::messages(&answer.body) {
             Ok(listed) => listed,
             Err(error) => return Some(error.to_string()),
         };
+        // More may have come since the look that told of news.
+        let newest = listed.iter().map(|message| message.received).max();
+        let slot = &mut self.slots[index];
+        if let (Some(as_of), Some(newest)) = (slot.listed.get_mut(&kind), newest) {
+            *as_of = newest.max(*as_of);
+            let as_of = *as_of;
+            slot.news.retain(|other, news| *other != kind || news.updated > as_of);
+        }
+        self.learn_of(index, kind, movement, listed);
+        None
+    }
+
+    /// Queues the messages of NCTS that a run does not know yet, however it
+    /// was told of them.
+    pub(super) fn learn_of(
+        &mut self,
+        index: usize,
+        kind: MovementKind,
+        movement: &str,
+        mut listed: Vec<ListedMessage>,
+    ) {
         // Newest first on the wire; fetched in the order in which they came.
         // The sort is stable: what came in the same instant keeps its order.
         listed.reverse();
@@ -300,7 +344,6 @@ impl Batch<'_> {
                 })));
             }
         }
-        None
     }
 
     /// Takes the XML of a message.

@@ -3,14 +3,17 @@
 //!
 //! Calls of different runs are under way at the same time; one run has at
 //! most one. Everything is decided and recorded in one place, between calls.
+//! No call queues: when the budget lets one go, the most urgent of those that
+//! are due is decided on, recorded and sent.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use url::Url;
 
 use super::decide;
@@ -80,9 +83,9 @@ pub struct Outcome {
     pub runs: Vec<RunEntry>,
     /// Runs that could not go on, with the reason: the environment's fault.
     pub stalled: Vec<(String, String)>,
-    /// Scenarios held back, since one of their messages is not valid.
+    /// Scenarios held back, since one of their messages is not to be sent.
     pub held_back: Vec<HeldBack>,
-    /// Requests that left.
+    /// Requests to HMRC's API that left.
     pub requests: u64,
     /// When running again can first bring something: the next look at a timer,
     /// or the next opening. None: whenever a person has acted.
@@ -124,6 +127,9 @@ const IMPATIENCE: chrono::Duration = chrono::Duration::seconds(90);
 /// How long an automatic answer that does not come is sat out unless asked to.
 const LINGER: chrono::Duration = chrono::Duration::minutes(5);
 
+/// The shortest nap: the loop must not spin.
+const SHORTEST_NAP: Duration = Duration::from_millis(1);
+
 /// The longest nap: a laptop that slept does not count its sleep.
 const NAP: Duration = Duration::from_secs(30);
 
@@ -145,12 +151,21 @@ pub struct Batch<'a> {
     /// Whether anything ever answered.
     answered: bool,
     carrier: Arc<dyn Carrier>,
-    pacer: Arc<Mutex<Pacer>>,
+    pacer: Pacer,
+    /// Whether calls are due that the budget does not let go yet.
+    held: bool,
     pub(super) calls: JoinSet<Done>,
     requests: u64,
     pub(super) fatal: Option<BatchError>,
     /// The wall clock when last asked: it may be set back.
     last_now: DateTime<Utc>,
+}
+
+/// Who wants to make a request now.
+enum Due {
+    Run(usize),
+    Look(Group),
+    Box(String),
 }
 
 /// A call that ended.
@@ -202,7 +217,8 @@ impl<'a> Batch<'a> {
             watcher,
             carrier,
             redactor,
-            pacer: Arc::new(Mutex::new(Pacer::new(rate))),
+            pacer: Pacer::new(rate),
+            held: false,
             options,
             calls: JoinSet::new(),
             slots: Vec::new(),
@@ -230,13 +246,8 @@ impl<'a> Batch<'a> {
         }
         loop {
             self.notice_a_clock_set_back();
-            if self.fatal.is_none() {
-                self.hand_out();
-                for index in 0..self.slots.len() {
-                    self.drive(index)?;
-                }
-                self.pull_news();
-                self.look_for_news();
+            if self.fatal.is_none() && self.advance().await? {
+                continue;
             }
             if self.calls.is_empty()
                 && (self.fatal.is_some() || self.nothing_left() && !self.acknowledge_rest())
@@ -245,12 +256,7 @@ impl<'a> Batch<'a> {
             }
             let pause = self.next_wake();
             tokio::select! {
-                done = self.calls.join_next(), if !self.calls.is_empty() => match done {
-                    Some(Ok(done)) => self.take(done)?,
-                    // Nobody knows whose it was: that run would wait for ever.
-                    Some(Err(error)) => self.fatal = Some(error.into()),
-                    None => {}
-                },
+                done = self.calls.join_next(), if !self.calls.is_empty() => self.finished(done)?,
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -260,6 +266,40 @@ impl<'a> Batch<'a> {
         self.outcome()
     }
 
+    /// Does what needs no request, then makes the requests that are due, the
+    /// most urgent first, as far as the budget goes. Stops where an answer has
+    /// come, which may make others more urgent; tells whether it did.
+    async fn advance(&mut self) -> Result<bool, BatchError> {
+        self.hand_out();
+        let mut due = Vec::new();
+        for index in 0..self.slots.len() {
+            due.extend(self.settle(index)?.map(|urgency| (urgency, Due::Run(index))));
+        }
+        let boxes = self.due_boxes().into_iter();
+        due.extend(boxes.map(|(urgency, id)| (urgency, Due::Box(id))));
+        let looks = self.due_looks().into_iter();
+        due.extend(looks.map(|(urgency, group)| (urgency, Due::Look(group))));
+        due.sort_by_key(|(urgency, _)| Reverse(*urgency));
+        self.held = false;
+        for (_, due) in due {
+            if !self.may_ask() {
+                break;
+            }
+            match due {
+                Due::Run(index) => self.drive(index)?,
+                Due::Look(group) => self.look(group),
+                Due::Box(id) => self.look_into(&id),
+            }
+            // To record a request takes longer than to answer one nearby.
+            tokio::task::yield_now().await;
+            if let Some(done) = self.calls.try_join_next() {
+                self.finished(Some(done))?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Plans made by a clock that was then set back would lie too far ahead.
     fn notice_a_clock_set_back(&mut self) {
         let now = self.clock.now();
@@ -267,6 +307,9 @@ impl<'a> Batch<'a> {
             for slot in &mut self.slots {
                 slot.plan = None;
                 slot.not_before = None;
+                for news in slot.news.values_mut() {
+                    news.list_at = news.list_at.min(now);
+                }
                 slot.waiting_since = slot.waiting_since.map(|since| since.min(now));
             }
             for look in self.looks.values_mut() {
@@ -331,37 +374,49 @@ impl<'a> Batch<'a> {
         Api::new(self.options.base_url.clone(), version, self.options.token.clone())
     }
 
-    /// Lets a call go, as soon as the budget allows.
-    pub(super) fn spawn(&mut self, of: Whose, call: Call) {
+    /// Whether the budget lets a request go now; that one was due is noted.
+    pub(super) fn may_ask(&mut self) -> bool {
+        self.held = !self.pacer.wait(self.clock.mono_ns()).is_zero();
+        !self.held
+    }
+
+    /// Counts a request to the API that leaves now.
+    pub(super) fn count_request(&mut self) {
+        self.pacer.take(self.clock.mono_ns());
         self.requests += 1;
         self.watcher.requested(self.requests);
+    }
+
+    /// Lets a call go.
+    pub(super) fn spawn(&mut self, of: Whose, call: Call) {
         let (carrier, clock) = (Arc::clone(&self.carrier), Arc::clone(&self.clock));
-        let pacer = Arc::clone(&self.pacer);
         self.calls.spawn(async move {
-            loop {
-                let wait = lock(&pacer).reserve(clock.mono_ns());
-                if wait.is_zero() {
-                    break;
-                }
-                tokio::time::sleep(wait).await;
-                // The API may have asked for a pause in the meantime.
-                if !lock(&pacer).is_paused(clock.mono_ns()) {
-                    break;
-                }
-            }
             let sent_at = clock.now();
             let result = carrier.carry(&call, clock.as_ref()).await;
             Done { of, call, sent_at, result }
         });
     }
 
-    /// Takes the end of a call into account.
-    pub(super) fn take(&mut self, done: Done) -> Result<(), BatchError> {
+    /// Takes the end of a call into account, if there is one.
+    pub(super) fn finished(
+        &mut self,
+        done: Option<Result<Done, JoinError>>,
+    ) -> Result<(), BatchError> {
+        match done {
+            Some(Ok(done)) => self.take(done)?,
+            // Nobody knows whose it was: that run would wait for ever.
+            Some(Err(error)) => self.fatal = Some(error.into()),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, done: Done) -> Result<(), BatchError> {
         if let Ok(answer) = &done.result {
             self.answered = true;
             if answer.status == 429 && !guarantees::is_lock(answer) {
                 let pause = self.pause(1, answer.retry_after()).to_std().unwrap_or_default();
-                lock(&self.pacer).pause(self.clock.mono_ns(), pause);
+                self.pacer.pause(self.clock.mono_ns(), pause);
                 self.watcher.note("the API asked for a pause (HTTP 429)");
             }
         }
@@ -419,7 +474,8 @@ impl<'a> Batch<'a> {
     fn nothing_left(&self) -> bool {
         let now = self.clock.now();
         self.slots.iter().filter(|slot| slot.open()).all(|slot| {
-            if self.options.wait || slot.under_way.is_some() || !slot.fetches.is_empty() {
+            let busy = slot.under_way.is_some() || !slot.fetches.is_empty();
+            if self.options.wait || busy || slot.list_at(&slot.kinds()).is_some() {
                 return false;
             }
             let (Some(waiting), Some(plan)) = (&slot.waiting_for, &slot.plan) else {
@@ -442,10 +498,12 @@ impl<'a> Batch<'a> {
         }
         let now = self.clock.now();
         let wakes = self.slots.iter().filter(|slot| slot.open() && slot.under_way.is_none());
+        let news = wakes.clone().flat_map(|slot| slot.news.values());
+        let news = news.map(|news| news.list_at).filter(|list_at| *list_at > now);
         let wakes = wakes.filter_map(|slot| match (&slot.plan, slot.not_before) {
             (_, Some(instant)) if instant > now => Some(instant),
-            // It was acted on without a call: there is more to do.
-            (None, _) => Some(now),
+            // It has a request to make.
+            (None, _) => None,
             (Some(plan), _) if plan.needs.is_empty() => Some(plan.look_at),
             (Some(plan), _) if slot.by_box => Some(plan.look_at).filter(|at| *at > now),
             (Some(plan), _) => {
@@ -461,11 +519,15 @@ impl<'a> Batch<'a> {
                     .min()
             }
         });
+        // What is due and did not leave waits for the budget alone.
         let nap = wakes
+            .chain(news)
             .chain(self.next_pull())
+            .filter(|wake| !self.held || *wake > now)
             .min()
             .map_or(NAP, |wake| (wake - now).to_std().unwrap_or_default());
-        nap.clamp(Duration::from_millis(5), NAP)
+        let budget = if self.held { self.pacer.wait(self.clock.mono_ns()) } else { NAP };
+        nap.min(budget).clamp(SHORTEST_NAP, NAP)
     }
 
     fn outcome(self) -> Result<Outcome, BatchError> {
@@ -497,7 +559,7 @@ impl<'a> Batch<'a> {
             let Some(run) = held.run else { continue };
             let waiting = WaitingFor {
                 actor: Actor::You,
-                what: "a message that is not valid must be mended".into(),
+                what: "a message that cannot be sent as it is must be mended".into(),
                 deadline: None,
             };
             outcome.runs.push(RunEntry::new(&store.run(run)?, Some(waiting)));
@@ -505,8 +567,4 @@ impl<'a> Batch<'a> {
         outcome.held_back = self.held_back;
         Ok(outcome)
     }
-}
-
-fn lock(pacer: &Mutex<Pacer>) -> std::sync::MutexGuard<'_, Pacer> {
-    pacer.lock().unwrap_or_else(PoisonError::into_inner)
 }

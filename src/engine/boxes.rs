@@ -51,6 +51,8 @@ pub(super) struct PushBox {
     /// Acknowledgements that failed one after the other; one is under way.
     pub(super) unacknowledged: u32,
     pub(super) acknowledging: bool,
+    /// What was taken was acknowledged for the look that is due.
+    pub(super) cleared: bool,
     full_answers: u32,
     from: Option<DateTime<Utc>>,
     /// By movement, oldest first.
@@ -65,6 +67,12 @@ struct Waiting {
     about: Notification,
     /// Its acknowledgement is under way.
     acknowledging: bool,
+}
+
+impl Waiting {
+    fn is_taken(&self, on_disk: impl Fn(&str, &str) -> bool) -> bool {
+        !self.acknowledging && on_disk(&self.about.movement_id, &self.about.message_id)
+    }
 }
 
 impl PushBox {
@@ -138,17 +146,20 @@ impl PushBox {
         self.doubtful.insert(message.to_owned());
     }
 
+    /// Whether anything is to be acknowledged.
+    pub(super) fn has_taken(&self, on_disk: impl Fn(&str, &str) -> bool) -> bool {
+        self.waiting.values().flatten().any(|waiting| waiting.is_taken(&on_disk))
+    }
+
     /// What is to be acknowledged next, as if that were under way: messages
     /// of which `on_disk` says, by movement and message, that they are.
     pub(super) fn acknowledge(
         &mut self,
         on_disk: impl Fn(&str, &str) -> bool,
     ) -> Vec<Notification> {
-        let taken = self.waiting.values_mut().flatten().filter(|waiting| {
-            let about = &waiting.about;
-            !waiting.acknowledging && on_disk(&about.movement_id, &about.message_id)
-        });
+        let taken = self.waiting.values_mut().flatten();
         taken
+            .filter(|waiting| waiting.is_taken(&on_disk))
             .take(PAGE)
             .map(|waiting| {
                 waiting.acknowledging = true;

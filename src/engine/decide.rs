@@ -78,6 +78,13 @@ pub fn next(
         return Action::Over;
     }
     let progress = Progress::of(scenario, state, tempo);
+    // Before anything is judged: what came meanwhile may be its answer.
+    if let Some(pending) = &state.pending
+        && matches!(pending.fate, Fate::Unknown | Fate::Conflict)
+    {
+        let message = pending.request.message.unwrap_or(MessageType::Ie015);
+        return Action::LookUp { step: pending.request.step.unwrap_or(progress.step), message };
+    }
     let failure = balance::failure(scenario, state).or_else(|| progress.failure.clone());
     if failure.is_some() {
         return Action::Finish(RunClosed { state: RunState::Failed, failure });
@@ -87,20 +94,15 @@ pub fn next(
     };
     let number = progress.step;
 
-    if let Some(pending) = &state.pending {
+    if let Some(pending) = &state.pending
+        && let Fate::Refused(status) = pending.fate
+    {
         let message = pending.request.message.unwrap_or(MessageType::Ie015);
-        let number = pending.request.step.unwrap_or(number);
-        match pending.fate {
-            Fate::Unknown | Fate::Conflict => return Action::LookUp { step: number, message },
-            Fate::Refused(status) => {
-                return Action::Finish(failed(
-                    "refused-by-api",
-                    number,
-                    format!("the API refused the {message} with HTTP {status}"),
-                ));
-            }
-            Fate::NotTaken => {}
-        }
+        return Action::Finish(failed(
+            "refused-by-api",
+            pending.request.step.unwrap_or(number),
+            format!("the API refused the {message} with HTTP {status}"),
+        ));
     }
     if let Some(early) = &progress.early {
         return await_older(early, tempo, now, looked);
@@ -220,7 +222,7 @@ fn await_older(
     }
     let look_at = match too_late {
         true => now,
-        false => tempo.next_look(since, since, now, Pace::Automatic).min(until),
+        false => tempo.next_look((since, since), looked, now, Pace::Automatic).min(until),
     };
     let what = format!("{}, which comes before the {}", early.missing.message, early.message);
     Action::Await {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::progress::{self, Progress};
 use super::state::State;
 use super::tempo::{Pace, Tempo};
-use crate::catalogue::{PresentationTimer, Step};
+use crate::catalogue::{Expectation, PresentationTimer, Step};
 use crate::evidence::Actor;
 use crate::ncts::MessageType;
 
@@ -28,6 +28,20 @@ pub(super) struct Due {
     pub(super) deadline: Option<DateTime<Utc>>,
 }
 
+/// What a step expects to come in one go: all up to the next timer.
+pub(super) fn together<'e, 'a>(
+    step: &Step,
+    missing: &'e [&'a Expectation],
+) -> &'e [&'a Expectation] {
+    let expires = step.presentation_timer == Some(PresentationTimer::Expires);
+    let last = missing.len().saturating_sub(1);
+    let timer = |(nth, expected): (usize, &&Expectation)| {
+        nth > 0 && (expected.after_minutes.is_some() || expires && nth == last)
+    };
+    let end = missing.iter().enumerate().position(timer).unwrap_or(missing.len());
+    missing.get(..end).unwrap_or(missing)
+}
+
 /// Who brings what a step still expects. `since`: when anything last happened
 /// in it.
 pub(super) fn due(
@@ -47,8 +61,10 @@ pub(super) fn due(
         deadline: Some(due + tempo.real(SLACK)),
     };
     if let Some(minutes) = next.and_then(|expected| expected.after_minutes) {
+        // What was fetched late starts no timer late.
+        let started = progress.happened.map_or(since, |happened| happened.min(since));
         return automatic(
-            since + tempo.minutes(minutes),
+            started + tempo.minutes(minutes),
             format!("{names} ({minutes} minute timer)"),
         );
     }

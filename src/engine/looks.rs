@@ -2,9 +2,11 @@
 //!
 //! A run has news when its movement's `updated` is not the one as of which its
 //! messages were listed. That holds however lists, answers to POSTs and
-//! fetches overtake one another.
+//! fetches overtake one another. Its messages are then listed, once: not for a
+//! change that is the run's own message, and where several are expected
+//! together only once the movement is quiet. What a list told of is no news.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -12,7 +14,8 @@ use super::answer::is_permanent;
 use super::batch::{Batch, BatchError, Done, Whose};
 use super::decide::{self, Action};
 use super::exchange::{self, Intent};
-use super::slot::Fetch;
+use super::slot::{News, Slot};
+use super::urgency::Urgency;
 use crate::evidence::{EvidenceError, Purpose};
 use crate::hmrc::backoff;
 use crate::hmrc::ctc::{self, ListedMovement};
@@ -38,8 +41,10 @@ pub(super) type Group = (String, MovementKind);
 pub(super) struct Look {
     /// A call is under way.
     pub(super) under_way: bool,
-    /// Not before this instant: a back-off.
+    /// Not before this instant: the pace, or a back-off.
     pub(super) not_before: Option<DateTime<Utc>>,
+    /// The next page of the look that is being made.
+    next_page: Option<u32>,
     /// Where this look began: the same for all its pages.
     since: Option<DateTime<Utc>>,
     /// When its first page was asked for.
@@ -57,44 +62,65 @@ pub(super) struct Look {
 }
 
 impl Batch<'_> {
-    /// Asks for the lists that are due.
-    pub(super) fn look_for_news(&mut self) {
+    /// The lists that are due, and how urgent they are.
+    pub(super) fn due_looks(&self) -> Vec<(Urgency, Group)> {
         let now = self.clock.now();
-        let due: BTreeSet<Group> = self
-            .slots
-            .iter()
-            .filter(|slot| slot.open() && slot.hours.is_open(now) && !slot.by_box)
-            .filter_map(|slot| Some((slot, slot.plan.as_ref()?)))
-            .filter(|(_, plan)| now >= plan.look_at)
-            .flat_map(|(slot, plan)| {
-                let version = &slot.programme.api.version;
-                plan.needs.iter().map(move |kind| (version.clone(), *kind))
-            })
-            .collect();
-        for group in due {
-            // The oldest run's opening by the server's clock, or before.
-            let oldest = self
-                .slots
-                .iter()
-                .filter(|slot| slot.open() && slot.programme.api.version == group.0)
-                .filter_map(|slot| Some(slot.state.opened? - slot.state.ahead))
-                .min()
-                .unwrap_or(now);
-            let look = self.looks.entry(group.clone()).or_default();
-            if look.under_way || look.not_before.is_some_and(|instant| now < instant) {
+        let mut due: BTreeMap<Group, DateTime<Utc>> = BTreeMap::new();
+        // A run whose box of notifications serves it needs no list.
+        let lists = |slot: &&Slot| slot.open() && slot.hours.is_open(now) && !slot.by_box;
+        for slot in self.slots.iter().filter(lists) {
+            let Some(plan) = slot.plan.as_ref().filter(|plan| now >= plan.look_at) else {
                 continue;
+            };
+            for kind in &plan.needs {
+                let group = (slot.programme.api.version.clone(), *kind);
+                let since = due.entry(group).or_insert(plan.look_at);
+                *since = plan.look_at.min(*since);
             }
-            let since = look.newest.map_or(oldest - OVERLAP, |newest| newest - LATECOMERS);
-            look.since = Some(since);
-            look.listed = 0;
-            look.newest_listed = None;
-            self.ask_for_page(group, since, 1);
         }
+        let wanted = |version: &str| {
+            let mut runs = self.slots.iter().filter(lists);
+            runs.any(|slot| slot.programme.api.version == version)
+        };
+        let pages = self.looks.iter().filter(|(_, look)| look.next_page.is_some());
+        let pages = pages.filter(|(group, _)| wanted(&group.0));
+        let pages = pages.map(|(group, _)| (Urgency::Now, group.clone()));
+        let first = due.into_iter().filter_map(|(group, since)| {
+            let look = self.looks.get(&group);
+            let not_before = look.and_then(|look| look.not_before);
+            if look.is_some_and(|look| look.under_way || look.next_page.is_some())
+                || not_before.is_some_and(|instant| now < instant)
+            {
+                return None;
+            }
+            let since = not_before.map_or(since, |instant| instant.max(since));
+            let patient = now - since < self.options.tempo.gives_way();
+            Some((if patient { Urgency::Poll } else { Urgency::Now }, group))
+        });
+        pages.chain(first).collect()
     }
 
-    fn ask_for_page(&mut self, group: Group, since: DateTime<Utc>, page: u32) {
+    /// Asks for a list, or for the next page of one.
+    pub(super) fn look(&mut self, group: Group) {
+        // The oldest run's opening by the server's clock, or before.
+        let runs = self.slots.iter();
+        let runs = runs.filter(|slot| slot.open() && slot.programme.api.version == group.0);
+        let oldest = runs.filter_map(|slot| Some(slot.state.opened? - slot.state.ahead)).min();
+        let oldest = oldest.unwrap_or_else(|| self.clock.now()) - OVERLAP;
+        let look = self.looks.entry(group.clone()).or_default();
+        look.under_way = true;
+        let (since, page) = match (look.next_page.take(), look.since) {
+            (Some(page), Some(since)) => (since, page),
+            _ => {
+                let since = look.newest.map_or(oldest, |newest| newest - LATECOMERS);
+                look.since = Some(since);
+                look.listed = 0;
+                look.newest_listed = None;
+                (since, 1)
+            }
+        };
         let call = self.api_of(&group.0).movements_updated_since(group.1, since, page);
-        self.looks.entry(group.clone()).or_default().under_way = true;
+        self.count_request();
         self.spawn(Whose::Look(group, page), call);
     }
 
@@ -123,29 +149,27 @@ impl Batch<'_> {
             }
         };
         let server_now = done.result.as_ref().ok().and_then(|answer| answer.server_date);
+        let between = self.options.tempo.between_polls();
         let look = self.looks.entry(group.clone()).or_default();
         look.failures = 0;
-        look.not_before = None;
         if page == 1 {
             look.asked_at = Some(done.sent_at);
         }
+        let looked = look.asked_at.unwrap_or(done.sent_at);
+        look.not_before = Some(looked + between);
         look.listed += movements.len() as u64;
         let more = !movements.is_empty() && look.listed < total && page < MAX_PAGES;
-        let since = look.since.filter(|_| more);
         look.note(movements, server_now);
-        if since.is_none() {
+        look.next_page = more.then_some(page + 1);
+        if !more {
             look.newest = look.newest.max(look.newest_listed);
-        }
-        let looked = look.asked_at.unwrap_or(done.sent_at);
-        if let Some(since) = since {
-            self.ask_for_page(group.clone(), since, page + 1);
         }
         for index in 0..self.slots.len() {
             let slot = &mut self.slots[index];
             if !slot.open() || slot.by_box || slot.programme.api.version != group.0 {
                 continue;
             }
-            if since.is_none() {
+            if !more {
                 slot.looked.insert(group.1, looked);
                 if let Some(plan) = &mut slot.plan {
                     plan.needs.remove(&group.1);
@@ -154,41 +178,58 @@ impl Batch<'_> {
                     }
                 }
             }
-            if self.fetch_news(index) || self.ends_a_run(index) {
+            if self.note_news(index, group, server_now) || self.ends_a_run(index) {
                 self.record_shared(index, Purpose::ListMovements, done)?;
             }
         }
         Ok(())
     }
 
-    /// Queues the list of messages of every movement of a run that changed
-    /// since it was last listed; tells whether there is one.
-    pub(super) fn fetch_news(&mut self, index: usize) -> bool {
+    /// Notes whether a run's movement changed since its messages were listed;
+    /// tells whether that is new.
+    fn note_news(
+        &mut self,
+        index: usize,
+        group: &Group,
+        server_now: Option<DateTime<Utc>>,
+    ) -> bool {
+        let (now, tempo) = (self.clock.now(), self.options.tempo);
         let slot = &mut self.slots[index];
-        let mut news = false;
-        for (kind, id) in &slot.state.movements {
-            let group = (slot.programme.api.version.clone(), *kind);
-            let updated = self.looks.get(&group).and_then(|look| look.known.get(id)).copied();
-            if updated.is_none() || slot.listed.get(kind) == updated.as_ref() {
-                continue;
-            }
-            slot.listed.extend(updated.map(|updated| (*kind, updated)));
-            let fetch = Fetch::List(*kind, id.clone());
-            if !slot.fetches.contains(&fetch) {
-                slot.fetches.push_back(fetch);
-            }
-            news = true;
+        let kind = group.1;
+        let known = self.looks.get(group).map(|look| &look.known);
+        let movement = slot.state.movements.get(&kind);
+        let Some(updated) = known.zip(movement).and_then(|(known, id)| known.get(id)).copied()
+        else {
+            return false;
+        };
+        let told = slot.news.get(&kind).map(|news| news.updated);
+        let own = slot.own.get(&kind);
+        if slot.listed.get(&kind) == Some(&updated)
+            || told == Some(updated)
+            || own.is_some_and(|own| updated < own.until && now < own.doubt_until)
+        {
+            return false;
         }
-        news
+        // What is expected together comes one after the other.
+        let pause = match server_now.filter(|_| slot.together(kind) > 1) {
+            Some(server_now) => (tempo.quiet() - (server_now - updated)).min(tempo.quiet()),
+            None => Duration::zero(),
+        };
+        slot.news.insert(kind, News { updated, list_at: now + pause.max(Duration::zero()) });
+        // It is made anew once the news is known.
+        slot.plan = None;
+        true
     }
 
     /// Whether a run is over because a look brought it nothing.
     fn ends_a_run(&self, index: usize) -> bool {
         let slot = &self.slots[index];
         let now = self.clock.now();
-        let looked = slot.looked(&slot.kinds(), now);
+        let kinds = slot.kinds();
+        let looked = slot.looked(&kinds, now);
         slot.under_way.is_none()
             && slot.fetches.is_empty()
+            && slot.list_at(&kinds).is_none()
             && matches!(
                 decide::next(&slot.scenario, &slot.state, self.options.tempo, now, looked),
                 Action::Finish(_)
@@ -217,6 +258,7 @@ impl Batch<'_> {
 
     fn look_failed(&mut self, group: &Group, problem: &str, done: &Done) -> Result<(), BatchError> {
         let look = self.looks.entry(group.clone()).or_default();
+        look.next_page = None;
         look.failures = look.failures.saturating_add(1);
         let failures = look.failures;
         let status = done.result.as_ref().ok().map(|answer| answer.status);

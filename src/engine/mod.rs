@@ -17,7 +17,7 @@
 //! - `pull`: news from boxes of notifications instead. Its parts: `boxes` (what
 //!   is known of a box), `notified` (messages fetched and notifications
 //!   acknowledged), `token` (the application's).
-//! - `slot`: one run inside a batch.
+//! - `slot`: one run inside a batch; `urgency`: whose call leaves first.
 //! - `exchange`: one call with its record.
 //! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
 //!
@@ -49,6 +49,7 @@ mod slot;
 pub mod state;
 pub mod tempo;
 mod token;
+mod urgency;
 mod wait;
 
 pub use batch::{Batch, BatchError, Outcome};

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::answer::is_permanent;
 use super::batch::{Batch, BatchError, Done, Whose};
 use super::pull::Errand;
-use super::slot::{Fetch, MessageToFetch, Notice};
+use super::slot::{Fetch, MessageToFetch, Notice, Slot};
 use crate::evidence::Purpose;
 use crate::hmrc::ctc;
 use crate::hmrc::notifications::Notification;
@@ -113,35 +113,31 @@ impl Batch<'_> {
         if known.acknowledging || known.gone {
             return false;
         }
-        let taken = known.acknowledge(|movement, message| {
-            slots.iter().any(|slot| {
-                slot.has_movement(movement)
-                    && slot.state.known_messages.contains(message)
-                    && !slot.passed_over.contains(message)
-            })
-        });
+        let taken = known.acknowledge(|movement, message| on_disk(slots, movement, message));
         if taken.is_empty() {
             return false;
         }
         known.acknowledging = true;
         let ids: Vec<String> = taken.iter().map(|about| about.id.clone()).collect();
         let call = self.boxes_api(token).acknowledge(id, &ids);
+        self.count_request();
         self.spawn(Whose::Errand(Errand::Acknowledge(id.to_owned(), taken)), call);
         true
     }
 
-    /// Acknowledges what is left at the end of a batch, once; tells whether
-    /// there is anything to wait for.
+    /// Acknowledges what is left at the end of a batch, box by box, as the
+    /// budget lets it go; tells whether there is anything to wait for.
     pub(super) fn acknowledge_rest(&mut self) -> bool {
         let Some(pull) = self.pull.as_ref().filter(|pull| !pull.off) else { return false };
         let Some(token) = pull.own.last() else { return false };
-        let settled = pull.boxes.iter().filter(|(_, known)| known.unacknowledged == 0);
-        let ids: Vec<String> = settled.map(|(id, _)| id.clone()).collect();
-        let mut any = false;
-        for id in ids {
-            any |= self.acknowledge(&id, token.clone());
-        }
-        any
+        let rest = pull.boxes.iter().find(|(_, known)| {
+            // One that was not taken is not tried for ever.
+            known.unacknowledged == 0
+                && !known.gone
+                && known.has_taken(|movement, message| on_disk(&self.slots, movement, message))
+        });
+        let Some(id) = rest.map(|(id, _)| id.clone()) else { return false };
+        !self.may_ask() || self.acknowledge(&id, token)
     }
 
     pub(super) fn take_acknowledged(
@@ -158,6 +154,8 @@ impl Batch<'_> {
         let ids = taken.iter().map(|about| about.id.as_str()).collect();
         if let Some(known) = self.known_box(id) {
             known.acknowledging = false;
+            // With the next token, before the look that is due.
+            known.cleared &= !refused;
             known.unacknowledged =
                 if done_well { 0 } else { known.unacknowledged.saturating_add(1) };
             known.acknowledged(&ids, again);
@@ -174,4 +172,13 @@ impl Batch<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a message is on disk, for the run whose movement this is.
+fn on_disk(slots: &[Slot], movement: &str, message: &str) -> bool {
+    slots.iter().any(|slot| {
+        slot.has_movement(movement)
+            && slot.state.known_messages.contains(message)
+            && !slot.passed_over.contains(message)
+    })
 }

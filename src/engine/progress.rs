@@ -36,8 +36,10 @@ pub struct Progress<'a> {
     pub step: u32,
     /// What that step still expects.
     pub missing: Vec<&'a Expectation>,
-    /// When anything last happened in that step.
+    /// When anything last happened in that step, as far as we know.
     pub since: Option<DateTime<Utc>>,
+    /// When it happened indeed: messages count from when the API got them.
+    pub happened: Option<DateTime<Utc>>,
     /// Why the run is over, if a message ended it.
     pub failure: Option<Failure>,
     /// A message that came before one that must come first.
@@ -66,6 +68,7 @@ impl<'a> Progress<'a> {
             tempo,
             open: scenario.step.iter().map(|step| step.expect.iter().collect()).collect(),
             touched: vec![None; scenario.step.len()],
+            happened: vec![None; scenario.step.len()],
             claimed: Vec::new(),
             early: Vec::new(),
             failure: None,
@@ -103,6 +106,7 @@ struct Walk<'a> {
     tempo: Tempo,
     open: Vec<Vec<&'a Expectation>>,
     touched: Vec<Option<DateTime<Utc>>>,
+    happened: Vec<Option<DateTime<Utc>>>,
     claimed: Vec<&'a Received>,
     early: Vec<(DateTime<Utc>, &'a Received)>,
     failure: Option<Failure>,
@@ -121,6 +125,10 @@ impl<'a> Walk<'a> {
                 }
                 if let Some(touched) = self.touched.get_mut(index) {
                     *touched = (*touched).max(Some(at));
+                }
+                if let Some(happened) = self.happened.get_mut(index) {
+                    let came = self.state.came_at(at, received.received);
+                    *happened = (*happened).max(Some(came));
                 }
                 self.claimed.push(received);
                 self.again(received);
@@ -419,9 +427,12 @@ impl<'a> Walk<'a> {
             self.state.asked.get(&number).copied(),
         ];
         let touched = self.touched.get(current).copied().flatten();
+        let happened = self.happened.get(current).copied().flatten();
+        let acted_at = acted_at.into_iter().flatten();
         Progress {
             step: number,
-            since: acted_at.into_iter().flatten().chain(touched).max(),
+            since: acted_at.clone().chain(touched).max(),
+            happened: acted_at.chain(happened).max(),
             missing: open,
             failure: self.failure,
             early,

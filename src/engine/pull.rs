@@ -8,7 +8,7 @@
 //! something is due), lists of movements do, and nothing that a run decides
 //! rests on a box's silence.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 use secrecy::SecretString;
@@ -20,6 +20,7 @@ use super::decide::Action;
 use super::hours;
 use super::slot::Slot;
 use super::token::OwnToken;
+use super::urgency::Urgency;
 use crate::evidence::{Actor, Purpose};
 use crate::hmrc::api::Api;
 use crate::hmrc::notifications::{self, EVERY, Notification};
@@ -93,19 +94,24 @@ impl Batch<'_> {
         self.slots.iter_mut().for_each(|slot| slot.vain.over());
     }
 
-    /// Decides which runs look into their box, and asks for what is due.
-    pub(super) fn pull_news(&mut self) {
+    /// Decides which runs have their news from their box; the boxes that are
+    /// due, and how urgent they are.
+    pub(super) fn due_boxes(&mut self) -> Vec<(Urgency, String)> {
         if self.pull.is_none() {
-            return;
+            return Vec::new();
         }
         let now = self.clock.now();
         for index in 0..self.slots.len() {
             self.slots[index].by_box = self.relies_on_box(&self.slots[index], now);
         }
         self.tell_boxless();
-        for id in self.wanted_boxes(now) {
-            self.look_into(&id, now);
-        }
+        let due = self.wanted_boxes(now).into_iter();
+        due.filter_map(|(id, since)| {
+            let free = self.free_at(&id, now).filter(|free| *free <= now)?;
+            let patient = now - since.max(free) < self.options.tempo.gives_way();
+            Some((if patient { Urgency::Poll } else { Urgency::Now }, id))
+        })
+        .collect()
     }
 
     /// Whether a run may have its news from its box. A run taken up again has
@@ -143,56 +149,64 @@ impl Batch<'_> {
         }
     }
 
-    /// Boxes in which somebody expects something now.
-    fn wanted_boxes(&self, now: DateTime<Utc>) -> BTreeSet<String> {
-        let Some(pull) = &self.pull else { return BTreeSet::new() };
-        let due = self.slots.iter().filter(|slot| {
+    /// Boxes in which somebody expects something now, or that are to be read
+    /// on, and since when.
+    fn wanted_boxes(&self, now: DateTime<Utc>) -> BTreeMap<String, DateTime<Utc>> {
+        let mut wanted = BTreeMap::new();
+        let Some(pull) = &self.pull else { return wanted };
+        let awake = || self.slots.iter().filter(|slot| slot.open() && slot.hours.is_open(now));
+        for slot in awake().filter(|slot| slot.by_box) {
             let due = slot.plan.as_ref().filter(|plan| !plan.needs.is_empty());
-            slot.by_box
-                && slot.open()
-                && slot.hours.is_open(now)
-                && due.is_some_and(|plan| plan.look_at <= now)
-        });
-        let more = pull.boxes.iter().filter(|(id, known)| known.more && pull.usable(id, now));
-        due.filter_map(Slot::only_box)
-            .chain(more.map(|(id, _)| id.as_str()))
-            .map(str::to_owned)
-            .collect()
+            let due = due.map(|plan| plan.look_at).filter(|look_at| *look_at <= now);
+            if let (Some(since), Some(id)) = (due, slot.only_box()) {
+                let first = wanted.entry(id.to_owned()).or_insert(since);
+                *first = since.min(*first);
+            }
+        }
+        for (id, known) in &pull.boxes {
+            if known.more && pull.usable(id, now) && awake().any(|slot| slot.has_box(id)) {
+                wanted.entry(id.clone()).or_insert(now);
+            }
+        }
+        wanted
+    }
+
+    /// From when on a call for a look into a box may leave; none: an answer is
+    /// awaited first.
+    fn free_at(&self, id: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let pull = self.pull.as_ref()?;
+        match pull.boxes.get(id) {
+            _ if pull.own.asking.is_some() => None,
+            Some(known) if known.looking.is_some() => None,
+            known => Some(known.and_then(|known| known.not_before).unwrap_or(now)),
+        }
     }
 
     /// When the next look into a box is to be made; none while nobody waits
     /// for one, or an answer wakes us first.
     pub(super) fn next_pull(&self) -> Option<DateTime<Utc>> {
-        let pull = self.pull.as_ref()?;
         let now = self.clock.now();
-        let wake = |id: &String| match pull.boxes.get(id) {
-            Some(known) if known.looking.is_some() => None,
-            _ if pull.own.asking.is_some() => None,
-            known => known.and_then(|known| known.not_before).or(Some(now)),
-        };
-        self.wanted_boxes(now).iter().filter_map(wake).min()
+        self.wanted_boxes(now).keys().filter_map(|id| self.free_at(id, now)).min()
     }
 
-    /// Looks into a box, unless that is under way or not to be done yet.
-    fn look_into(&mut self, id: &str, now: DateTime<Utc>) {
-        let oldest = self
-            .slots
-            .iter()
-            .filter(|slot| slot.open() && slot.has_box(id))
-            .filter_map(|slot| Some(slot.state.opened? - slot.state.ahead))
-            .min();
+    /// Makes the next call for a look into a box that is due: for a token
+    /// where there is none, then to acknowledge what was taken, then the look.
+    pub(super) fn look_into(&mut self, id: &str) {
+        let Some(token) = self.token_for_boxes() else { return };
         let Some(pull) = &mut self.pull else { return };
         let known = pull.boxes.entry(id.to_owned()).or_default();
-        if known.looking.is_some() || known.not_before.is_some_and(|until| now < until) {
+        if !std::mem::replace(&mut known.cleared, true) && self.acknowledge(id, token.clone()) {
             return;
         }
+        let now = self.clock.now();
+        let runs = self.slots.iter().filter(|slot| slot.open() && slot.has_box(id));
+        let oldest = runs.filter_map(|slot| Some(slot.state.opened? - slot.state.ahead)).min();
+        let Some(known) = self.known_box(id) else { return };
+        known.cleared = false;
+        known.looking = Some(now);
         let from = known.from(oldest.unwrap_or(now) - OVERLAP);
-        let Some(token) = self.token_for_boxes() else { return };
-        self.acknowledge(id, token.clone());
         let call = self.boxes_api(token).pending(id, from);
-        if let Some(known) = self.known_box(id) {
-            known.looking = Some(now);
-        }
+        self.count_request();
         self.spawn(Whose::Errand(Errand::Look(id.to_owned())), call);
     }
 

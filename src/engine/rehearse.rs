@@ -16,14 +16,17 @@ const MRN: &str = "26GB000246AL65TIJ5";
 impl Batch<'_> {
     /// Builds and judges every message once before anything is sent, so that a
     /// wrong file shows before a run depends on it. A run with a message that
-    /// is not valid is held back; the others are returned.
+    /// is not valid, or leads elsewhere than its scenario, is held back; the
+    /// others are returned.
     pub(super) fn rehearse_payloads(&mut self, jobs: Vec<Job>) -> Result<Vec<Job>, BatchError> {
         let mut notes = BTreeSet::new();
         let mut sound = Vec::new();
         for job in jobs {
             match self.rehearse(&job, &mut notes) {
                 Ok(()) => sound.push(job),
-                Err(BatchError::Payload(error @ PayloadError::Invalid { .. })) => {
+                Err(BatchError::Payload(
+                    error @ (PayloadError::Invalid { .. } | PayloadError::Contradicts { .. }),
+                )) => {
                     self.held_back.push(HeldBack {
                         programme: job.programme.id,
                         scenario: job.scenario.id,

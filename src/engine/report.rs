@@ -18,7 +18,7 @@ pub struct RunReport {
     /// The attempt that now stands for each selected scenario.
     pub runs: Vec<RunEntry>,
     /// Scenarios of which nothing was sent, since one of their messages is not
-    /// valid against HMRC's schemas.
+    /// valid against HMRC's schemas, or leads elsewhere than its scenario.
     pub held_back: Vec<HeldBack>,
 }
 
@@ -60,7 +60,8 @@ pub struct RunEntry {
     pub started: DateTime<Utc>,
     /// When it ended.
     pub finished: Option<DateTime<Utc>>,
-    /// Requests that left.
+    /// Requests in its journal. A poll of all movements stands in each run to
+    /// which it brought news, a mail to the simulator's officers as one more.
     pub requests: u32,
     /// Who must act next.
     pub waiting_for: Option<WaitingFor>,

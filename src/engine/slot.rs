@@ -3,19 +3,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
 use super::boxes::Vain;
 use super::decide;
+use super::due;
 use super::hours::Hours;
+use super::progress::Progress;
 use super::report::{Doing, RunView};
 use super::state::State;
+use super::tempo::Tempo;
 use crate::catalogue::{Programme, Scenario, Step};
 use crate::evidence::{
-    Durability, Event, EvidenceError, Recorded, RunId, RunState, RunWriter, WaitingFor,
+    Durability, Event, EvidenceError, Received, Recorded, RunId, RunState, RunWriter, WaitingFor,
 };
 use crate::ncts::{MessageType, MovementKind};
+
+/// How long a run that waits is left alone: whom it waits for is told anew when
+/// their hours begin or end.
+const MOMENT: Duration = Duration::seconds(1);
 
 /// A run under way.
 pub(super) struct Slot {
@@ -50,6 +57,10 @@ pub(super) struct Slot {
     pub(super) looked: BTreeMap<MovementKind, DateTime<Utc>>,
     /// The movements' `updated` as of which their messages were listed.
     pub(super) listed: BTreeMap<MovementKind, DateTime<Utc>>,
+    /// Movements that changed since, and whose messages are to be listed.
+    pub(super) news: BTreeMap<MovementKind, News>,
+    /// Its own messages that the API took last.
+    pub(super) own: BTreeMap<MovementKind, Own>,
     /// Whether its news comes from its box of notifications now.
     pub(super) by_box: bool,
     /// For how long that has brought nothing.
@@ -66,6 +77,25 @@ pub(super) struct Slot {
     pub(super) last_problem: Option<String>,
 }
 
+/// A change in a movement of which a look told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct News {
+    /// The movement's `updated`.
+    pub(super) updated: DateTime<Utc>,
+    /// When to list its messages, by our clock: it may not be all yet.
+    pub(super) list_at: DateTime<Utc>,
+}
+
+/// A message of ours that the API took: it, too, changes the movement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Own {
+    /// What changed before may be this message alone, by the API's clock.
+    pub(super) until: DateTime<Utc>,
+    /// By then, by ours, it is listed all the same: an answer of NCTS may have
+    /// been as fast.
+    pub(super) doubt_until: DateTime<Utc>,
+}
+
 /// A look for news to come.
 pub(super) struct Plan {
     /// When it is due.
@@ -73,6 +103,8 @@ pub(super) struct Plan {
     /// The lists that have not been looked at since the plan was made; once
     /// there is none, it is made anew.
     pub(super) needs: BTreeSet<MovementKind>,
+    /// When it was last thought about.
+    pub(super) thought_at: DateTime<Utc>,
 }
 
 /// A call under way for a run.
@@ -176,6 +208,8 @@ impl Slot {
             plan: None,
             looked: BTreeMap::new(),
             listed: BTreeMap::new(),
+            news: BTreeMap::new(),
+            own: BTreeMap::new(),
             by_box: false,
             vain: Vain::default(),
             passed_over: BTreeSet::new(),
@@ -189,6 +223,16 @@ impl Slot {
     /// Whether there may still be something to do in this batch.
     pub(super) fn open(&self) -> bool {
         self.writer.is_some() && self.stalled.is_none()
+    }
+
+    /// Whether it waits, and nothing has come up since that was found a moment
+    /// ago.
+    pub(super) fn rests(&self, now: DateTime<Utc>) -> bool {
+        let fresh = |plan: &Plan| {
+            let thought = plan.thought_at;
+            !plan.needs.is_empty() && now < plan.look_at && thought <= now && now - thought < MOMENT
+        };
+        self.fetches.is_empty() && self.plan.as_ref().is_some_and(fresh)
     }
 
     /// A step by its number.
@@ -209,16 +253,63 @@ impl Slot {
         Ok(())
     }
 
-    /// The kinds of movement in which it expects news.
+    /// The kinds of movement in which it expects news. What was sent last may
+    /// be refused where it was sent, until it was answered there.
     pub(super) fn kinds(&self) -> BTreeSet<MovementKind> {
         let (_, missing) = decide::position(&self.scenario, &self.state);
-        let last = self.state.sent.values().next_back().map(|(_, sent)| sent.movement);
+        let last = self.state.sent.values().next_back();
+        let last = last.map(|(left, sent)| (*left, sent.movement)).filter(|(left, kind)| {
+            let answers =
+                |(at, got): &(DateTime<Utc>, Received)| at > left && got.movement == *kind;
+            !self.state.received.iter().any(answers)
+        });
+        let last = last.map(|(_, kind)| kind);
         missing
             .into_iter()
             .map(MessageType::movement)
             .chain(last)
             .filter(|kind| self.state.movements.contains_key(kind))
             .collect()
+    }
+
+    /// How many messages it expects to come in one go in a movement.
+    pub(super) fn together(&self, kind: MovementKind) -> usize {
+        let progress = Progress::of(&self.scenario, &self.state, Tempo::REAL);
+        let step = progress.current(&self.scenario);
+        step.map_or(0, |step| {
+            let together = due::together(step, &progress.missing);
+            together.iter().filter(|expected| expected.message.movement() == kind).count()
+        })
+    }
+
+    /// When the first of its news that matter to it is to be listed.
+    pub(super) fn list_at(&self, kinds: &BTreeSet<MovementKind>) -> Option<DateTime<Utc>> {
+        let news = self.news.iter().filter(|(kind, _)| kinds.contains(kind));
+        news.map(|(_, news)| news.list_at).min()
+    }
+
+    /// Queues the lists of messages that are due.
+    pub(super) fn queue_lists(&mut self, kinds: &BTreeSet<MovementKind>, now: DateTime<Utc>) {
+        let due =
+            |(kind, news): &(&MovementKind, &News)| kinds.contains(kind) && news.list_at <= now;
+        let due: Vec<(MovementKind, News)> =
+            self.news.iter().filter(due).map(|(kind, news)| (*kind, *news)).collect();
+        for (kind, news) in due {
+            self.news.remove(&kind);
+            self.listed.insert(kind, news.updated);
+            if let Some(id) = self.state.movements.get(&kind) {
+                self.fetches.push_back(Fetch::List(kind, id.clone()));
+            }
+        }
+    }
+
+    /// Forgets what was to be fetched, and that anything was listed: it is all
+    /// looked at again once the environment opens.
+    pub(super) fn forget_news(&mut self) {
+        self.fetches.clear();
+        self.news.clear();
+        self.listed.clear();
+        self.looked.clear();
     }
 
     /// Until when all these lists are known; `now` where there is nothing to
@@ -303,12 +394,13 @@ impl Slot {
     }
 }
 
-/// A new LRN: the scenario's id, the time and two random characters; at most
-/// 22 letters and digits (data type of the LRN).
+/// A new LRN: the scenario's id, the day and eight random characters; at most
+/// 22 letters and digits (data type of the LRN). A scenario that two programmes
+/// share is declared twice in the same second.
 pub(super) fn new_lrn(scenario: &str, now: DateTime<Utc>) -> String {
     let id: String = scenario.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
     let random = Uuid::new_v4().simple().to_string().to_uppercase();
-    format!("{}{}{}", id.to_uppercase(), now.format("%y%m%d%H%M%S"), &random[..2])
+    format!("{}{}{}", id.to_uppercase(), now.format("%y%m%d"), &random[..8])
 }
 
 /// A new message identification: 32 hexadecimal digits (at most 35 are
@@ -335,7 +427,9 @@ mod tests {
             assert!(lrn.len() <= 22, "{lrn}");
             assert!(lrn.bytes().all(|c| c.is_ascii_alphanumeric()), "{lrn}");
         }
-        assert!(new_lrn("P6-DSGB-01", now).starts_with("P6DSGB01261121090507"));
+        assert!(new_lrn("P6-DSGB-01", now).starts_with("P6DSGB01261121"));
+        let all: BTreeSet<String> = (0..1_000).map(|_| new_lrn("ANGB1", now)).collect();
+        assert_eq!(all.len(), 1_000, "declared in the same second");
         assert_ne!(new_message_identification(), new_message_identification());
         assert!(new_message_identification().len() <= 35);
     }

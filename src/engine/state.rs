@@ -243,6 +243,14 @@ impl State {
         }
     }
 
+    /// When, by our clock, the API got a message that was fetched at `at` and
+    /// says it was `received` then: what follows it counts from there. `ahead`
+    /// is too much by up to a second, for `Date` has whole seconds.
+    pub fn came_at(&self, at: DateTime<Utc>, received: Option<DateTime<Utc>>) -> DateTime<Utc> {
+        let ahead = (self.ahead - Duration::seconds(1)).max(Duration::zero());
+        received.map_or(at, |received| at.min(received + ahead))
+    }
+
     fn asked_balance(&self, exchange: u32) -> bool {
         self.balance_pending.as_ref().is_some_and(|pending| pending.exchange == exchange)
     }

@@ -13,6 +13,13 @@ pub struct Tempo {
 /// accelerated simulator is asked.
 const SHORTEST_LOOK: Duration = Duration::milliseconds(40);
 
+/// How long after a change a movement is taken to be quiet: what NCTS and its
+/// officers do in one go takes them seconds.
+const QUIET: Duration = Duration::seconds(5);
+
+/// How long a poll for news that is due gives way to other calls.
+const GIVES_WAY: Duration = Duration::minutes(1);
+
 impl Tempo {
     /// Real time.
     pub const REAL: Tempo = Tempo { scale: 1.0 };
@@ -52,23 +59,44 @@ impl Tempo {
         }
     }
 
-    /// When to look again for something awaited since `since`, due at `due`:
-    /// soon at first, ever more slowly, never before it can have come.
+    /// How long after a change in a movement to wait for what comes with it,
+    /// where more is expected: one list then tells of all.
+    pub fn quiet(self) -> Duration {
+        self.real(QUIET)
+    }
+
+    /// The shortest time between two polls of the same list: whatever run they
+    /// are for, one serves all.
+    pub fn between_polls(self) -> Duration {
+        self.real(Pace::Automatic.range().0).max(SHORTEST_LOOK)
+    }
+
+    /// How long a poll that is due gives way to other calls when the budget is
+    /// short: they may be all that it would bring about.
+    pub fn gives_way(self) -> Duration {
+        self.real(GIVES_WAY)
+    }
+
+    /// When to look again for something awaited since `since`, due at `due`,
+    /// that was not there when last `looked` for: a moment after it can have
+    /// come, then ever more slowly. Looks for one run are looks for all, so
+    /// that those of many runs fall together.
     pub fn next_look(
         self,
-        since: DateTime<Utc>,
-        due: DateTime<Utc>,
+        (since, due): (DateTime<Utc>, DateTime<Utc>),
+        looked: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
         pace: Pace,
     ) -> DateTime<Utc> {
-        if now < due {
-            return due.max(now + SHORTEST_LOOK);
+        let (shortest, longest) = pace.range();
+        let came = since.max(due);
+        // A look of the future: the clock was set back.
+        let looked = looked.map_or(came, |looked| looked.min(now));
+        let first = came.max(looked) + self.real(shortest);
+        if now < first {
+            return first.max(now + SHORTEST_LOOK);
         }
-        let (shortest, longest) = match pace {
-            Pace::Automatic => (Duration::seconds(4), Duration::seconds(60)),
-            Pace::Officer => (Duration::seconds(20), Duration::minutes(3)),
-        };
-        let waited = now - since.max(due);
+        let waited = now - came;
         let interval = (waited / 4).clamp(self.real(shortest), self.real(longest));
         now + interval.max(SHORTEST_LOOK)
     }
@@ -83,19 +111,39 @@ pub enum Pace {
     Officer,
 }
 
+impl Pace {
+    /// The shortest and the longest time between two looks, in the
+    /// environment's time. HMRC names no figures for its lists, and wants them
+    /// not to be polled for nothing.
+    fn range(self) -> (Duration, Duration) {
+        match self {
+            Self::Automatic => (Duration::seconds(4), Duration::seconds(60)),
+            // Nobody reads and answers a mail within a minute.
+            Self::Officer => (Duration::minutes(1), Duration::minutes(3)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use chrono::TimeZone;
 
     #[test]
-    fn looks_start_at_the_due_time_and_slow_down() {
+    fn looks_start_a_moment_after_the_due_time_and_slow_down() {
         let t = |seconds: i64| Utc.timestamp_opt(1_800_000_000 + seconds, 0).unwrap();
-        let look = |now| Tempo::REAL.next_look(t(0), t(100), t(now), Pace::Automatic);
-        assert_eq!(look(0), t(100));
+        let at = |looked: Option<i64>, now| {
+            Tempo::REAL.next_look((t(0), t(100)), looked.map(t), t(now), Pace::Automatic)
+        };
+        let look = |now| at(None, now);
+        assert_eq!(look(0), t(104));
         assert_eq!(look(100), t(104));
+        assert_eq!(look(104), t(108));
         assert_eq!(look(140), t(150));
         assert_eq!(look(4_000), t(4_060));
+        // Another run's look a moment ago told as much.
+        assert_eq!((at(Some(50), 60), at(Some(102), 103)), (t(104), t(106)));
+        assert_eq!(at(Some(9_000), 103), t(107), "the clock was set back");
     }
 
     #[test]
@@ -103,7 +151,8 @@ mod tests {
         let now = Utc.timestamp_opt(1_800_000_000, 0).unwrap();
         let fast = Tempo::faster_by(2_700.0);
         assert_eq!(fast.minutes(45), Duration::seconds(1));
-        assert_eq!(fast.next_look(now, now, now, Pace::Automatic), now + SHORTEST_LOOK);
+        let look = fast.next_look((now, now), None, now, Pace::Automatic);
+        assert_eq!(look, now + SHORTEST_LOOK);
         assert_eq!(Tempo::faster_by(f64::NAN), Tempo::REAL);
         assert_eq!(Tempo::faster_by(0.0), Tempo::REAL);
     }

@@ -68,7 +68,7 @@ impl Batch<'_> {
         }
         self.token_for_boxes();
         while let Some(done) = self.calls.join_next().await {
-            self.take(done?)?;
+            self.finished(Some(done))?;
         }
         self.fatal.take().map_or(Ok(()), Err)
     }
@@ -84,6 +84,7 @@ impl Batch<'_> {
             own.asking = Some(now);
             let base = &self.options.base_url;
             let call = own.application.client_credentials(base, notifications::SCOPES);
+            self.count_request();
             self.spawn(Whose::Errand(Errand::Token), call);
         }
         None

@@ -34,7 +34,9 @@ pub(super) fn await_expected(
     }
     // What came while no process watched is there already.
     let unseen = state.resumed && looked.is_none();
-    let look_at =
-        if too_late || unseen { now } else { tempo.next_look(since, due, now, pace).min(give_up) };
+    let look_at = match too_late || unseen {
+        true => now,
+        false => tempo.next_look((since, due), looked, now, pace).min(give_up),
+    };
     Action::Await { waiting_for: WaitingFor { actor, what, deadline }, look_at }
 }

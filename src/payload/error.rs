@@ -173,6 +173,18 @@ pub enum PayloadError {
         /// At least one.
         violations: Vec<Violation>,
     },
+    /// The house's own message leads elsewhere than its scenario.
+    #[error("{origin} is not the message that step {step} of `{scenario}` is about: {why}")]
+    Contradicts {
+        /// Where it came from.
+        origin: String,
+        /// The scenario.
+        scenario: String,
+        /// The step.
+        step: u32,
+        /// What it says, and what the scenario wants, in words.
+        why: String,
+    },
     /// A built-in template does not parse.
     #[error(transparent)]
     Template(#[from] BuildError),

@@ -6,6 +6,7 @@
 //! - `house`: the house's own files.
 //! - [`pack`]: HMRC's test-pack zips, whatever their folders are called.
 //! - `built`: the built-in templates and the catalogue's test data.
+//! - `fits`: whether a foreign message is the one its step is about.
 //! - [`check`]: HMRC's schemas, and what they say.
 //! - [`error`]: what can go wrong, with the file it is in.
 //!
@@ -15,6 +16,7 @@
 mod built;
 pub mod check;
 pub mod error;
+mod fits;
 mod house;
 pub mod pack;
 pub mod source;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::built::{self, Failure};
 use super::check::{Check, Judge};
 use super::error::PayloadError;
+use super::fits;
 use super::house;
 use super::pack::Pack;
 use crate::catalogue::{Catalogue, Mutation, Procedure, Programme, Scenario, Step};
@@ -44,6 +45,11 @@ pub struct Payload {
     pub notes: Vec<String>,
     /// What HMRC's schemas say of it; none without schemas.
     pub check: Option<Check>,
+    /// The message of a pack in whose place it stands, and why; told among the
+    /// notes too.
+    pub passed_over: Option<String>,
+    /// How it contradicts its step: a message of the house's own alone.
+    pub contradiction: Option<String>,
 }
 
 /// Every source of messages, opened.
@@ -92,7 +98,8 @@ impl Payloads {
     /// # Errors
     /// When the step sends nothing, no source has its message, or the message
     /// found cannot be used; a source that has a bad message is never passed
-    /// over in silence.
+    /// over in silence. A pack's message that contradicts the step is passed
+    /// over, with a note.
     pub fn prepare(
         &self,
         programme: &Programme,
@@ -107,22 +114,60 @@ impl Payloads {
             && let Some(found) = house::find(folder, scenario, step, message)?
         {
             let origin = format!("file {}", found.path.display());
-            return self.finish_foreign(programme, &wanted, &found.text, origin, None, &values);
+            let filled = filled(&found.text, &origin, &values)?;
+            let contradiction = self.contradiction(programme, scenario, step, &filled);
+            let mut payload =
+                self.finish_foreign(programme, &wanted, &filled, origin, None, &values)?;
+            payload.notes.extend(contradiction.clone());
+            return Ok(Payload { contradiction, ..payload });
         }
+        let mut passed_over = None;
         for pack in &self.packs {
-            if let Some(found) = pack.find(scenario, &wanted, message) {
-                let (text, origin) = (found.text, found.origin);
-                return self.finish_foreign(programme, &wanted, text, origin, found.note, &values);
-            }
+            let Some(found) = pack.find(scenario, &wanted, message) else { continue };
+            let filled = filled(found.text, &found.origin, &values)?;
+            let Some(why) = self.contradiction(programme, scenario, step, &filled) else {
+                let (origin, note) = (found.origin, found.note);
+                let mut payload =
+                    self.finish_foreign(programme, &wanted, &filled, origin, note, &values)?;
+                payload.notes.extend(passed_over.clone());
+                return Ok(Payload { passed_over, ..payload });
+            };
+            passed_over.get_or_insert_with(|| {
+                format!(
+                    "{} step {step}: the {message} of {} is passed over: {why}",
+                    scenario.id, found.origin
+                )
+            });
         }
-        self.render(programme, scenario, step, &wanted, note, &values)
+        let mut payload = self.render(programme, scenario, step, &wanted, note, &values)?;
+        payload.notes.extend(passed_over.clone());
+        Ok(Payload { passed_over, ..payload })
+    }
+
+    /// How a foreign message contradicts its step, in words.
+    fn contradiction(
+        &self,
+        programme: &Programme,
+        scenario: &Scenario,
+        number: u32,
+        xml: &str,
+    ) -> Option<String> {
+        let (step, message) = sending(scenario, number).ok()?;
+        let columns = step.data.iter().filter_map(|column| {
+            let sheet = step.sheet.as_deref();
+            Some((column.as_str(), self.catalogue.data(&programme.id, message, sheet, column)?))
+        });
+        let columns: Vec<_> = columns.collect();
+        fits::contradiction(message, xml, &columns, step.mutation.as_ref())
     }
 
     /// The same, for sending: a message that departs from the schemas is an
-    /// error, unless its step is about that.
+    /// error, unless its step is about that; and so is one of the house's own
+    /// that contradicts its step.
     ///
     /// # Errors
-    /// As [`Payloads::prepare`], and [`PayloadError::Invalid`].
+    /// As [`Payloads::prepare`], [`PayloadError::Invalid`] and
+    /// [`PayloadError::Contradicts`].
     pub fn to_send(
         &self,
         programme: &Programme,
@@ -131,6 +176,10 @@ impl Payloads {
         values: &Stamp,
     ) -> Result<Payload, PayloadError> {
         let payload = self.prepare(programme, scenario, step, values)?;
+        if let Some(why) = payload.contradiction {
+            let (origin, scenario) = (payload.origin, scenario.id.clone());
+            return Err(PayloadError::Contradicts { origin, scenario, step, why });
+        }
         match payload.check {
             Some(Check { version, violations, on_purpose: false, .. })
                 if !violations.is_empty() =>
@@ -180,21 +229,17 @@ impl Payloads {
         Ok(payload)
     }
 
-    /// Fills and finishes a message that is not ours.
+    /// Finishes a message that is not ours.
     fn finish_foreign(
         &self,
         programme: &Programme,
         wanted: &Step,
-        text: &str,
+        filled: &str,
         origin: String,
         note: Option<String>,
         values: &Stamp,
     ) -> Result<Payload, PayloadError> {
-        let filled = match fill_placeholders(text, values) {
-            Ok(filled) => filled,
-            Err(source) => return Err(PayloadError::Build { origin, source }),
-        };
-        let mut payload = self.finish(programme, wanted, &filled, origin, values)?;
+        let mut payload = self.finish(programme, wanted, filled, origin, values)?;
         payload.notes.extend(note);
         payload.notes.extend(self.doubts(programme, wanted, &payload.xml));
         Ok(payload)
@@ -225,7 +270,15 @@ impl Payloads {
         let judge = self.judge.as_ref();
         let check = judge.map(|judge| judge.judge(programme, wanted, &origin, &xml)).transpose()?;
         let mutation = wanted.mutation.as_ref().map(|mutation| mutation.what.clone());
-        Ok(Payload { xml, origin, mutation, notes: Vec::new(), check })
+        Ok(Payload {
+            xml,
+            origin,
+            mutation,
+            notes: Vec::new(),
+            check,
+            passed_over: None,
+            contradiction: None,
+        })
     }
 
     /// What the test environment of this programme may not like about a
@@ -260,6 +313,12 @@ impl Payloads {
         }
         doubts
     }
+}
+
+/// A message that is not ours, with the values of the run in its places.
+fn filled(text: &str, origin: &str, values: &Stamp) -> Result<String, PayloadError> {
+    fill_placeholders(text, values)
+        .map_err(|source| PayloadError::Build { origin: origin.to_owned(), source })
 }
 
 /// The step with the one column of test data that this house uses, where it

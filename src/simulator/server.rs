@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 
@@ -102,6 +102,15 @@ impl Simulator {
     ) -> Self {
         let (state, keeper) = (Mutex::new(state), Mutex::new(keeper));
         Self { options, clock, state, keeper, pushing: AtomicBool::new(false) }
+    }
+
+    /// Answers one request without a socket, with the clock it was given: for
+    /// tests in virtual time. Faults are for sockets and strike nothing here.
+    pub async fn answer(self: &Arc<Self>, request: Request) -> Response {
+        match hear(request).await {
+            Some((parts, body)) => answer(self, &parts, &body).await,
+            None => StatusCode::BAD_REQUEST.into_response(),
+        }
     }
 
     /// Whether nobody pushes notifications yet. From now on somebody does.

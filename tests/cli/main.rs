@@ -6,7 +6,6 @@
 
 mod answered;
 mod contract;
-mod crash;
 mod doctor;
 mod events;
 mod evidence;

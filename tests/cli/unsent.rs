@@ -1,5 +1,6 @@
-//! What `run` does with messages that are not valid: held back before anything
-//! is sent, unless a scenario means them to be so.
+//! What `run` does with messages that are not valid, or not those of their
+//! scenario: held back before anything is sent, unless a scenario means them to
+//! be so.
 
 use std::fs;
 
@@ -103,7 +104,9 @@ fn an_invalid_file_holds_its_run_back_and_no_other() {
 #[test]
 fn a_message_that_is_invalid_on_purpose_is_sent_and_the_evidence_says_so() {
     let project = project();
-    let args = ["run", "OWNGB1", "--environment", "simulator", "--time-scale", SCALE];
+    let simulator = Simulate::start(SCALE);
+    let args = ["run", "OWNGB1", "--environment", "simulator", "--time-scale", SCALE, "--wait"];
+    let args = [&args[..], &["--base-url", &simulator.base_url]].concat();
     let said = project.call(&args).code(0);
     let said = said.says(&["OWNGB1 step 1 sends an IE015 that is not valid, on purpose"]);
     assert!(said.stdout.contains("passed"), "{said:?}");
@@ -118,6 +121,43 @@ fn a_message_that_is_invalid_on_purpose_is_sent_and_the_evidence_says_so() {
     let built = project.call(&["message", "build", "OWNGB1"]).code(0);
     let built = built.says(&["reference number left out", "on purpose"]);
     assert!(!built.stdout.contains("referenceNumberUCR"), "{built:?}");
+}
+
+/// The simulator inside `run` has the house's schemas: what HMRC's API would
+/// refuse, the rehearsal refuses.
+#[test]
+fn a_rehearsal_refuses_what_the_schemas_refuse() {
+    let project = project();
+    let args = ["run", "--environment", "simulator", "--time-scale", SCALE];
+    let both = [&args[..], &["OWNGB1", "DSGB1"]].concat();
+    let report = project.json(&both, 1);
+    let states: Vec<_> =
+        report["runs"].as_array().unwrap().iter().map(|run| &run["state"]).collect();
+    assert_eq!(states, ["failed", "passed"]);
+    let failure = &report["runs"][0]["failure"];
+    assert_eq!(failure["reason"], "refused-by-api");
+    let message = failure["message"].as_str().unwrap();
+    assert!(message.contains("SCHEMA_VALIDATION") && message.contains("line"), "{message}");
+}
+
+/// A declaration for the normal procedure, in a scenario without officers.
+#[test]
+fn a_file_that_leads_elsewhere_holds_its_run_back() {
+    let project = project();
+    let settings = project.settings().replace("xsd = \"xsd\"", "");
+    project.write_settings(&settings);
+    let normal = project.call(&["message", "build", "DNGB1"]).code(0).stdout;
+    fs::write(project.file("own/DSGB1/1-IE015.xml"), normal).unwrap();
+    let built = project.call(&["message", "build", "DSGB1"]).code(0);
+    built.says(&["is for the normal procedure", "is for the simplified"]);
+    let args = ["run", "DSGB1", "DSXI1", "--environment", "simulator", "--time-scale", SCALE];
+    let held = project.json(&args, 3);
+    assert_eq!(held["held_back"][0]["scenario"], "DSGB1");
+    let reason = held["held_back"][0]["reason"].as_str().unwrap();
+    for part in ["1-IE015.xml", "step 1 of `DSGB1`", "normal procedure", "`Simplified GB-XI`"] {
+        assert!(reason.contains(part), "`{part}`: {reason}");
+    }
+    assert_eq!((&held["runs"][0]["scenario"], project.runs()), (&"DSXI1".into(), 1));
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! Runs in virtual time: hours and days of waiting, answers that overtake one
 //! another, clocks that are wrong, servers that fail.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and tell loudly")]
+#![allow(clippy::unwrap_used)]
 
+mod bounds;
 mod boxes;
 mod failures;
 mod fake;
-mod judged;
+mod inside;
 mod people;
 mod pulling;
+mod tempo;
 
 use std::time::Duration as StdDuration;
 

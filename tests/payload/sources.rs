@@ -98,6 +98,39 @@ fn the_houses_file_wins_over_packs_and_packs_over_templates() {
     }
 }
 
+/// A pack that has two scenarios' messages the wrong way round, and another
+/// that has one of them right.
+#[test]
+fn a_packs_message_that_leads_elsewhere_is_passed_over_and_said() {
+    let house = House::new();
+    let built_in = house.open(None, &[]).unwrap();
+    let message = |id: &str| house.prepare(&built_in, id, 1).unwrap().xml;
+    let wrong = [
+        ("x/dsgb1_ie015_xml_example.xml", &*message("DNGB1")),
+        ("x/dsxi1_ie015_xml_example.xml", &*message("DSGB1")),
+        ("x/psgb1_ie015_xml_example.xml", &*message("DSGB1")),
+        ("x/dngb1_ie015_xml_example.xml", &*message("DNGB1")),
+    ];
+    zip(&house.path("wrong.zip"), &wrong);
+    zip(&house.path("right.zip"), &[("y/dsxi1_ie015_xml_example.xml", &*message("DSXI1"))]);
+    let payloads = house.open(None, &["wrong.zip", "right.zip"]).unwrap();
+    for (id, why) in
+        [("DSGB1", "it is for the normal procedure"), ("PSGB1", "it is not pre-lodged")]
+    {
+        let payload = house.prepare(&payloads, id, 1).unwrap();
+        assert!(payload.origin.starts_with("built-in "), "{}", payload.origin);
+        let told = payload.passed_over.unwrap();
+        assert!(told.contains("wrong.zip") && told.contains(why), "{told}");
+        assert!(payload.notes.contains(&told), "{:?}", payload.notes);
+    }
+    let next = house.prepare(&payloads, "DSXI1", 1).unwrap();
+    assert!(next.origin.starts_with("pack right.zip"), "{}", next.origin);
+    assert!(next.notes.iter().any(|note| note.contains("`GB`")), "{:?}", next.notes);
+    let right = house.prepare(&payloads, "DNGB1", 1).unwrap();
+    assert!(right.origin.starts_with("pack wrong.zip"), "{}", right.origin);
+    assert_eq!((right.passed_over, right.contradiction), (None, None));
+}
+
 #[test]
 fn a_name_with_the_scenario_alone_is_enough_where_one_step_sends_the_message() {
     let house = House::new();
