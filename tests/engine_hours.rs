@@ -79,6 +79,7 @@ fn declared(at: DateTime<Utc>, messages: &[MessageType]) -> State {
         message_id: "1".repeat(16),
         exchange: 1,
         received: None,
+        box_id: None,
         body: body(),
     };
     state.sent.insert(1, (at, submitted));

@@ -48,6 +48,7 @@ fn the_smallest_file_has_the_documented_defaults() {
     assert_eq!((settings.gate.warn_before_hours, settings.gate.fail_before_hours), (72, 0));
     assert_eq!(settings.gate.max_clock_skew_seconds, 60);
     assert!(settings.payloads.pack.paths().is_empty());
+    assert!(!settings.notifications.pull && settings.notifications.client_id.is_none());
 }
 
 #[test]
@@ -70,6 +71,10 @@ environment = "trader-test"
 base-url = "http://127.0.0.1:8080"
 message-sender = "THIS-SENDER-NAME-IS-LONGER-THAN-35-CHARACTERS"
 max-requests-per-second = 0
+
+[notifications]
+pull = true
+client-id = ""
 
 [gate]
 warn-before-hours = 24

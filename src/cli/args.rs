@@ -229,7 +229,8 @@ pub struct Plan {
 #[derive(Debug, Args)]
 #[command(
     after_help = "run is idempotent: what passed stays, what is under way goes on, what is\n\
-    missing is started. The bearer token is read from CTC_READY_TOKEN.\n\n\
+    missing is started. The bearer token is read from CTC_READY_TOKEN, and with\n\
+    `[notifications] pull` the application's secret from CTC_READY_CLIENT_SECRET.\n\n\
     While Trader Test is closed nothing is sent; where HMRC's officers must act,\n\
     an e-mail for you to send is shown and written to mail/ in the project."
 )]

@@ -31,8 +31,11 @@ use crate::verdict::{Case, Need};
 /// Where the bearer token comes from.
 pub const TOKEN_VARIABLE: &str = "CTC_READY_TOKEN";
 
+/// Where the secret of the sandbox application comes from.
+pub const CLIENT_SECRET_VARIABLE: &str = "CTC_READY_CLIENT_SECRET";
+
 /// The environment variables that hold secrets.
-pub const SECRET_VARIABLES: [&str; 2] = [TOKEN_VARIABLE, "CTC_READY_CLIENT_SECRET"];
+pub const SECRET_VARIABLES: [&str; 2] = [TOKEN_VARIABLE, CLIENT_SECRET_VARIABLE];
 
 /// The secrets in the environment, each with its variable, as they are: also
 /// one that is none, such as a token with a line break in it.
@@ -43,6 +46,7 @@ pub fn secrets() -> impl Iterator<Item = (&'static str, SecretString)> {
         Some(value.trim()).filter(|value| !value.is_empty()).map(|value| (variable, value.into()))
     })
 }
+
 /// Where the key that signs lies.
 pub const KEYS_VARIABLE: &str = "CTC_READY_KEYS";
 
@@ -116,20 +120,33 @@ impl Context {
     /// # Errors
     /// When it cannot be a token: it is never repeated.
     pub fn token(&self) -> Result<Option<SecretString>, Failure> {
-        let Some(token) = std::env::var_os(TOKEN_VARIABLE) else { return Ok(None) };
-        let token = token.to_string_lossy();
-        let token = token.trim();
-        // Tokens are visible ASCII (RFC 6750, section 2.1); what is not UTF-8
-        // has become something else here.
-        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Failure::new(
-                Kind::Environment,
-                format!("{TOKEN_VARIABLE} holds no bearer token: it has characters that none has"),
-            )
-            .hint("is there a space, a quotation mark or a line break too many in it?"));
-        }
-        Ok(Some(token).filter(|token| !token.is_empty()).map(|token| token.to_owned().into()))
+        secret(TOKEN_VARIABLE, "bearer token")
     }
+
+    /// The secret of the sandbox application, if one is set.
+    ///
+    /// # Errors
+    /// When it cannot be one: it is never repeated.
+    pub fn client_secret(&self) -> Result<Option<SecretString>, Failure> {
+        secret(CLIENT_SECRET_VARIABLE, "client secret")
+    }
+}
+
+/// A secret of the environment, if it is set.
+fn secret(variable: &str, what: &str) -> Result<Option<SecretString>, Failure> {
+    let Some(secret) = std::env::var_os(variable) else { return Ok(None) };
+    let secret = secret.to_string_lossy();
+    let secret = secret.trim();
+    // Tokens are visible ASCII (RFC 6750, section 2.1), and so are HMRC's
+    // secrets; what is not UTF-8 has become something else here.
+    if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Failure::new(
+            Kind::Environment,
+            format!("{variable} holds no {what}: it has characters that none has"),
+        )
+        .hint("is there a space, a quotation mark or a line break too many in it?"));
+    }
+    Ok(Some(secret).filter(|secret| !secret.is_empty()).map(|secret| secret.to_owned().into()))
 }
 
 /// The folder of the key that signs: the user's, never a project's.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::application::application;
 use super::args::Doctor;
 use super::context::{Context, Desk, shown, sources, verified};
 use super::exit;
@@ -17,8 +18,8 @@ use crate::evidence::{EvidenceError, Trust};
 use crate::files;
 use crate::ncts::build::Stamp;
 use crate::payload::{Payload, PayloadError, Payloads, Sources};
-use crate::project::Project;
 use crate::project::xsd::{XsdFolder, versions};
+use crate::project::{Environment, Project};
 
 /// `doctor --format json`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -93,6 +94,7 @@ const CHECKS: &[Check] = &[
     ("own-files", own_files),
     ("schemas", schemas),
     ("messages", messages),
+    ("notifications", notifications),
     ("evidence", evidence),
     ("disk", disk),
 ];
@@ -154,6 +156,17 @@ fn known(project: &Project, catalogue: &Catalogue) -> Finding {
         None => String::new(),
     };
     Finding::ok(format!("{} programmes, {scenarios} scenarios{own}", programmes.len()))
+}
+
+fn notifications(desk: &Desk, context: &Context) -> Result<Finding, Failure> {
+    let settings = &desk.project.settings;
+    let embedded =
+        settings.run.environment == Environment::Simulator && settings.run.base_url.is_none();
+    Ok(Finding::ok(match application(context, settings, embedded)? {
+        None => "off: news is looked for in lists of movements".to_owned(),
+        Some(_) if embedded => "pulled; the built-in simulator has its own application".to_owned(),
+        Some(it) => format!("pulled by `{}`; its secret is not tried here", it.client_id),
+    }))
 }
 
 fn test_packs(desk: &Desk, _: &Context) -> Result<Finding, Failure> {

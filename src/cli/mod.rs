@@ -13,6 +13,7 @@
 //! Top floor: it may use everything, nothing may use it but the binary.
 
 mod answered;
+mod application;
 pub mod args;
 mod bench;
 mod board;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+use super::application::application;
 use super::args::Run;
 use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL, scenario_in, secrets, shown, sources};
 use super::events::EventLog;
@@ -217,6 +218,8 @@ pub(super) fn execute(
         }
     };
 
+    let application = application(context, settings, embedded)?;
+
     let dir = desk.project.evidence_dir();
     let plan_from = |runs: &[RunRecord]| -> Vec<(Selected, Standing)> {
         let standing = |pair| standing_of(runs, pair, environment, base_url.as_ref(), args);
@@ -263,6 +266,7 @@ pub(super) fn execute(
                 None => {
                     let options = SimulatorOptions {
                         schemas: schemas(desk, selected)?,
+                        own_application: application.as_ref().map(|it| it.client_id.clone()),
                         ..simulator_options(&desk.catalogue, scale, rate)
                     };
                     let any_port = ([127, 0, 0, 1], 0).into();
@@ -294,6 +298,10 @@ pub(super) fn execute(
                 wait: args.wait || embedded,
             };
             let batch = Batch::new(&mut store, &payloads, clock, &mut progress, options)?;
+            let batch = match application {
+                Some(application) => batch.pulling(application),
+                None => batch,
+            };
             let outcome = tokio::select! {
                 outcome = batch.run(jobs) => outcome.map_err(Failure::from),
                 _ = tokio::signal::ctrl_c() => Err(Failure::new(

@@ -300,6 +300,9 @@ impl Batch<'_> {
             Fetch::Message(what) => {
                 (Purpose::GetMessage, api.message_body(what.kind, &what.movement, &what.message_id))
             }
+            Fetch::Notified(what) => {
+                (Purpose::GetMessage, api.message(what.kind, &what.movement, &what.message_id))
+            }
         };
         self.start(index, Task::Fetch(fetch), &Intent::asking(purpose), call)
     }

@@ -69,7 +69,11 @@ impl Batch<'_> {
             Task::LookUp => self.looked_up(index, exchange, answer)?,
             Task::Fetch(Fetch::List(kind, id)) => self.listed(index, *kind, id, answer),
             Task::Fetch(Fetch::Message(what)) => {
-                self.fetched(index, exchange, what, answer, stored_body)?
+                self.fetched(index, exchange, what, &answer.body, stored_body)?
+            }
+            Task::Fetch(Fetch::Notified(notice)) => {
+                self.notified(index, exchange, notice, answer)?;
+                None
             }
             Task::Mail(mail) => {
                 self.asked(index, mail, true)?;
@@ -108,6 +112,7 @@ impl Batch<'_> {
                         let message = format!("the officer refused: {problem}");
                         self.finish(index, failed_run("officer-refused", mail.step, message))?;
                     }
+                    Task::Fetch(Fetch::Notified(notice)) => self.doubt(index, &notice, &problem),
                     _ => self.stall(index, problem),
                 }
                 return Ok(());
@@ -212,10 +217,12 @@ impl Batch<'_> {
             message_id: taken.message_id,
             exchange,
             received,
+            box_id: taken.box_id,
             body,
         });
         slot.append(event, Durability::Synced)?;
         slot.waiting_for = None;
+        slot.vain.over();
         let view = slot.view(Doing::Sent { step, message });
         self.watcher.moved(&view);
         Ok(())
@@ -278,7 +285,7 @@ impl Batch<'_> {
         slot.append(Event::LookedUp(LookedUp { exchange, step, found }), durability)?;
         if let Some(ours) = ours {
             slot.suspects.clear();
-            let taken = ctc::Taken { movement_id, message_id: ours.id };
+            let taken = ctc::Taken { movement_id, message_id: ours.id, box_id: None };
             self.note_submitted(index, exchange, taken, Some(ours.received))?;
         }
         Ok(None)
@@ -326,7 +333,8 @@ impl Batch<'_> {
             let Some(text) = item.message else { continue };
             let message = text.parse::<MessageType>().ok();
             let from_ncts = message.is_none_or(|m| m.direction() == Direction::Received);
-            if from_ncts && !slot.state.known_messages.contains(&item.id) {
+            let known = slot.state.known_messages.contains(&item.id) || slot.is_fetching(&item.id);
+            if from_ncts && !known {
                 slot.fetches.push_back(Fetch::Message(Box::new(MessageToFetch {
                     kind,
                     movement: movement.to_owned(),
@@ -338,15 +346,16 @@ impl Batch<'_> {
         }
     }
 
-    fn fetched(
+    /// Takes the XML of a message.
+    pub(super) fn fetched(
         &mut self,
         index: usize,
         exchange: u32,
         what: &MessageToFetch,
-        answer: &Answer,
+        xml: &[u8],
         stored_body: Option<ObjectRef>,
     ) -> Result<Option<Unusable>, BatchError> {
-        let text = String::from_utf8_lossy(&answer.body);
+        let text = String::from_utf8_lossy(xml);
         let slot = &mut self.slots[index];
         let message = match Message::parse(&text) {
             Ok(message) => message,
@@ -356,6 +365,7 @@ impl Batch<'_> {
             // HMRC may add types. Its body is kept, and no step waits for it.
             Err(error) => {
                 slot.state.known_messages.insert(what.message_id.clone());
+                slot.passed_over.insert(what.message_id.clone());
                 let id = &slot.scenario.id;
                 self.watcher
                     .note(&format!("{id}: message {} is passed over: {error}", what.message_id));
@@ -384,6 +394,7 @@ impl Batch<'_> {
         let (step, _) = decide::position(&slot.scenario, &slot.state);
         slot.append(event, Durability::Synced)?;
         slot.waiting_for = None;
+        slot.vain.over();
         let view = slot.view(Doing::Received { step, message: kind });
         self.watcher.moved(&view);
         Ok(None)

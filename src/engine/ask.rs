@@ -7,7 +7,8 @@ use super::batch::{Batch, BatchError};
 use super::exchange::Intent;
 use super::slot::Task;
 use crate::evidence::{BalanceAnswered, Durability, Event, Purpose};
-use crate::hmrc::guarantees::{self, Api};
+use crate::hmrc::api::Api;
+use crate::hmrc::guarantees;
 use crate::hmrc::transport::Answer;
 
 /// How soon to look again whether a question about the same guarantee has come

@@ -19,6 +19,7 @@ use url::Url;
 use super::decide;
 use super::exchange::Answered;
 use super::looks::{Group, Look};
+use super::pull::{Errand, Pull};
 use super::report::{Doing, HeldBack, RunEntry, Watcher};
 use super::slot::{self, Slot};
 use super::tempo::Tempo;
@@ -28,8 +29,9 @@ use crate::evidence::{
     Actor, Driver, Event, EvidenceError, Redactor, RunId, RunOpened, SoftwareId, StoreWriter,
     WaitingFor,
 };
+use crate::hmrc::api::Api;
 use crate::hmrc::backoff;
-use crate::hmrc::ctc::{self, Api};
+use crate::hmrc::ctc;
 use crate::hmrc::guarantees;
 use crate::hmrc::pacer::Pacer;
 use crate::hmrc::transport::{Call, Carrier, NoAnswer, Transport};
@@ -111,6 +113,9 @@ pub enum BatchError {
     /// The application may not do this.
     #[error("the API does not allow this: {0}")]
     Forbidden(String),
+    /// The application got no token of its own.
+    #[error("the application got no token for notifications: {0}")]
+    Application(String),
     /// A call ended without any result: a bug of ours.
     #[error("a call broke down: {0}")]
     Broken(#[from] tokio::task::JoinError),
@@ -138,6 +143,8 @@ pub struct Batch<'a> {
     pub(super) redactor: Arc<Redactor>,
     pub(super) slots: Vec<Slot>,
     pub(super) looks: BTreeMap<Group, Look>,
+    /// News from boxes of notifications; none: lists alone.
+    pub(super) pull: Option<Pull>,
     pub(super) held_back: Vec<HeldBack>,
     /// When a question about a guarantee last came back, by GRN.
     pub(super) balance_asked: BTreeMap<String, DateTime<Utc>>,
@@ -147,9 +154,9 @@ pub struct Batch<'a> {
     pacer: Pacer,
     /// Whether calls are due that the budget does not let go yet.
     held: bool,
-    calls: JoinSet<Done>,
+    pub(super) calls: JoinSet<Done>,
     requests: u64,
-    fatal: Option<BatchError>,
+    pub(super) fatal: Option<BatchError>,
     /// The wall clock when last asked: it may be set back.
     last_now: DateTime<Utc>,
 }
@@ -158,6 +165,7 @@ pub struct Batch<'a> {
 enum Due {
     Run(usize),
     Look(Group),
+    Box(String),
 }
 
 /// A call that ended.
@@ -172,6 +180,7 @@ pub(super) struct Done {
 pub(super) enum Whose {
     Slot(usize),
     Look(Group, u32),
+    Errand(Errand),
 }
 
 impl<'a> Batch<'a> {
@@ -215,6 +224,7 @@ impl<'a> Batch<'a> {
             calls: JoinSet::new(),
             slots: Vec::new(),
             looks: BTreeMap::new(),
+            pull: None,
             held_back: Vec::new(),
             balance_asked: BTreeMap::new(),
             requests: 0,
@@ -230,7 +240,9 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// What stopped the whole batch; every run stays resumable.
     pub async fn run(mut self, jobs: Vec<Job>) -> Result<Outcome, BatchError> {
-        for job in self.rehearse_payloads(jobs)? {
+        let jobs = self.rehearse_payloads(jobs)?;
+        self.begin_pulling(&jobs).await?;
+        for job in jobs {
             self.open(job)?;
         }
         loop {
@@ -238,7 +250,9 @@ impl<'a> Batch<'a> {
             if self.fatal.is_none() && self.advance().await? {
                 continue;
             }
-            if self.calls.is_empty() && (self.fatal.is_some() || self.nothing_left()) {
+            if self.calls.is_empty()
+                && (self.fatal.is_some() || self.nothing_left() && !self.acknowledge_rest())
+            {
                 break;
             }
             let pause = self.next_wake();
@@ -259,22 +273,25 @@ impl<'a> Batch<'a> {
     /// most urgent first, as far as the budget goes. Stops where an answer has
     /// come, which may make others more urgent; tells whether it did.
     async fn advance(&mut self) -> Result<bool, BatchError> {
+        self.hand_out();
         let mut due = Vec::new();
         for index in 0..self.slots.len() {
             due.extend(self.settle(index)?.map(|urgency| (urgency, Due::Run(index))));
         }
+        let boxes = self.due_boxes().into_iter();
+        due.extend(boxes.map(|(urgency, id)| (urgency, Due::Box(id))));
         let looks = self.due_looks().into_iter();
         due.extend(looks.map(|(urgency, group)| (urgency, Due::Look(group))));
         due.sort_by_key(|(urgency, _)| Reverse(*urgency));
         self.held = false;
         for (_, due) in due {
-            if !self.pacer.wait(self.clock.mono_ns()).is_zero() {
-                self.held = true;
+            if !self.may_ask() {
                 break;
             }
             match due {
                 Due::Run(index) => self.drive(index)?,
                 Due::Look(group) => self.look(group),
+                Due::Box(id) => self.look_into(&id),
             }
             // To record a request takes longer than to answer one nearby.
             tokio::task::yield_now().await;
@@ -301,6 +318,7 @@ impl<'a> Batch<'a> {
             for look in self.looks.values_mut() {
                 look.not_before = None;
             }
+            self.pull_by_a_clock_set_back();
         }
         self.last_now = now;
     }
@@ -359,6 +377,12 @@ impl<'a> Batch<'a> {
         Api::new(self.options.base_url.clone(), version, self.options.token.clone())
     }
 
+    /// Whether the budget lets a request go now; that one was due is noted.
+    pub(super) fn may_ask(&mut self) -> bool {
+        self.held = !self.pacer.wait(self.clock.mono_ns()).is_zero();
+        !self.held
+    }
+
     /// Counts a request to the API that leaves now.
     pub(super) fn count_request(&mut self) {
         self.pacer.take(self.clock.mono_ns());
@@ -377,7 +401,10 @@ impl<'a> Batch<'a> {
     }
 
     /// Takes the end of a call into account, if there is one.
-    fn finished(&mut self, done: Option<Result<Done, JoinError>>) -> Result<(), BatchError> {
+    pub(super) fn finished(
+        &mut self,
+        done: Option<Result<Done, JoinError>>,
+    ) -> Result<(), BatchError> {
         match done {
             Some(Ok(done)) => self.take(done)?,
             // Nobody knows whose it was: that run would wait for ever.
@@ -399,6 +426,7 @@ impl<'a> Batch<'a> {
         match &done.of {
             Whose::Slot(index) => self.take_slot(*index, &done.result),
             Whose::Look(group, page) => self.take_look(group, *page, &done),
+            Whose::Errand(errand) => self.take_errand(errand, &done),
         }
     }
 
@@ -480,6 +508,7 @@ impl<'a> Batch<'a> {
             // It has a request to make.
             (None, _) => None,
             (Some(plan), _) if plan.needs.is_empty() => Some(plan.look_at),
+            (Some(plan), _) if slot.by_box => Some(plan.look_at).filter(|at| *at > now),
             (Some(plan), _) => {
                 let version = &slot.programme.api.version;
                 let looks = plan.needs.iter().map(|kind| self.looks.get(&(version.clone(), *kind)));
@@ -496,6 +525,7 @@ impl<'a> Batch<'a> {
         // What is due and did not leave waits for the budget alone.
         let nap = wakes
             .chain(news)
+            .chain(self.next_pull())
             .filter(|wake| !self.held || *wake > now)
             .min()
             .map_or(NAP, |wake| (wake - now).to_std().unwrap_or_default());

@@ -81,11 +81,11 @@ pub(super) fn record_request(
         .map(|(_, value)| value.as_str());
     let body =
         call.body.as_ref().map(|body| writer.put_object(body, media_type, redactor)).transpose()?;
-    // Only a POST changes anything at the other end: its intent must outlive
-    // this process before the first byte leaves.
-    let durability = match call.body {
-        Some(_) => Durability::Synced,
-        None => Durability::Buffered,
+    // Only a call with a body changes anything at the other end: its intent
+    // must outlive this process before the first byte leaves.
+    let durability = match (&call.body, sent_at) {
+        (Some(_), None) => Durability::Synced,
+        _ => Durability::Buffered,
     };
     let request = Request {
         exchange,

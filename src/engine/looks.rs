@@ -14,7 +14,7 @@ use super::answer::is_permanent;
 use super::batch::{Batch, BatchError, Done, Whose};
 use super::decide::{self, Action};
 use super::exchange::{self, Intent};
-use super::slot::News;
+use super::slot::{News, Slot};
 use super::urgency::Urgency;
 use crate::evidence::{EvidenceError, Purpose};
 use crate::hmrc::backoff;
@@ -66,7 +66,9 @@ impl Batch<'_> {
     pub(super) fn due_looks(&self) -> Vec<(Urgency, Group)> {
         let now = self.clock.now();
         let mut due: BTreeMap<Group, DateTime<Utc>> = BTreeMap::new();
-        for slot in self.slots.iter().filter(|slot| slot.open() && slot.hours.is_open(now)) {
+        // A run whose box of notifications serves it needs no list.
+        let lists = |slot: &&Slot| slot.open() && slot.hours.is_open(now) && !slot.by_box;
+        for slot in self.slots.iter().filter(lists) {
             let Some(plan) = slot.plan.as_ref().filter(|plan| now >= plan.look_at) else {
                 continue;
             };
@@ -77,7 +79,7 @@ impl Batch<'_> {
             }
         }
         let wanted = |version: &str| {
-            let mut runs = self.slots.iter().filter(|slot| slot.open() && slot.hours.is_open(now));
+            let mut runs = self.slots.iter().filter(lists);
             runs.any(|slot| slot.programme.api.version == version)
         };
         let pages = self.looks.iter().filter(|(_, look)| look.next_page.is_some());
@@ -164,17 +166,20 @@ impl Batch<'_> {
         }
         for index in 0..self.slots.len() {
             let slot = &mut self.slots[index];
-            if !slot.open() || slot.programme.api.version != group.0 {
+            if !slot.open() || slot.by_box || slot.programme.api.version != group.0 {
                 continue;
             }
             if !more {
                 slot.looked.insert(group.1, looked);
                 if let Some(plan) = &mut slot.plan {
                     plan.needs.remove(&group.1);
+                    if plan.needs.is_empty() {
+                        slot.vain.listed(looked);
+                    }
                 }
             }
             if self.note_news(index, group, server_now) || self.ends_a_run(index) {
-                self.record_look(index, done)?;
+                self.record_shared(index, Purpose::ListMovements, done)?;
             }
         }
         Ok(())
@@ -231,12 +236,17 @@ impl Batch<'_> {
             )
     }
 
-    /// Records a shared look in a run for which it means something.
-    fn record_look(&mut self, index: usize, done: &Done) -> Result<(), EvidenceError> {
+    /// Records a shared call in a run for which it means something.
+    pub(super) fn record_shared(
+        &mut self,
+        index: usize,
+        purpose: Purpose,
+        done: &Done,
+    ) -> Result<(), EvidenceError> {
         let slot = &mut self.slots[index];
         let exchange = slot.next_exchange();
         let Some(writer) = &mut slot.writer else { return Ok(()) };
-        let intent = Intent::asking(Purpose::ListMovements);
+        let intent = Intent::asking(purpose);
         let sent_at = Some(done.sent_at);
         let (redactor, call) = (&self.redactor, &done.call);
         let request = exchange::record_request(writer, redactor, exchange, &intent, call, sent_at)?;
@@ -265,7 +275,7 @@ impl Batch<'_> {
                     && slot.programme.api.version == group.0
                     && slot.plan.as_ref().is_some_and(|plan| plan.needs.contains(&group.1));
                 if concerned {
-                    self.record_look(index, done)?;
+                    self.record_shared(index, Purpose::ListMovements, done)?;
                     if hopeless && !fatal {
                         self.stall(index, problem.to_owned());
                     }

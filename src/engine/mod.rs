@@ -14,6 +14,9 @@
 //!   a run does next), `rehearse` (every message once before any is sent),
 //!   `answer` (what an answer means for the run that asked), `ask` (balances of
 //!   guarantees), `looks` (news: one list for every run), `end` (a run's end).
+//! - `pull`: news from boxes of notifications instead. Its parts: `boxes` (what
+//!   is known of a box), `notified` (messages fetched and notifications
+//!   acknowledged), `token` (the application's).
 //! - `slot`: one run inside a batch; `urgency`: whose call leaves first.
 //! - `exchange`: one call with its record.
 //! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
@@ -26,6 +29,7 @@ mod answer;
 mod ask;
 mod balance;
 pub mod batch;
+mod boxes;
 pub mod decide;
 mod due;
 mod eml;
@@ -35,13 +39,16 @@ pub mod explain;
 pub mod hours;
 mod looks;
 pub mod mail;
+mod notified;
 mod pointer;
 pub mod progress;
+mod pull;
 mod rehearse;
 pub mod report;
 mod slot;
 pub mod state;
 pub mod tempo;
+mod token;
 mod urgency;
 mod wait;
 

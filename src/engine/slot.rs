@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
+use super::boxes::Vain;
 use super::decide;
 use super::due;
 use super::hours::Hours;
@@ -60,6 +61,12 @@ pub(super) struct Slot {
     pub(super) news: BTreeMap<MovementKind, News>,
     /// Its own messages that the API took last.
     pub(super) own: BTreeMap<MovementKind, Own>,
+    /// Whether its news comes from its box of notifications now.
+    pub(super) by_box: bool,
+    /// For how long that has brought nothing.
+    pub(super) vain: Vain,
+    /// Messages of which only the answer that held them is kept.
+    pub(super) passed_over: BTreeSet<String>,
     /// Who must act next.
     pub(super) waiting_for: Option<WaitingFor>,
     /// Since when.
@@ -130,6 +137,30 @@ pub(super) enum Fetch {
     List(MovementKind, String),
     /// One message.
     Message(Box<MessageToFetch>),
+    /// One message of which a notification told.
+    Notified(Box<Notice>),
+}
+
+impl Fetch {
+    /// Whether it brings this message.
+    fn brings(&self, id: &str) -> bool {
+        match self {
+            Self::List(..) => false,
+            Self::Message(what) => what.message_id == id,
+            Self::Notified(notice) => notice.message_id == id,
+        }
+    }
+}
+
+/// A message of NCTS of which a notification told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Notice {
+    /// Kind of movement.
+    pub(super) kind: MovementKind,
+    /// The movement.
+    pub(super) movement: String,
+    /// The message.
+    pub(super) message_id: String,
 }
 
 /// A message of NCTS that is listed and not yet fetched.
@@ -179,6 +210,9 @@ impl Slot {
             listed: BTreeMap::new(),
             news: BTreeMap::new(),
             own: BTreeMap::new(),
+            by_box: false,
+            vain: Vain::default(),
+            passed_over: BTreeSet::new(),
             waiting_for: None,
             waiting_since: None,
             stalled: None,
@@ -303,6 +337,30 @@ impl Slot {
             false => self.state.movements.get(&message.movement()),
         };
         self.suspects.front().or_else(own).map(String::as_str)
+    }
+
+    /// Whether a movement is its own.
+    pub(super) fn has_movement(&self, id: &str) -> bool {
+        self.state.movements.values().any(|own| own == id)
+    }
+
+    /// Whether this box is told of any of its movements.
+    pub(super) fn has_box(&self, id: &str) -> bool {
+        self.state.boxes.values().any(|own| own == id)
+    }
+
+    /// The box that is told of all its movements, where there is one.
+    pub(super) fn only_box(&self) -> Option<&str> {
+        let mut boxes = self.state.movements.keys().map(|kind| self.state.boxes.get(kind));
+        let first = boxes.next()??;
+        boxes.all(|id| id == Some(first)).then_some(first)
+    }
+
+    /// Whether a message is being fetched, or about to be.
+    pub(super) fn is_fetching(&self, id: &str) -> bool {
+        let under_way = self.under_way.as_ref().map(|under_way| &under_way.task);
+        matches!(under_way, Some(Task::Fetch(fetch)) if fetch.brings(id))
+            || self.fetches.iter().any(|fetch| fetch.brings(id))
     }
 
     /// The next free exchange number.

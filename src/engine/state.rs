@@ -24,6 +24,8 @@ pub struct State {
     pub mrn: Option<String>,
     /// Movements by kind.
     pub movements: BTreeMap<MovementKind, String>,
+    /// The boxes that are told of their messages, where the API named them.
+    pub boxes: BTreeMap<MovementKind, String>,
     /// Steps whose message the API took, with the time at which it left.
     pub sent: BTreeMap<u32, (DateTime<Utc>, Submitted)>,
     /// Steps for which the officers were asked, with the time.
@@ -204,6 +206,10 @@ impl State {
                 self.refusals = 0;
                 self.lost = 0;
                 self.movements.insert(submitted.movement, submitted.movement_id.clone());
+                // Only the message that makes a movement names its box.
+                if let Some(id) = &submitted.box_id {
+                    self.boxes.insert(submitted.movement, id.clone());
+                }
                 self.known_messages.insert(submitted.message_id.clone());
                 self.sent.insert(submitted.step, (left, submitted.clone()));
             }

@@ -145,6 +145,7 @@ mod tests {
             message_id: String::new(),
             exchange: step,
             received: None,
+            box_id: None,
             body: ObjectRef {
                 sha256: Digest::of(b""),
                 bytes: 0,

@@ -107,6 +107,7 @@ fn submitted(exchange: u32, body: ObjectRef) -> Event {
         message_id: "fedcba9876543210".into(),
         exchange,
         received: None,
+        box_id: None,
         body,
     })
 }

@@ -143,8 +143,8 @@ pub struct ObjectRef {
 pub struct Request {
     /// Number of the exchange inside the run, from 1.
     pub exchange: u32,
-    /// When it left, where this line was written only afterwards: a list that
-    /// serves several runs is recorded in those for which it brought news.
+    /// When it left, where this line was written only afterwards: what serves
+    /// several runs is recorded in those that it concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<DateTime<Utc>>,
     /// What it is for.
@@ -211,6 +211,10 @@ pub enum Purpose {
     Mail,
     /// POST of a question for the balance of a guarantee.
     Balance,
+    /// GET of what waits in a box of notifications.
+    PullNotifications,
+    /// PUT that says which notifications were taken out of a box.
+    AcknowledgeNotifications,
 }
 
 /// An answer; already redacted.
@@ -275,6 +279,10 @@ pub struct Submitted {
     pub exchange: u32,
     /// The API's own time for it, where known.
     pub received: Option<DateTime<Utc>>,
+    /// The box of notifications that is told of a new movement's messages,
+    /// where the API named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub box_id: Option<String>,
     /// The body as sent.
     pub body: ObjectRef,
 }

@@ -4,10 +4,10 @@
 //! source; the versions differ in the `Accept` value alone.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use url::Url;
+use uuid::Uuid;
 
+use super::api::{Api, ShapeError, is_id};
 use super::transport::{Answer, Call, Method};
 use crate::calendar::london;
 use crate::ncts::{MessageType, MovementKind};
@@ -15,35 +15,10 @@ use crate::ncts::{MessageType, MovementKind};
 /// Most movements one list answers with.
 const PAGE: usize = 500;
 
-/// One version of the API at one address, as one trader.
-#[derive(Clone, Debug)]
-pub struct Api {
-    base: Url,
-    version: String,
-    token: SecretString,
-}
-
+/// The CTC Traders API's own calls.
 impl Api {
-    /// The API at `base`, version `2.1` and the like, with a bearer token.
-    pub fn new(base: Url, version: &str, token: SecretString) -> Self {
-        Self { base, version: version.to_owned(), token }
-    }
-
-    /// The address without a trailing slash, as evidence states it.
-    pub fn base_url(&self) -> String {
-        self.base.as_str().trim_end_matches('/').to_owned()
-    }
-
-    fn call(&self, method: Method, path: &str, suffix: &str) -> Call {
-        Call {
-            method,
-            url: format!("{}/customs/transits/movements/{path}", self.base_url()),
-            headers: vec![
-                ("accept".into(), format!("application/vnd.hmrc.{}+{suffix}", self.version)),
-                ("authorization".into(), format!("Bearer {}", self.token.expose_secret())),
-            ],
-            body: None,
-        }
+    fn movements(&self, method: Method, path: &[&str], suffix: &str) -> Call {
+        self.call(method, &[&["customs", "transits", "movements"], path].concat(), suffix)
     }
 
     /// POST of a trader's message: a new movement, or a further message of
@@ -51,13 +26,10 @@ impl Api {
     pub fn submit(&self, message: MessageType, id: Option<&str>, xml: &str) -> Call {
         let kind = message.movement().plural();
         let path = match id {
-            Some(id) => format!("{kind}/{id}/messages"),
-            None => kind.to_owned(),
+            Some(id) => vec![kind, id, "messages"],
+            None => vec![kind],
         };
-        let mut call = self.call(Method::Post, &path, "json");
-        call.headers.push(("content-type".into(), "application/xml".into()));
-        call.body = Some(xml.as_bytes().to_vec());
-        call
+        self.movements(Method::Post, &path, "json").body("application/xml", xml)
     }
 
     /// GET of the movements updated at or after `since`, newest first.
@@ -89,29 +61,27 @@ impl Api {
     }
 
     fn list(&self, kind: MovementKind, query: &[(&str, String)]) -> Call {
-        let mut call = self.call(Method::Get, kind.plural(), "json");
-        if let Ok(mut url) = Url::parse(&call.url) {
-            url.query_pairs_mut().extend_pairs(query);
-            call.url = url.into();
-        }
-        call
+        self.movements(Method::Get, &[kind.plural()], "json").query(query)
     }
 
     /// GET of a movement's messages, newest first.
     pub fn messages(&self, kind: MovementKind, id: &str) -> Call {
-        self.call(Method::Get, &format!("{}/{id}/messages?count={PAGE}", kind.plural()), "json")
+        let path = [kind.plural(), id, "messages"];
+        self.movements(Method::Get, &path, "json").query(&[("count", PAGE.to_string())])
     }
 
     /// GET of one message's XML.
     pub fn message_body(&self, kind: MovementKind, id: &str, message_id: &str) -> Call {
-        self.call(Method::Get, &format!("{}/{id}/messages/{message_id}/body", kind.plural()), "xml")
+        let path = [kind.plural(), id, "messages", message_id, "body"];
+        self.movements(Method::Get, &path, "xml")
+    }
+
+    /// GET of one message: its XML with what the API says of it ([`message`]).
+    pub fn message(&self, kind: MovementKind, id: &str, message_id: &str) -> Call {
+        let path = [kind.plural(), id, "messages", message_id];
+        self.movements(Method::Get, &path, "json-xml")
     }
 }
-
-/// An answer that does not have the documented shape.
-#[derive(Debug, thiserror::Error)]
-#[error("the answer has not the documented shape: {0}")]
-pub struct ShapeError(String);
 
 /// What a 202 to a submission says.
 #[derive(Debug, PartialEq, Eq)]
@@ -120,6 +90,8 @@ pub struct Taken {
     pub movement_id: String,
     /// The message.
     pub message_id: String,
+    /// The box that is told of a new movement's messages, where there is one.
+    pub box_id: Option<String>,
 }
 
 /// Reads a 202.
@@ -127,8 +99,7 @@ pub struct Taken {
 /// # Errors
 /// When an id is missing or not 16 hexadecimal digits.
 pub fn taken(kind: MovementKind, body: &[u8]) -> Result<Taken, ShapeError> {
-    let json: serde_json::Value =
-        serde_json::from_slice(body).map_err(|error| ShapeError(error.to_string()))?;
+    let json: serde_json::Value = serde_json::from_slice(body)?;
     let id = |field: &str| {
         json.get(field)
             .and_then(serde_json::Value::as_str)
@@ -136,11 +107,13 @@ pub fn taken(kind: MovementKind, body: &[u8]) -> Result<Taken, ShapeError> {
             .map(str::to_owned)
             .ok_or_else(|| ShapeError(format!("`{field}` is not 16 hexadecimal digits")))
     };
-    Ok(Taken { movement_id: id(kind.id_field())?, message_id: id("messageId")? })
-}
-
-fn is_id(text: &str) -> bool {
-    text.len() == 16 && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+    let named = json.get("boxId").and_then(serde_json::Value::as_str);
+    Ok(Taken {
+        movement_id: id(kind.id_field())?,
+        message_id: id("messageId")?,
+        // One that is no UUID could not be asked for.
+        box_id: named.and_then(|id| Uuid::try_parse(id).ok()).map(|id| id.to_string()),
+    })
 }
 
 /// One movement of a list.
@@ -208,15 +181,41 @@ fn list<T: serde::de::DeserializeOwned>(
     body: &[u8],
     field: &str,
 ) -> Result<(u64, Vec<T>), ShapeError> {
-    let mut json: serde_json::Value =
-        serde_json::from_slice(body).map_err(|error| ShapeError(error.to_string()))?;
+    let mut json: serde_json::Value = serde_json::from_slice(body)?;
     let total = json.get("totalCount").and_then(serde_json::Value::as_u64).unwrap_or_default();
     let items = json
         .get_mut(field)
         .map(serde_json::Value::take)
         .ok_or_else(|| ShapeError(format!("`{field}` is missing")))?;
-    let items = serde_json::from_value(items).map_err(|error| ShapeError(error.to_string()))?;
-    Ok((total, items))
+    Ok((total, serde_json::from_value(items)?))
+}
+
+/// One message with its XML.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WholeMessage {
+    /// What a list says of it, too.
+    pub listed: ListedMessage,
+    /// Its XML.
+    pub xml: String,
+}
+
+/// Reads the message `id`.
+///
+/// # Errors
+/// When it is not the documented JSON, is about another message, or has no
+/// XML (yet).
+pub fn message(id: &str, body: &[u8]) -> Result<WholeMessage, ShapeError> {
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(flatten)]
+        listed: ListedMessage,
+        body: String,
+    }
+    let Body { listed, body } = serde_json::from_slice(body)?;
+    match listed.id == id {
+        true => Ok(WholeMessage { listed, xml: body }),
+        false => Err(ShapeError("it is about another message".into())),
+    }
 }
 
 /// The API's times are ISO 8601 with `Z`; some documented examples have no
@@ -282,6 +281,7 @@ pub fn problem(answer: &Answer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use url::Url;
 
     fn api() -> Api {
         Api::new(Url::parse("http://127.0.0.1:9/").unwrap(), "2.1", "t0ken".to_owned().into())

@@ -3,10 +3,9 @@
 //! Source: CTC Guarantee Balance API OpenAPI 2.0, and HMRC's published API
 //! source.
 
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use url::Url;
 
+use super::api::{Api, ShapeError};
 use super::transport::{Answer, Call, Method};
 
 /// For how long the API answers a trader nothing more about a guarantee it was
@@ -20,37 +19,13 @@ const MAX_CODE: usize = 80;
 /// Largest balance that is told exactly.
 const MAX_BALANCE: f64 = 9_007_199_254_740_991.0;
 
-/// One version of the API at one address, as one trader.
-#[derive(Clone, Debug)]
-pub struct Api {
-    base: Url,
-    version: String,
-    token: SecretString,
-}
-
+/// The Guarantee Balance API's own call; its version is `2.0`.
 impl Api {
-    /// The API at `base`, version `2.0`, with a bearer token.
-    pub fn new(base: Url, version: &str, token: SecretString) -> Self {
-        Self { base, version: version.to_owned(), token }
-    }
-
     /// POST that asks for the balance of the guarantee `grn`.
     pub fn balance(&self, grn: &str, access_code: &str) -> Call {
-        let mut url = self.base.clone();
-        // A base that cannot have a path does not get this far (`hosts`).
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["customs", "guarantees", grn, "balance"]);
-        }
-        Call {
-            method: Method::Post,
-            url: url.into(),
-            headers: vec![
-                ("accept".into(), format!("application/vnd.hmrc.{}+json", self.version)),
-                ("authorization".into(), format!("Bearer {}", self.token.expose_secret())),
-                ("content-type".into(), "application/json".into()),
-            ],
-            body: Some(serde_json::json!({"accessCode": access_code}).to_string().into_bytes()),
-        }
+        let body = serde_json::json!({"accessCode": access_code}).to_string();
+        self.call(Method::Post, &["customs", "guarantees", grn, "balance"], "json")
+            .body("application/json", body)
     }
 }
 
@@ -64,11 +39,6 @@ pub struct Said {
     /// `NOT_FOUND` and the like.
     pub code: Option<String>,
 }
-
-/// A success without a balance.
-#[derive(Debug, thiserror::Error)]
-#[error("the answer has not the documented shape: {0}")]
-pub struct ShapeError(String);
 
 /// Reads an answer. A refusal may have any body, or none; a success has a
 /// balance.
@@ -92,7 +62,7 @@ pub fn said(answer: &Answer) -> Result<Said, ShapeError> {
             return Err(ShapeError("`balance` is beyond 2^53 - 1".into()));
         }
         Ok(body) => body,
-        Err(error) if success => return Err(ShapeError(error.to_string())),
+        Err(error) if success => return Err(error.into()),
         Err(_) => Body::default(),
     };
     let short = |text: String| text.chars().take(MAX_CODE).collect();
@@ -113,6 +83,7 @@ pub fn is_lock(answer: &Answer) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use url::Url;
 
     fn answer(status: u16, body: &str) -> Answer {
         Answer {

@@ -28,7 +28,7 @@ const MAX_ANSWER: usize = 32 * 1024 * 1024;
 /// A request to send.
 #[derive(Clone)]
 pub struct Call {
-    /// `GET` or `POST`.
+    /// What is asked of the address.
     pub method: Method,
     /// Full address.
     pub url: String,
@@ -58,14 +58,17 @@ pub enum Method {
     Get,
     /// POST.
     Post,
+    /// PUT.
+    Put,
 }
 
 impl Method {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `PUT`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
         }
     }
 }
@@ -180,6 +183,7 @@ impl Transport {
         let method = match call.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
         };
         let mut request = self.client.request(method, &call.url).headers(headers(&call.headers)?);
         if let Some(body) = &call.body {

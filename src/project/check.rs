@@ -199,6 +199,8 @@ impl Check<'_, '_, '_> {
                 );
             }
         }
+        let client_id = self.settings.notifications.client_id.as_deref();
+        self.optional("notifications.client-id", client_id);
         if run.max_requests_per_second == Some(0) {
             self.problem("run.max-requests-per-second", "must be 1 or more");
         }

@@ -145,6 +145,7 @@ impl Document<'_> {
                 "sandbox-application" => reader.read(&mut settings.sandbox_application),
                 "production-application" => reader.read(&mut settings.production_application),
                 "run" => reader.read(&mut settings.run),
+                "notifications" => reader.read(&mut settings.notifications),
                 "payloads" => reader.read(&mut settings.payloads),
                 "gate" => reader.read(&mut settings.gate),
                 "answers" => reader.read(&mut settings.answers),
@@ -192,7 +193,8 @@ impl Document<'_> {
                 field: join(prefix, &key),
                 message: "looks like a secret, and this file is made to be shared; take it out \
                           (and replace the secret if the file was ever committed); \
-                          the bearer token belongs into CTC_READY_TOKEN"
+                          the bearer token belongs into CTC_READY_TOKEN, and the \
+                          application's secret into CTC_READY_CLIENT_SECRET"
                     .to_owned(),
                 excerpt: None,
             });
@@ -355,13 +357,14 @@ impl Places<'_, '_> {
 }
 
 /// The file's top-level names, in the order in which `init` writes them.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "programmes",
     "business",
     "software",
     "sandbox-application",
     "production-application",
     "run",
+    "notifications",
     "payloads",
     "gate",
     "answers",
@@ -388,6 +391,7 @@ fn empty() -> Settings {
         sandbox_application: Default::default(),
         production_application: Default::default(),
         run: Default::default(),
+        notifications: Default::default(),
         payloads: Default::default(),
         gate: Default::default(),
         answers: Default::default(),

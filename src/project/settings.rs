@@ -32,6 +32,9 @@ pub struct Settings {
     /// Where runs go when no flag says otherwise.
     #[serde(default)]
     pub run: RunSettings,
+    /// How news of a run is learnt.
+    #[serde(default)]
+    pub notifications: NotificationSettings,
     /// Where messages come from.
     #[serde(default)]
     pub payloads: PayloadSettings,
@@ -181,6 +184,16 @@ impl Default for RunSettings {
             max_requests_per_second: None,
         }
     }
+}
+
+/// How news of a run is learnt.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct NotificationSettings {
+    /// From HMRC's notifications instead of lists of movements.
+    pub pull: bool,
+    /// The client id of the sandbox application (no secret; its secret is).
+    pub client_id: Option<String>,
 }
 
 /// Where messages come from, before the built-in templates. Paths are

@@ -140,6 +140,18 @@ fn run(page: &mut Page, answers: &InitAnswers) {
     page.example("operator", "\"A. Tester\"");
     page.about(&["HMRC takes 3 requests a second from one application."]);
     page.example("max-requests-per-second", "3");
+
+    page.section(
+        "notifications",
+        &[
+            "What NCTS says can be learnt from HMRC's notifications instead of lists of",
+            "movements: fewer requests. The sandbox application must be subscribed to the Push",
+            "Pull Notifications API; its secret goes into CTC_READY_CLIENT_SECRET, never here.",
+        ],
+    );
+    page.example("pull", "true");
+    page.about(&["Its client id; a simulator that `run` starts itself needs neither."]);
+    page.example("client-id", "\"the client ID on the Developer Hub\"");
 }
 
 fn payloads_and_gate(page: &mut Page) {

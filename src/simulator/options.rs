@@ -135,6 +135,10 @@ pub struct SimulatorOptions {
     pub balance_lock: Duration,
     /// Applications known from the start.
     pub applications: Vec<Application>,
+    /// The application to which tokens belong that were not issued here; none:
+    /// each to one of its own.
+    #[serde(default)]
+    pub own_application: Option<String>,
     /// `PhaseID` on replies: what HMRC's router inserts, whatever the version.
     pub phase_id: String,
     /// Most movements kept; the oldest is dropped for a new one.
@@ -245,6 +249,7 @@ impl Default for SimulatorOptions {
             balances: balances(),
             balance_lock: minutes(1),
             applications: vec![application()],
+            own_application: None,
             phase_id: "NCTS5.1".to_owned(),
             movements_kept: 10_000,
             bytes_kept: 256 << 20,

@@ -9,8 +9,17 @@ use crate::reading::snapshot;
 use crate::schema_of::schema_of;
 use crate::support::{Project, command, flip, outcome, set, tree};
 
-const NAMES: [&str; 8] =
-    ["settings", "catalogue", "test-packs", "own-files", "schemas", "messages", "evidence", "disk"];
+const NAMES: [&str; 9] = [
+    "settings",
+    "catalogue",
+    "test-packs",
+    "own-files",
+    "schemas",
+    "messages",
+    "notifications",
+    "evidence",
+    "disk",
+];
 
 /// What `doctor` says: exit code, and each check's state and words.
 fn examined(project: &Project) -> (i32, Vec<(String, String, String)>) {
@@ -51,7 +60,7 @@ fn a_new_project_is_well_and_nothing_is_written() {
     let (code, checks) = examined(&project);
     assert_eq!(code, 0);
     let states: Vec<&str> = checks.iter().map(|(_, state, _)| state.as_str()).collect();
-    assert_eq!(states, ["ok", "ok", "ok", "ok", "not-checked", "ok", "ok", "ok"]);
+    assert_eq!(states, ["ok", "ok", "ok", "ok", "not-checked", "ok", "ok", "ok", "ok"]);
     let told = project.call(&["doctor"]).code(0).stdout;
     // How many there are is not what this is about.
     let words = told.split(' ').map(|word| match word.parse::<u64>() {
@@ -112,4 +121,17 @@ fn without_a_project_it_says_so() {
     let outcome = outcome(command(&["doctor"]).current_dir(empty.path())).code(1);
     assert!(outcome.stdout.contains("ctc-ready init"), "{outcome:?}");
     assert!(outcome.stdout.lines().all(|line| line.chars().count() <= 80), "{outcome:?}");
+}
+
+#[test]
+fn what_pulling_needs_is_named() {
+    let project = Project::new();
+    assert_found(&project, "notifications", "ok", "off");
+    project.write_settings(&set(&project.settings(), "pull", "true"));
+    assert_found(&project, "notifications", "error", "`[notifications] client-id` is missing");
+    project.write_settings(&set(&project.settings(), "client-id", "\"our-client\""));
+    assert_found(&project, "notifications", "error", "CTC_READY_CLIENT_SECRET is not set");
+    let mut command = project.command(&["doctor"]);
+    let told = outcome(command.env("CTC_READY_CLIENT_SECRET", "s3cr3t")).code(0).stdout;
+    assert!(told.contains("pulled by `our-client`") && !told.contains("s3cr3t"), "{told}");
 }

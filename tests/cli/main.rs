@@ -18,6 +18,7 @@ mod input;
 mod message;
 mod pack;
 mod prune;
+mod pulling;
 mod reading;
 #[path = "../reference/mod.rs"]
 mod reference;

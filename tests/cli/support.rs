@@ -22,8 +22,15 @@ pub const NO_KEYS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/no-keys");
 /// machine would miss the deadline of a presentation notification.
 pub const SCALE: &str = "300";
 
+/// The application that every simulator knows, and its secret.
+pub const CLIENT: &str = "simulator-client";
+pub const CLIENT_SECRET: &str = "simulator-secret";
+
 /// What `demo` and the full `init` require, in that order.
 pub const REQUIRED: [&str; 4] = ["DNGB1", "PSGB1", "ASGB1", "P6-DSGB-01"];
+
+/// What the binary reads of the environment.
+const OURS: [&str; 3] = ["CTC_READY_TOKEN", "CTC_READY_CLIENT_SECRET", "CTC_READY_LOG"];
 
 /// How a call ended.
 #[derive(Debug)]
@@ -61,7 +68,7 @@ impl Outcome {
 /// could change its answer.
 pub fn command(args: &[&str]) -> assert_cmd::Command {
     let mut command = assert_cmd::Command::new(BINARY);
-    for name in ["CTC_READY_TOKEN", "CTC_READY_LOG", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+    for name in OURS.iter().chain(&["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"]) {
         command.env_remove(name);
     }
     command.env("CTC_READY_KEYS", NO_KEYS);
@@ -72,8 +79,10 @@ pub fn command(args: &[&str]) -> assert_cmd::Command {
 /// The same to be left running.
 pub fn process(args: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
-    command.env_remove("CTC_READY_TOKEN").env_remove("CTC_READY_LOG").args(args);
-    command.env("CTC_READY_KEYS", NO_KEYS).stdin(Stdio::null());
+    for name in OURS {
+        command.env_remove(name);
+    }
+    command.env("CTC_READY_KEYS", NO_KEYS).args(args).stdin(Stdio::null());
     command
 }
 
@@ -323,6 +332,40 @@ impl Simulate {
         stream.read_to_string(&mut answer).unwrap();
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
         serde_json::from_str(body).unwrap()
+    }
+
+    /// A trader's token of the application that is there from the start.
+    pub fn sign_in(&self) -> String {
+        let back = "http://localhost/back";
+        let wish = format!(
+            "response_type=code&client_id={CLIENT}&redirect_uri={back}\
+             &scope=common-transit-convention-traders"
+        );
+        let redirect = self.raw(&format!("GET /oauth/authorize?{wish} HTTP/1.0\r\n\r\n"));
+        let (_, code) = redirect.split_once("code=").unwrap();
+        let code: String = code.chars().take_while(|c| !c.is_whitespace() && *c != '&').collect();
+        let form = format!(
+            "grant_type=authorization_code&client_id={CLIENT}&client_secret={CLIENT_SECRET}\
+             &redirect_uri={back}&code={code}"
+        );
+        let answer = self.raw(&format!(
+            "POST /oauth/token HTTP/1.0\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+             content-length: {}\r\n\r\n{form}",
+            form.len()
+        ));
+        let (_, json) = answer.split_once("\r\n\r\n").unwrap();
+        let json: Value = serde_json::from_str(json).unwrap();
+        json["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// The answer to a request, as it comes.
+    fn raw(&self, request: &str) -> String {
+        let mut stream =
+            TcpStream::connect(self.base_url.strip_prefix("http://").unwrap()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     /// How many messages were posted to it, taken or refused.

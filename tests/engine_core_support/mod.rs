@@ -172,6 +172,7 @@ impl Run {
             message_id,
             exchange: self.exchange,
             received: None,
+            box_id: None,
             body: body("sent"),
         }));
     }

@@ -67,7 +67,12 @@ impl Least {
 
     /// The same for who is told of messages and need not list them.
     pub(crate) fn without_lists(&self) -> u32 {
-        self.posts + self.fetches + self.polls.values().sum::<u32>()
+        self.messages() + self.polls.values().sum::<u32>()
+    }
+
+    /// Messages and questions alone, as if nobody had to be asked for news.
+    pub(crate) fn messages(&self) -> u32 {
+        self.posts + self.fetches
     }
 
     /// The least time, with so many requests a second.

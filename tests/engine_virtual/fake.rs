@@ -20,6 +20,8 @@ use ctc_ready::payload::{Payloads, Sources};
 use ctc_ready::project::Environment;
 use url::Url;
 
+use crate::boxes::{BOX, Notifications, application};
+
 pub(crate) const TOKEN: &str = "canary-7f3a9c51e2";
 
 /// Tokio's paused clock as wall clock, which a test may set.
@@ -111,6 +113,8 @@ pub(crate) struct World {
     pub(crate) replies: Box<dyn Fn(&str) -> Replies + Send>,
     /// The server's clock less ours.
     pub(crate) server_ahead: Duration,
+    /// The service of notifications, where there is one.
+    pub(crate) notifications: Option<Notifications>,
     next_id: u64,
 }
 
@@ -192,7 +196,7 @@ pub(crate) fn lost() -> NoAnswer {
     NoAnswer { failure: "timeout", detail: "no answer".into(), may_have_arrived: true }
 }
 
-fn time(at: DateTime<Utc>) -> String {
+pub(crate) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
@@ -203,6 +207,10 @@ fn inner(xml: &str, name: &str) -> Option<String> {
 
 impl World {
     pub(crate) fn answer(&mut self, call: &Call, now: DateTime<Utc>) -> Answer {
+        if let Some(mut answer) = self.notified(call, now) {
+            answer.server_date = Some(now);
+            return answer;
+        }
         let url = Url::parse(&call.url).unwrap();
         let parts: Vec<&str> = url.path_segments().unwrap().skip(3).collect();
         let mut answer = match (call.method, parts.as_slice()) {
@@ -241,10 +249,18 @@ impl World {
                 let json = serde_json::json!({"totalCount": list.len(), "messages": list});
                 self::answer(200, &json.to_string())
             }
-            (Method::Get, [_, id, "messages", message, "body"]) => {
+            (Method::Get, [_, id, "messages", message, as_what @ ..]) => {
                 let movement = self.movements.iter().find(|m| m.id == *id).unwrap();
                 let message = movement.messages.iter().find(|m| m.id == *message).unwrap();
-                self::answer(200, &message.body)
+                match as_what {
+                    ["body"] => self::answer(200, &message.body),
+                    _ => {
+                        let json = serde_json::json!({"id": message.id, "type": message.kind,
+                            "received": time(message.at), "status": message.status,
+                            "body": message.body});
+                        self::answer(200, &json.to_string())
+                    }
+                }
             }
             other => panic!("{other:?}"),
         };
@@ -264,6 +280,7 @@ impl World {
             body: text,
         };
         self.movements[movement].messages.push(own);
+        let before = self.movements[movement].messages.len();
         for (reply, after) in (self.replies)(&kind) {
             if reply != "IE045" {
                 self.bring(movement, reply, now + after);
@@ -279,8 +296,15 @@ impl World {
             }
         }
         let movement = &self.movements[movement];
+        let replies = movement.messages.len() - before;
         let field = format!("{}Id", movement.plural.trim_end_matches('s'));
-        answer(202, &serde_json::json!({field: movement.id, "messageId": message}).to_string())
+        let mut json = serde_json::json!({field: movement.id, "messageId": message});
+        if self.notifications.as_ref().is_some_and(|it| !it.boxless)
+            && movement.messages.len() == 1 + replies
+        {
+            json["boxId"] = BOX.into();
+        }
+        answer(202, &json.to_string())
     }
 
     fn list(&self, plural: &str, url: &Url, now: DateTime<Utc>) -> Answer {
@@ -347,6 +371,8 @@ pub(crate) struct Bench {
     pub(crate) watcher: Silent,
     pub(crate) fake: Arc<Fake>,
     pub(crate) folder: Option<PathBuf>,
+    /// Whether news is pulled from the box.
+    pub(crate) pull: bool,
     catalogue: Catalogue,
 }
 
@@ -394,6 +420,7 @@ impl Bench {
             posts: vec![],
             replies: Box::new(replies),
             server_ahead: Duration::zero(),
+            notifications: None,
             next_id: 0,
         };
         let fake = Fake {
@@ -408,6 +435,7 @@ impl Bench {
             watcher: Silent::default(),
             fake: Arc::new(fake),
             folder: None,
+            pull: false,
             catalogue: Catalogue::built_in().unwrap(),
         }
     }
@@ -445,9 +473,9 @@ impl Bench {
         let mut store = StoreWriter::open(&dir, Arc::clone(&clock), "ctc-ready 0").unwrap();
         let carrier = self.fake.clone();
         let options = Self::options(wait);
-        Batch::over(carrier, &mut store, &payloads, clock, &mut self.watcher, options)
-            .run(jobs)
-            .await
+        let batch = Batch::over(carrier, &mut store, &payloads, clock, &mut self.watcher, options);
+        let batch = if self.pull { batch.pulling(application()) } else { batch };
+        batch.run(jobs).await
     }
 
     /// Takes an open run up again.

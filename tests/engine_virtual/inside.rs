@@ -11,6 +11,7 @@ use ctc_ready::clock::Clock;
 use ctc_ready::engine::batch::{Job, Options};
 use ctc_ready::engine::{Batch, Outcome};
 use ctc_ready::evidence::StoreWriter;
+use ctc_ready::hmrc::oauth::Application;
 use ctc_ready::hmrc::transport::{Answer, Call, Carried, Carrier, Method};
 use ctc_ready::payload::{Payloads, Sources};
 use ctc_ready::project::Environment;
@@ -32,6 +33,12 @@ pub(crate) struct Calls {
     pub(crate) lists: u32,
     /// Messages.
     pub(crate) fetches: u32,
+    /// Looks into boxes of notifications.
+    pub(crate) looks: u32,
+    /// Acknowledgements of notifications.
+    pub(crate) acknowledgements: u32,
+    /// Requests for the application's token.
+    pub(crate) tokens: u32,
     /// Mails to officers: no requests to HMRC.
     pub(crate) mails: u32,
 }
@@ -39,14 +46,22 @@ pub(crate) struct Calls {
 impl Calls {
     /// Requests to HMRC.
     pub(crate) fn requests(self) -> u32 {
-        self.posts + self.polls + self.lists + self.fetches
+        self.posts + self.polls + self.lists + self.fetches + self.notifying()
+    }
+
+    /// Those for notifications.
+    pub(crate) fn notifying(self) -> u32 {
+        self.looks + self.acknowledgements + self.tokens
     }
 
     fn count(&mut self, call: &Call) {
         let of = match call.method {
             Method::Post if call.url.contains("/simulator/") => &mut self.mails,
+            Method::Post if call.url.ends_with("/oauth/token") => &mut self.tokens,
             Method::Post => &mut self.posts,
-            Method::Get if call.url.ends_with("/body") => &mut self.fetches,
+            Method::Put => &mut self.acknowledgements,
+            Method::Get if call.url.contains("/push-pull-notification/") => &mut self.looks,
+            Method::Get if call.url.contains("/messages/") => &mut self.fetches,
             Method::Get if call.url.contains("/messages") => &mut self.lists,
             Method::Get => &mut self.polls,
         };
@@ -103,16 +118,22 @@ pub(crate) struct Took {
 }
 
 /// Runs all scenarios of a programme that `wanted` names, at real timers and
-/// HMRC's limit of requests.
+/// HMRC's limit of requests; with `pull`, news comes from a box of
+/// notifications.
 pub(crate) async fn run(
     catalogue: &Catalogue,
     programme: &Programme,
     wanted: impl Fn(&str) -> bool,
+    pull: bool,
 ) -> Took {
     let clock = Arc::new(VirtualClock::new());
     let evidence = tempfile::tempdir().unwrap();
-    let simulator =
-        Simulator::new(SimulatorOptions::default(), Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
+    let client = SimulatorOptions::default().applications.remove(0);
+    let options = SimulatorOptions {
+        own_application: pull.then(|| client.client_id.clone()),
+        ..SimulatorOptions::default()
+    };
+    let simulator = Simulator::new(options, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
     let carrier = Arc::new(Inside { simulator: Arc::new(simulator), calls: Mutex::default() });
     let clock: Arc<dyn Clock> = clock;
     let payloads = Payloads::new(Sources::default(), catalogue).unwrap();
@@ -130,11 +151,16 @@ pub(crate) async fn run(
         })
         .collect();
     let (carried, began) = (Arc::clone(&carrier), clock.now());
-    let outcome =
-        Batch::over(carried, &mut store, &payloads, Arc::clone(&clock), &mut watcher, options)
-            .run(jobs)
-            .await
-            .unwrap();
+    let batch =
+        Batch::over(carried, &mut store, &payloads, Arc::clone(&clock), &mut watcher, options);
+    let batch = match pull {
+        true => batch.pulling(Application {
+            client_id: client.client_id,
+            client_secret: client.client_secret.into(),
+        }),
+        false => batch,
+    };
+    let outcome = batch.run(jobs).await.unwrap();
     let makespan = clock.now() - began;
     let calls = *carrier.calls.lock().unwrap();
     Took { outcome, calls, makespan, notes: watcher.notes, evidence }

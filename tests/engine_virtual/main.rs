@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod bounds;
+mod boxes;
 mod failures;
 mod fake;
 mod inside;
 mod people;
+mod pulling;
 mod tempo;
 
 use std::time::Duration as StdDuration;

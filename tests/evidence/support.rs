@@ -80,6 +80,7 @@ pub(crate) fn submitted(exchange: u32, body: ObjectRef) -> Submitted {
         message_id: "m1".into(),
         exchange,
         received: None,
+        box_id: None,
         body,
     }
 }

@@ -29,8 +29,9 @@ pub(super) struct Caller {
 
 /// Lets a request through the gateway.
 ///
-/// A token that the simulator did not issue is a trader and an application of
-/// its own with every scope, except `invalid-token` and `not-subscribed`.
+/// A token that the simulator did not issue is a trader, and unless the options
+/// name one an application, of its own with every scope, except `invalid-token`
+/// and `not-subscribed`.
 ///
 /// # Errors
 /// Its refusals: token, subscription, scope, pace.
@@ -43,7 +44,11 @@ pub(super) fn admit(state: &mut State, call: &Call<'_>, wants: Wants) -> Result<
     }
     let caller = match state.grants.access(token, call.now) {
         Err(Denied::Client | Denied::Grant) => return Err(HttpError::invalid_credentials()),
-        Ok(None) => Caller { client: ids::client(token), eori: Some(ids::eori(token)) },
+        Ok(None) => {
+            let own = call.options.own_application.clone();
+            let client = own.unwrap_or_else(|| ids::client(token));
+            Caller { client, eori: Some(ids::eori(token)) }
+        }
         Ok(Some(access)) => {
             let (scope, fits) = match wants {
                 Wants::User(scope) => (Some(scope), access.user.is_some()),
