@@ -272,6 +272,7 @@ fn submitted(number: u64, body: ObjectRef) -> Event {
         message_id: format!("{number:016x}"),
         exchange: 1,
         received: None,
+        box_id: None,
         body,
     })
 }

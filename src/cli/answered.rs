@@ -13,8 +13,8 @@ use crate::catalogue::Scenario;
 use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::{self, decide, state::State};
 use crate::evidence::{
-    Attachment, Durability, Event, EvidenceError, OfficerAnswered, RunRecord, RunState,
-    Store, StoreWriter,
+    Attachment, Durability, Event, EvidenceError, OfficerAnswered, RunRecord, RunState, Store,
+    StoreWriter,
 };
 use crate::files;
 

@@ -188,7 +188,10 @@ fn in_words(request: &Request) -> String {
             format!("the {message}{step}")
         }
         Purpose::Balance => format!("the question for a balance{step}"),
-        Purpose::ListMovements | Purpose::ListMessages => "the question for news".to_owned(),
+        Purpose::ListMovements | Purpose::ListMessages | Purpose::PullNotifications => {
+            "the question for news".to_owned()
+        }
+        Purpose::AcknowledgeNotifications => "the acknowledgement of notifications".to_owned(),
         Purpose::GetMessage => "the request for a message".to_owned(),
         Purpose::LookUp => "the question whether a message arrived".to_owned(),
         Purpose::Mail => "the e-mail to the officers".to_owned(),

@@ -93,6 +93,7 @@ fn passed(store: &StoreWriter, clock: &ManualClock, scenario: &str) {
         message_id: "m1".into(),
         exchange: 1,
         received: Some(clock.now()),
+        box_id: None,
         body,
     };
     run.append(Event::Submitted(submitted), Durability::Buffered).unwrap();

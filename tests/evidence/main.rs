@@ -7,15 +7,15 @@ mod authority;
 mod bundle;
 mod bundle_hostile;
 mod bundle_support;
+mod clocks;
 mod fold;
 mod keeping;
 mod keys;
+mod prune;
 #[path = "../reference/mod.rs"]
 #[allow(dead_code, reason = "only its loud skips are used")]
 mod reference;
 mod seals;
-mod clocks;
-mod prune;
 mod sessions;
 mod support;
 mod tamper;

@@ -195,6 +195,7 @@ impl House {
             message_id: format!("s{}-{lrn}", teller.exchange),
             exchange: teller.exchange,
             received: None,
+            box_id: None,
             body,
         };
         self.tell(teller, Event::Submitted(submitted));
@@ -286,6 +287,7 @@ impl House {
             programme,
             settings: &self.settings,
             needs: &needs,
+            removed: &[],
             runs: &runs,
             waiting: &BTreeMap::new(),
             integrity: Some(&integrity),

@@ -190,6 +190,8 @@ fn purpose(purpose: Purpose, message: Option<&str>) -> String {
         (Purpose::LookUp, _) => "looks whether a message arrived".into(),
         (Purpose::Mail, _) => "hands an e-mail to the simulator’s officers".into(),
         (Purpose::Balance, _) => "asks for a balance".into(),
+        (Purpose::PullNotifications, _) => "looks into the box of notifications".into(),
+        (Purpose::AcknowledgeNotifications, _) => "acknowledges notifications".into(),
     }
 }
 
