@@ -43,8 +43,7 @@ fn points(message: MessageType, values: impl Fn(&str) -> Vec<String>) -> Vec<Poi
         points.extend(says.map(|says| Point { path, says }));
     };
     let procedure = |simplified| if simplified { "simplified" } else { "normal" };
-    let side =
-        |office: String| Some(format!("lies with customs office side `{}`", office.get(..2)?));
+    let side = |office: String| Some(format!("is lodged at an office of `{}`", office.get(..2)?));
     if matches!(message, MessageType::Ie015 | MessageType::Ie013) {
         let declared = one(DECLARATION_TYPE);
         // What does not say how it declares is no whole declaration.
