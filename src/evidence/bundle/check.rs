@@ -319,7 +319,10 @@ impl<'a> Check<'a> {
 
     /// Checks the store as `verify` does wherever it lies.
     fn store(&mut self) -> Result<(VerifyReport, Index), EvidenceError> {
-        match examine(&Inside { tree: self.tree, files: &self.files }, self.trust) {
+        // The bundle's signature covers every file of the store: it, not the
+        // seals in there, must be by the key that was named.
+        let trust = Trust { key: None, authorities: self.trust.authorities.clone() };
+        match examine(&Inside { tree: self.tree, files: &self.files }, &trust) {
             Err(EvidenceError::NoStore(_)) => {
                 self.missing(STORE, "there is no evidence in it");
                 Ok((nothing(Vec::new()), Index::default()))
