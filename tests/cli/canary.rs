@@ -368,10 +368,20 @@ fn a_hostile_server_and_a_leaking_proxy_leave_no_secret_anywhere() {
         &["gate", "--format", "json"],
         &["verify"],
         &["checklist", "--rehearsal"],
+        &["pack", "--draft"],
+        &["evidence", "export", "--to", "html", "--output", "report.html"],
+        &["evidence", "export", "--to", "har", "--output", "report.har"],
+        &["evidence", "export", "--to", "json", "--output", "report.json"],
+        &["evidence", "export", "--to", "junit", "--output", "report.xml"],
+        &["evidence", "export", "--to", "markdown", "--output", "report.md"],
+        &["evidence", "list"],
     ] {
         call(&project, args);
     }
     project.call(&["verify"]).code(0);
+    for written in ["report.html", "report.har", "report.json", "report.xml", "report.md"] {
+        assert!(project.file(written).exists(), "{written}");
+    }
     assert_nowhere(&project);
 
     // It was all recorded: the answers with their marks, the places with what
@@ -476,12 +486,22 @@ fn an_honest_run_through_a_proxy_that_echoes_leaves_none_either() {
         &["gate", "--rehearsal", "-vv"],
         &["checklist", "--rehearsal", "--output", "form.docx"],
         &["doctor"],
+        &["pack", "--draft"],
+        &["evidence", "export", "--to", "html", "--output", "report.html"],
+        &["evidence", "export", "--to", "har", "--output", "report.har"],
+        &["evidence", "export", "--to", "json", "--output", "report.json"],
+        &["evidence", "export", "--to", "junit", "--output", "report.xml"],
+        &["evidence", "export", "--to", "markdown", "--output", "report.md"],
+        &["evidence", "list"],
         &["evidence", "prune", "--keep-days", "0", "--yes", "--reason", TOKEN],
         &["verify", "--format", "json"],
     ] {
         call(&project, args);
     }
     project.call(&["verify"]).code(0);
+    for written in ["report.html", "report.har", "report.json", "report.xml", "report.md"] {
+        assert!(project.file(written).exists(), "{written}");
+    }
     assert_nowhere(&project);
 }
 
