@@ -65,6 +65,6 @@ pub use redact::Redactor;
 pub use store::{Store, in_use};
 pub use verify::{
     Depth, Problem, SealReport, Survey, TimeStampReport, Trust, VerifyReport, survey, verify,
-    verify_tree, verify_with,
+    verify_with,
 };
 pub use writer::{Durability, RunWriter, Sealed, StoreWriter};

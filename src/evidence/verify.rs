@@ -47,7 +47,7 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
 /// [`EvidenceError::NewerFormat`] when a later version wrote it. Whatever else
 /// is wrong is in the report.
 pub fn verify_with(dir: &Path, trust: &Trust) -> Result<VerifyReport, EvidenceError> {
-    verify_tree(&Folder::new(dir), trust).map_err(|error| match error {
+    examine(&Folder::new(dir), trust).map(|(report, _)| report).map_err(|error| match error {
         EvidenceError::NoStore(_) => EvidenceError::NoStore(dir.to_owned()),
         error => error,
     })
@@ -86,15 +86,8 @@ pub fn survey(dir: &Path, depth: Depth) -> Result<Survey, EvidenceError> {
     Ok(Survey { store, runs: check.records, report: check.report })
 }
 
-/// The same for a store that lies anywhere.
-///
-/// # Errors
-/// As [`verify`].
-pub fn verify_tree(tree: &dyn Tree, trust: &Trust) -> Result<VerifyReport, EvidenceError> {
-    examine(tree, trust).map(|(report, _)| report)
-}
-
-/// The same with the index, as far as it can be told.
+/// Checks a store that lies anywhere; gives its index too, as far as that can be
+/// told.
 pub(super) fn examine(
     tree: &dyn Tree,
     trust: &Trust,

@@ -544,3 +544,12 @@ pub(crate) fn is_post(call: &Call) -> bool {
 pub(crate) fn is_look(call: &Call) -> bool {
     call.url.contains("updatedSince")
 }
+
+/// Answers to messages for Northern Ireland come this late, others at once.
+pub(crate) fn slow_for_xi(slow: StdDuration) -> impl Fn(&Call) -> (StdDuration, StdDuration) {
+    move |call| {
+        let body = call.body.as_ref().map(|body| String::from_utf8_lossy(body).contains("NTA.XI"));
+        let after = if body == Some(true) { slow } else { StdDuration::from_millis(100) };
+        (StdDuration::ZERO, after)
+    }
+}

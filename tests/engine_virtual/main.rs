@@ -21,7 +21,8 @@ use ctc_ready::evidence::{Event, Purpose, RunState, verify};
 use ctc_ready::hmrc::transport::NoAnswer;
 
 use fake::{
-    Bench, Message, Movement, TOKEN, answer, is_look, is_post, lost, normal, script, usual,
+    Bench, Message, Movement, TOKEN, answer, is_look, is_post, lost, normal, script, slow_for_xi,
+    usual,
 };
 
 fn assert_passed(outcome: &Outcome) {
@@ -54,17 +55,7 @@ async fn waiting_45_minutes_takes_hardly_a_thought() {
 /// IE928, before its own POST is answered. Nothing ever changes after that.
 #[tokio::test(start_paused = true)]
 async fn news_that_overtakes_the_answer_to_a_post_is_not_lost() {
-    let slow = StdDuration::from_secs(60);
-    let mut bench = Bench::with(
-        normal,
-        |_, _| None,
-        move |call| {
-            let body =
-                call.body.as_ref().map(|body| String::from_utf8_lossy(body).contains("NTA.XI"));
-            let after = if body == Some(true) { slow } else { StdDuration::from_millis(100) };
-            (StdDuration::ZERO, after)
-        },
-    );
+    let mut bench = Bench::with(normal, |_, _| None, slow_for_xi(StdDuration::from_secs(60)));
     let jobs = vec![bench.job("DNGB1"), bench.job("DNXI1"), bench.job("DSGB1")];
     let outcome = bench.run(jobs, false).await.unwrap();
     assert_eq!(outcome.stalled, []);

@@ -13,7 +13,7 @@ use ctc_ready::evidence::{Event, Purpose, RunId};
 use ctc_ready::hmrc::transport::{Answer, Call, Method, NoAnswer};
 
 use crate::boxes::{SECRET, id_of, is_acknowledgement, is_pull, is_token};
-use crate::fake::{Bench, Replies, World, answer, lost, normal, script, usual};
+use crate::fake::{Bench, Replies, World, answer, lost, normal, script, slow_for_xi, usual};
 use crate::{assert_intact, assert_passed};
 
 type Hooked = Option<Result<Answer, NoAnswer>>;
@@ -207,17 +207,8 @@ async fn told_twice_and_in_the_wrong_order_it_is_the_same() {
 /// The notification overtakes the answer to the POST that makes the movement.
 #[tokio::test(start_paused = true)]
 async fn a_notification_before_the_movement_is_known_is_not_lost() {
-    let slow = StdDuration::from_secs(90);
-    let mut bench = pulling(Bench::with(
-        normal,
-        |_, _| None,
-        move |call| {
-            let body =
-                call.body.as_ref().map(|body| String::from_utf8_lossy(body).contains("NTA.XI"));
-            let after = if body == Some(true) { slow } else { StdDuration::from_millis(100) };
-            (StdDuration::ZERO, after)
-        },
-    ));
+    let mut bench =
+        pulling(Bench::with(normal, |_, _| None, slow_for_xi(StdDuration::from_secs(90))));
     let jobs = vec![bench.job("DNGB1"), bench.job("DNXI1"), bench.job("DSGB1")];
     let outcome = bench.run(jobs, false).await.unwrap();
     assert_eq!(outcome.stalled, []);
