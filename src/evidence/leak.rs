@@ -13,9 +13,9 @@
 //!
 //! let mut secrets = Secrets::new();
 //! secrets.add("the token of CTC_READY_TOKEN", b"0123456789abcdef");
-//! let file = br#"{"header":"Basic aWQ6MDEyMzQ1Njc4OWFiY2RlZg=="}"#;
+//! let file = br#"{"form":"aWQ6MDEyMzQ1Njc4OWFiY2RlZg=="}"#;
 //! let leaks = secrets.scan("index.html", &mut file.as_slice()).unwrap();
-//! assert_eq!(leaks[0].to_string(), "`index.html`, byte 21: the token of CTC_READY_TOKEN");
+//! assert_eq!(leaks[0].to_string(), "`index.html`, byte 13: the token of CTC_READY_TOKEN");
 //! ```
 
 use std::fmt;
