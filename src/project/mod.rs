@@ -2,6 +2,7 @@
 //! and where the evidence lies.
 //!
 //! - [`settings`]: the settings as the rest of the program uses them.
+//! - [`policy`]: what the gate lets count; [`waivers`]: what it lets pass.
 //! - [`parse`]: reading the file's text; every problem names file, line and
 //!   field, and no secret is ever repeated.
 //! - `check`: what types cannot say; all problems at once.
@@ -16,10 +17,13 @@
 //! Floors 4 and up may call it.
 
 mod check;
+mod day;
 pub mod locate;
 pub mod parse;
+pub mod policy;
 pub mod questions;
 pub mod settings;
+pub mod waivers;
 pub mod write;
 pub mod xsd;
 

@@ -8,7 +8,8 @@
 //!   one.
 //! - `house`: what the form needs and only the house can say.
 //! - `dates`: phases, lead times, dates nobody has published.
-//! - [`rules`]: the named rules, each with a line of description.
+//! - [`rules`]: the named rules, each with a line of description;
+//!   [`mod@explain`]: what there is to say about each.
 //! - [`mod@plan`]: what applies, and when it must start.
 //!
 //! Floor 6: it uses floors 1 to 4. The command line may call it, and
@@ -16,6 +17,7 @@
 
 pub mod case;
 mod dates;
+pub mod explain;
 mod house;
 pub mod judge;
 pub mod model;
