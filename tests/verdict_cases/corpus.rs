@@ -79,8 +79,18 @@ fn utc(text: &str) -> DateTime<Utc> {
 fn corpus() -> Vec<Good> {
     let mut all = Vec::new();
     let settings = [
-        ("ncts5-final", "two-flows", "2024-06-03T23:00:00Z", ["2026-03-26", "2026-10-22", "2028-02-26"]),
-        ("ncts5-transition", "transition", "2023-10-30T00:00:00Z", ["2023-11-14", "2024-02-27", "2024-03-28"]),
+        (
+            "ncts5-final",
+            "two-flows",
+            "2024-06-03T23:00:00Z",
+            ["2026-03-26", "2026-10-22", "2028-02-26"],
+        ),
+        (
+            "ncts5-transition",
+            "transition",
+            "2023-10-30T00:00:00Z",
+            ["2023-11-14", "2024-02-27", "2024-03-28"],
+        ),
         ("ncts6", "ncts6", "2026-04-13T23:00:00Z", ["2026-05-04", "2026-10-23", "2027-03-26"]),
     ];
     for (programme, house, opens, days) in settings {
