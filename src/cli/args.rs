@@ -147,6 +147,9 @@ pub enum Command {
     Evidence(EvidenceCommand),
     /// Check settings, files and messages before a run
     Doctor(Doctor),
+    /// Check the data HMRC wants of each trader that you serve
+    #[command(subcommand)]
+    Traders(TradersCommand),
     /// Build the messages of scenarios, and check messages against HMRC's XSDs
     #[command(subcommand)]
     Message(MessageCommand),
@@ -685,6 +688,33 @@ pub struct Demo {
     pub time_scale: f64,
 }
 
+/// `traders`.
+#[derive(Debug, Subcommand)]
+pub enum TradersCommand {
+    /// Write a traders.toml to fill in
+    Init(TradersInit),
+    /// Check every field's format, and list what is missing
+    Check(TradersCheck),
+}
+
+/// `traders init`.
+#[derive(Debug, Args)]
+pub struct TradersInit {
+    /// Where [default: traders.toml in the project]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// `traders check`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 0: nothing is missing or wrong; 1: something is. No value is\n\
+    ever shown but the trader's name, and none goes into evidence or a bundle.")]
+pub struct TradersCheck {
+    /// The file [default: traders.toml in the project]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
 /// `schema`.
 #[derive(Debug, Args)]
 pub struct Schema {
@@ -735,6 +765,8 @@ pub enum SchemaName {
     MessageValidate,
     /// `doctor`.
     Doctor,
+    /// `traders check`.
+    TradersCheck,
 }
 
 /// `completions`.

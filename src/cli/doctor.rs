@@ -13,11 +13,14 @@ use super::exit;
 use super::failure::Failure;
 use super::message_build::MRN as EXAMPLE_MRN;
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint};
+use crate::calendar::london;
 use crate::catalogue::{Catalogue, Programme, RequirementKind, Scenario};
-use crate::evidence::{EvidenceError, Trust};
+use crate::evidence::{Depth, EvidenceError, RunRecord, Trust};
 use crate::files;
+use crate::ncts::Direction;
 use crate::ncts::build::Stamp;
 use crate::payload::{Payload, PayloadError, Payloads, Sources};
+use crate::project::before::{self, Shown};
 use crate::project::xsd::{XsdFolder, versions};
 use crate::project::{Environment, Project};
 
@@ -30,6 +33,22 @@ pub(super) struct Diagnosis {
     ok: bool,
     /// In the order in which they depend on each other.
     checks: Vec<Checked>,
+    /// What HMRC wants done before a house starts, in its order.
+    before_you_start: Vec<Step>,
+}
+
+/// Something to be done before a house starts.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Step {
+    /// Its stable name; the key under `[before-you-start]`.
+    step: &'static str,
+    state: State,
+    /// What it is.
+    what: &'static str,
+    /// What shows it, or what the settings say; what to do where nothing does.
+    message: String,
+    /// Document and section.
+    source: &'static str,
 }
 
 /// What one check found.
@@ -131,8 +150,14 @@ pub(super) fn run(context: &mut Context, _: &Doctor) -> Result<u8, Failure> {
         .into_iter()
         .map(|(check, Finding { state, message, hint })| Checked { check, state, message, hint })
         .collect();
-    let ok = checks.iter().all(|check| check.state != State::Error);
-    let diagnosis = Diagnosis { schema_version: 1, ok, checks };
+    let before_you_start = match &desk {
+        Some(desk) => before_you_start(desk, context)?,
+        None => Vec::new(),
+    };
+    let wrong = |state: State| state == State::Error;
+    let ok = !checks.iter().any(|check| wrong(check.state))
+        && !before_you_start.iter().any(|step| wrong(step.state));
+    let diagnosis = Diagnosis { schema_version: 1, ok, checks, before_you_start };
     context.printer.document(&diagnosis);
     print(&mut context.printer, &diagnosis);
     Ok(if ok { exit::DONE } else { exit::WANTING })
@@ -355,6 +380,67 @@ fn disk(desk: &Desk, _: &Context) -> Result<Finding, Failure> {
     })
 }
 
+/// Goes through HMRC's list: what the evidence shows, what the settings say.
+fn before_you_start(desk: &Desk, context: &Context) -> Result<Vec<Step>, Failure> {
+    // What cannot be read shows nothing; the check of the evidence says so.
+    let runs = match desk.evidence_to(Depth::Lines, context.clock.now()) {
+        Ok(evidence) => evidence.runs,
+        Err(_) => Vec::new(),
+    };
+    let programmes = desk.programmes(None)?;
+    let versions: BTreeSet<&str> =
+        programmes.iter().map(|programme| programme.api.version.as_str()).collect();
+    let today = london::day_of(context.clock.now());
+    let said = &desk.project.settings.before_you_start.days;
+    Ok(before::steps()
+        .iter()
+        .map(|step| {
+            let shown = step.shown.and_then(|shown| shown_by(&runs, shown, &versions));
+            let (state, message) = match (shown, said.get(&step.id)) {
+                (Some(run), _) => (
+                    State::Ok,
+                    format!(
+                        "shown by `{}` of {}",
+                        run.scenario,
+                        london::day_of(run.opened)
+                    ),
+                ),
+                (None, Some(day)) if *day > today => (
+                    State::Error,
+                    format!("the settings say {day}, which is yet to come: correct `{}` under `[before-you-start]`", step.id),
+                ),
+                (None, Some(day)) => (State::Ok, format!("{day}, as the settings say")),
+                (None, None) => (State::Warning, step.hint.clone()),
+            };
+            Step { step: &step.id, state, what: &step.what, message, source: &step.source }
+        })
+        .collect())
+}
+
+/// The run that shows that HMRC took something, in every version asked for
+/// where that matters.
+fn shown_by<'a>(
+    runs: &'a [RunRecord],
+    shown: Shown,
+    versions: &BTreeSet<&str>,
+) -> Option<&'a RunRecord> {
+    let taken = |run: &&RunRecord| {
+        let sent = run.messages.iter().any(|message| {
+            message.direction == Direction::Sent && (200..300).contains(&message.status)
+        });
+        let answered = run.balances.iter().any(|balance| balance.status == 200);
+        !run.simulated && run.environment != Environment::Simulator && (sent || answered)
+    };
+    let by = |version: &&str| runs.iter().filter(taken).find(|run| run.api_version == **version);
+    match shown {
+        Shown::Exchange => runs.iter().find(taken),
+        Shown::Version if versions.iter().all(|version| by(version).is_some()) => {
+            versions.first().and_then(by)
+        }
+        Shown::Version => None,
+    }
+}
+
 /// The checks for people: a table, then what to do.
 fn print(printer: &mut Printer, diagnosis: &Diagnosis) {
     if printer.json() {
@@ -384,6 +470,25 @@ fn print(printer: &mut Printer, diagnosis: &Diagnosis) {
         printer.prose(0, &format!("{check}: {hint}"));
     }
     printer.line("");
+    let rows: Vec<_> = diagnosis
+        .before_you_start
+        .iter()
+        .map(|step| {
+            let (style, state) = match step.state {
+                State::Ok => (GOOD, "done"),
+                State::Error => (BAD, "ERROR"),
+                State::Warning | State::NotChecked => (CARE, "not known"),
+            };
+            let what = format!("{}: {}", step.what, step.message);
+            vec![(style, state.to_owned()), (BOLD, step.step.to_owned()), (PLAIN, what)]
+        })
+        .collect();
+    if !rows.is_empty() {
+        columns(&["STATE", "BEFORE YOU START", "WHAT"], &rows)
+            .iter()
+            .for_each(|line| printer.line(line));
+        printer.line("");
+    }
     let errors = diagnosis.checks.iter().filter(|found| found.state == State::Error).count();
     printer.line(match errors {
         0 => paint(GOOD, "nothing found is in the way of a run"),

@@ -9,6 +9,8 @@ use secrecy::ExposeSecret;
 use super::context::{SECRET_VARIABLES, secrets};
 use super::failure::{Failure, Kind};
 use crate::evidence::leak::{Leak, MAX_LEAKS, Secrets};
+use crate::files;
+use crate::project::traders;
 
 /// Looks through files for the secrets of this project.
 pub(super) struct Guard {
@@ -29,6 +31,7 @@ impl Guard {
             known.add(&what, secret.expose_secret().as_bytes());
         }
         known.add_salt(store)?;
+        add_traders(&mut known, store);
         Ok(Self { secrets: known, leaks: Vec::new() })
     }
 
@@ -63,5 +66,16 @@ impl Guard {
         Err(Failure::new(Kind::Input, message)
             .hint("nothing was written; evidence is redacted when it is recorded, so a secret came in by settings, notes or attachments, or it was not known then")
             .hint(format!("known are {} and the salt of the store", SECRET_VARIABLES.join(", "))))
+    }
+}
+
+/// Knows the traders' tax references: what a house keeps of its customers is
+/// for HMRC's onboarding, and stays out of bundles and exports. A file that
+/// cannot be read has none that could have got anywhere.
+fn add_traders(known: &mut Secrets, store: &Path) {
+    let Some(file) = store.parent().map(|project| project.join(traders::FILE_NAME)) else { return };
+    let Ok(bytes) = files::read_bounded(&file, traders::MAX_BYTES) else { return };
+    for reference in traders::references(&String::from_utf8_lossy(&bytes)) {
+        known.add("a tax reference of `traders.toml`", reference.as_bytes());
     }
 }

@@ -46,6 +46,7 @@ mod seal;
 mod simulate;
 mod standing;
 mod status;
+mod traders;
 mod verify;
 mod why;
 
@@ -158,6 +159,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Seal(args) => seal::run(context, &args),
         Command::Keys(command) => keys::run(context, &command),
         Command::Pack(args) => pack::run(context, &args),
+        Command::Traders(command) => traders::run(context, &command),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Message(MessageCommand::Build(args)) => message_build::run(context, &args),
         Command::Message(MessageCommand::Validate(args)) => message_validate::run(context, &args),

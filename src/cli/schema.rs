@@ -34,6 +34,7 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::EvidencePrune => schema_for!(super::evidence_prune::Pruned),
         SchemaName::MessageBuild => schema_for!(super::message_build::Built),
         SchemaName::MessageValidate => schema_for!(super::message_validate::Validated),
+        SchemaName::TradersCheck => schema_for!(super::traders::Traders),
         SchemaName::Doctor => schema_for!(super::doctor::Diagnosis),
     };
     context.printer.raw_json(&schema);

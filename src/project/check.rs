@@ -3,6 +3,7 @@
 
 use url::{Host, Url};
 
+use super::before;
 use super::parse::{Places, SettingsProblem, quoted};
 use super::questions::{self, QuestionKind};
 use super::settings::{AnswerValue, Environment, Settings};
@@ -36,6 +37,7 @@ pub(super) fn check(
     check.answers();
     check.statements();
     check.not_applicable();
+    check.before_you_start();
 }
 
 /// The ids in `programmes` that are not among `known`, each with its message.
@@ -262,6 +264,18 @@ impl Check<'_, '_, '_> {
                 self.problem(
                     &format!("statements.{key}"),
                     format!("is no statement of a form; known are {}", quoted(known)),
+                );
+            }
+        }
+    }
+
+    fn before_you_start(&mut self) {
+        for step in self.settings.before_you_start.days.keys() {
+            if !before::steps().iter().any(|known| known.id == *step) {
+                let known = before::steps().iter().map(|known| known.id.as_str());
+                self.problem(
+                    &format!("before-you-start.{step}"),
+                    format!("is nothing that HMRC wants done first; known are {}", quoted(known)),
                 );
             }
         }

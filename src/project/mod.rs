@@ -7,6 +7,8 @@
 //!   field, and no secret is ever repeated.
 //! - `check`: what types cannot say; all problems at once.
 //! - [`questions`]: the form's questions that only the house can answer.
+//! - [`before`]: what HMRC wants done before a house starts.
+//! - [`traders`]: the data of the traders served, in a file of their own.
 //! - [`locate`]: finding the project's folder and reading its file.
 //! - [`mod@write`]: writing a new, commented `ctc-ready.toml`.
 //! - [`xsd`]: HMRC's schemas in the folder that the settings name.
@@ -16,6 +18,7 @@
 //! and the versions there are.
 //! Floors 4 and up may call it.
 
+pub mod before;
 mod check;
 mod day;
 pub mod locate;
@@ -23,6 +26,7 @@ pub mod parse;
 pub mod policy;
 pub mod questions;
 pub mod settings;
+pub mod traders;
 pub mod waivers;
 pub mod write;
 pub mod xsd;

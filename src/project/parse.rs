@@ -153,6 +153,7 @@ impl Document<'_> {
                 "statements" => reader.read(&mut settings.statements),
                 "not-applicable" => reader.read(&mut settings.not_applicable),
                 "programme" => reader.read(&mut settings.programme),
+                "before-you-start" => reader.read(&mut settings.before_you_start),
                 "catalogue" => reader.read(&mut settings.catalogue),
                 _ => {
                     let (line, column) = self.position(key.span().start);
@@ -367,7 +368,7 @@ impl Places<'_, '_> {
 }
 
 /// The file's top-level names, in the order in which `init` writes them.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "programmes",
     "business",
     "software",
@@ -382,6 +383,7 @@ const SECTIONS: [&str; 15] = [
     "statements",
     "not-applicable",
     "programme",
+    "before-you-start",
     "catalogue",
 ];
 
@@ -410,6 +412,7 @@ fn empty() -> Settings {
         statements: Default::default(),
         not_applicable: Default::default(),
         programme: Default::default(),
+        before_you_start: Default::default(),
         catalogue: Default::default(),
     }
 }

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use super::before::BeforeYouStart;
 use super::day::Written;
 pub use super::policy::{BuildPolicy, Driver, GateSettings, RecommendedPolicy, SealPolicy};
 pub use super::waivers::Waiver;
@@ -61,6 +62,10 @@ pub struct Settings {
     /// Dates HMRC has not published.
     #[serde(default)]
     pub programme: ProgrammeSettings,
+    /// When the house did what HMRC wants done first, by step
+    /// ([`super::before::steps`]).
+    #[serde(default)]
+    pub before_you_start: BeforeYouStart,
     /// An overlay of the built-in catalogue.
     #[serde(default)]
     pub catalogue: CatalogueSettings,

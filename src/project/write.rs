@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::before;
 use super::questions::{questions, statements};
 use super::settings::{AnswerValue, Application, Business, Environment, GateSettings};
 use crate::catalogue::{Combination, Flow, Procedure, Side};
@@ -72,6 +73,16 @@ pub fn render(answers: &InitAnswers) -> String {
         ],
     );
     page.example("ncts6-go-live", "2027-01-31");
+    page.section(
+        "before-you-start",
+        &[
+            "When you did what HMRC wants done first, where your evidence does not show it:",
+            "`ctc-ready doctor` goes through the list.",
+        ],
+    );
+    for step in before::steps().iter().filter(|step| step.shown.is_none()) {
+        page.example(&step.id, "2026-10-01");
+    }
     page.section("catalogue", &["Your own additions to the built-in scenarios."]);
     page.example("path", "\"scenarios\"");
     page.0

@@ -115,6 +115,51 @@ fn every_check_can_find_something() {
     assert_found(&project, "disk", "not-checked", "first");
 }
 
+/// State and message of each step of HMRC's list.
+fn steps(project: &Project) -> (i32, Vec<(String, String, String)>) {
+    let outcome = project.call(&["doctor", "--offline", "--format", "json"]);
+    let (code, json) = (outcome.code, outcome.json());
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let steps = json["before_you_start"].as_array().unwrap().iter();
+    let steps = steps.map(|s| (text(&s["step"]), text(&s["state"]), text(&s["message"]))).collect();
+    (code, steps)
+}
+
+#[test]
+fn what_hmrc_wants_done_first_is_gone_through() {
+    // A rehearsal shows nothing of HMRC's: the simulator takes any token.
+    let project = Project::rehearsed();
+    let (code, all) = steps(&project);
+    let names: Vec<&str> = all.iter().map(|(step, ..)| step.as_str()).collect();
+    let wanted = [
+        "account",
+        "application",
+        "subscription",
+        "authorisation",
+        "test-users",
+        "reference-data",
+        "guide-read",
+        "terms-accepted",
+    ];
+    assert_eq!((code, names), (0, wanted.to_vec()));
+    assert!(all.iter().all(|(_, state, _)| state == "warning"), "{all:?}");
+
+    let good = project.settings();
+    let read_on = |day: &str| set(&good, "guide-read", day);
+    project.write_settings(&set(&read_on("2026-10-01"), "terms-accepted", "\"2026-10-02\""));
+    let (_, all) = steps(&project);
+    let done: Vec<&str> =
+        all.iter().filter(|(_, state, _)| state == "ok").map(|(step, ..)| step.as_str()).collect();
+    assert_eq!(done, ["guide-read", "terms-accepted"]);
+    assert!(all[6].2.contains("2026-10-01, as the settings say"), "{all:?}");
+
+    project.write_settings(&read_on("2099-10-01"));
+    let (code, all) = steps(&project);
+    assert_eq!((code, all[6].1.as_str()), (1, "error"), "{all:?}");
+    project.write_settings(&read_on("2026-10-01").replace("guide-read", "guides-read"));
+    assert_found(&project, "settings", "error", "before-you-start.guides-read");
+}
+
 #[test]
 fn without_a_project_it_says_so() {
     let empty = tempfile::tempdir().unwrap();

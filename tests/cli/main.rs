@@ -30,4 +30,5 @@ mod simulate;
 mod story;
 mod support;
 mod together;
+mod traders;
 mod unsent;

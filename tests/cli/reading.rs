@@ -3,7 +3,7 @@
 
 use std::process::Stdio;
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 use ctc_ready::cli::args::Cli;
 
 use crate::support::{INIT, Project, SCALE, call, command, outcome};
@@ -227,3 +227,38 @@ fn a_terminal_gets_colour_and_questions() {
     assert_eq!(toml["software"]["side"].as_str(), Some("XI"));
     assert_eq!(toml["software"]["flows"].as_array().unwrap().len(), 2);
 }
+
+/// What a page of `docs/` tells people to type is understood.
+#[test]
+fn commands_in_the_page_about_ci_are_understood() {
+    let page = include_str!("../../docs/ci.md");
+    let mut tried = 0;
+    for line in page.lines().filter(|line| line.contains("ctc-ready ")) {
+        for part in line.split("ctc-ready ").skip(1) {
+            let part = part.split(['`', '>', '#', '|', '(']).next().unwrap().trim();
+            let words: Vec<&str> =
+                part.split_whitespace().map(|word| word.trim_matches('"')).collect();
+            let Some(first) = words.first() else { continue };
+            let known = Cli::command().find_subcommand(first).is_some();
+            if !known || line.trim_start().starts_with("- run: cargo") {
+                continue;
+            }
+            // `explain RULE`, `verify --key "${{ … }}"`: any value will do.
+            let words = words.into_iter().filter(|word| !["{{", "}}"].contains(word));
+            let line: Vec<&str> = std::iter::once("ctc-ready")
+                .chain(words.map(|word| match word {
+                    word if word.starts_with('$') => KEY,
+                    word => word,
+                }))
+                .filter(|word| !word.starts_with("vars."))
+                .collect();
+            let read = Cli::try_parse_from(&line);
+            assert!(read.is_ok(), "{line:?}: {:?}", read.err().map(|error| error.to_string()));
+            tried += 1;
+        }
+    }
+    assert!(tried >= 9, "{tried}");
+}
+
+/// A fingerprint.
+const KEY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
