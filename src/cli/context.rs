@@ -9,13 +9,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::args::Global;
+use super::args::{Build, Global, UnderTest};
 use super::failure::{Failure, Kind};
 use super::printer::Printer;
 use crate::calendar::london;
 use crate::catalogue::requirements::{Applicable, Capabilities, applicable};
 use crate::catalogue::{Catalogue, Programme, Scenario};
 use crate::clock::{Clock, SystemClock};
+use crate::digest::Digest;
 use crate::engine;
 use crate::evidence::index::IndexedRun;
 use crate::evidence::seal::Authorities;
@@ -199,6 +200,26 @@ impl Desk {
         let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
         project.check_programmes(&known)?;
         Ok(Self { project, catalogue })
+    }
+
+    /// The same with the build under test that the user names in place of the
+    /// one in the settings.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn under_test(mut self, context: &Context, it: &UnderTest) -> Result<Self, Failure> {
+        let digest = match &it.build {
+            None => return Ok(self),
+            Some(Build::Digest(digest)) => *digest,
+            Some(Build::File(path)) => {
+                let path = context.cwd.join(path);
+                let unread =
+                    |source| files::FileError { path: path.clone(), doing: "read", source };
+                Digest::of_reader(&mut files::open_regular(&path)?).map_err(unread)?.0
+            }
+        };
+        self.project.settings.software.build = Some(format!("sha256:{digest}"));
+        Ok(self)
     }
 
     /// A programme by id, or the project's first.

@@ -60,7 +60,7 @@ fn embedded_scale(selected: &[Selected]) -> f64 {
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Run) -> Result<u8, Failure> {
-    let desk = Desk::open(context)?;
+    let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let selected = select(&desk, args)?;
     let Executed { report, stalled, again_at } = execute(context, &desk, &selected, args)?;
     context.printer.document(&report);
