@@ -2,9 +2,11 @@
 //! and where the evidence lies.
 //!
 //! - [`settings`]: the settings as the rest of the program uses them.
+//! - [`credentials`]: production credentials held, versions in use, changed
+//!   documentation.
 //! - [`parse`]: reading the file's text; every problem names file, line and
 //!   field, and no secret is ever repeated.
-//! - `check`: what types cannot say; all problems at once.
+//! - `check`, `check_credentials`: what types cannot say; all problems at once.
 //! - [`questions`]: the form's questions that only the house can answer.
 //! - [`locate`]: finding the project's folder and reading its file.
 //! - [`mod@write`]: writing a new, commented `ctc-ready.toml`.
@@ -16,6 +18,8 @@
 //! Floors 4 and up may call it.
 
 mod check;
+mod check_credentials;
+pub mod credentials;
 pub mod locate;
 pub mod parse;
 pub mod questions;

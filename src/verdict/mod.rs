@@ -7,6 +7,8 @@
 //! - `standing`: which run stands for a requirement, and what speaks against
 //!   one.
 //! - `house`: what the form needs and only the house can say.
+//! - [`mod@credentials`]: what credentials held leave to be proven, and whether
+//!   a further application is needed.
 //! - `dates`: phases, lead times, dates nobody has published.
 //! - [`rules`]: the named rules, each with a line of description.
 //! - [`mod@plan`]: what applies, and when it must start.
@@ -15,6 +17,7 @@
 //! [`crate::document`] uses its results.
 
 pub mod case;
+pub mod credentials;
 mod dates;
 mod house;
 pub mod judge;
@@ -24,6 +27,8 @@ pub mod rules;
 mod standing;
 
 pub use case::{Case, Need};
+pub use credentials::needs;
+pub use dates::is_open;
 pub use judge::{judge, status};
 pub use model::*;
 pub use plan::{Plan, PlanCase, plan};

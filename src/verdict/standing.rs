@@ -80,7 +80,7 @@ fn objections(case: &Case<'_>, run: &RunRecord) -> Vec<Objection> {
     }
     let ended = run.closed.unwrap_or(run.last_event);
     let days = (london::day_of(age_origin(run).min(run.opened)), london::day_of(ended));
-    if dates::phase_covering(case.programme, days.0, days.1).is_none() {
+    if dates::phase_covering(case.programme, case.settings, days.0, days.1).is_none() {
         found.push(Objection::Phase);
     }
     if run.api_version != case.programme.api.version {
