@@ -34,7 +34,7 @@ fn rules_have_unique_kebab_case_names_and_a_line_each() {
         assert!(!one.about.is_empty() && !one.about.contains('\n'), "{}", one.name);
         assert_eq!(rule(one.name), Some(one));
     }
-    assert_eq!(RULES.len(), 21);
+    assert_eq!(RULES.len(), 26);
 }
 
 #[test]
@@ -160,7 +160,9 @@ fn every_rule_fires_on_what_it_is_about() {
             assert!(!verdict.ready, "row {n}, `{rule}`");
         }
     }
-    for rule in RULES {
+    // Tested where the credentials held are.
+    let elsewhere = ["documentation-changed", "credentials-basis", "further-application"];
+    for rule in RULES.iter().filter(|rule| !elsewhere.contains(&rule.name)) {
         assert!(rows.iter().any(|row| row.1 == rule.name), "no row for `{}`", rule.name);
     }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::digest::Digest;
 pub use crate::ncts::read::FunctionalError;
 use crate::ncts::{MessageType, MovementKind};
+pub use crate::project::Driver;
 use crate::project::Environment;
 
 /// The id of a run: a UUID version 7, so that ids sort by time.
@@ -80,24 +81,6 @@ pub struct RunOpened {
     pub time_scale: f64,
     /// The process that opened it.
     pub session: Uuid,
-}
-
-/// Who acts as the trader's software in a run.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Driver {
-    /// ctc-ready sends.
-    Direct,
-    /// ctc-ready calls the software.
-    Command,
-    /// The software sends through ctc-ready.
-    Proxy,
-    /// ctc-ready fetches a movement that the software made.
-    Collect,
-    /// A HAR file.
-    Import,
 }
 
 /// The software under test.

@@ -6,7 +6,6 @@ use url::{Host, Url};
 use super::parse::{Places, SettingsProblem, quoted};
 use super::questions::{self, QuestionKind};
 use super::settings::{AnswerValue, Environment, Settings};
-use crate::calendar::freshness;
 use crate::catalogue::Flow;
 
 /// The one address of HMRC's sandbox and Trader Test (CTC Traders API, base
@@ -33,6 +32,7 @@ pub(super) fn check(
     check.people();
     check.run();
     check.gate();
+    check.waivers();
     check.answers();
     check.statements();
     check.not_applicable();
@@ -213,25 +213,25 @@ impl Check<'_, '_, '_> {
     }
 
     fn gate(&mut self) {
-        let gate = &self.settings.gate;
-        let life = freshness::DAYS * 24;
-        if gate.fail_before_hours > gate.warn_before_hours {
-            self.problem(
-                "gate.fail-before-hours",
-                format!(
-                    "is {}, more than `gate.warn-before-hours` ({}); the warning must come first",
-                    gate.fail_before_hours, gate.warn_before_hours
-                ),
-            );
+        for (field, message) in self.settings.gate.problems() {
+            self.problem(field, message);
         }
-        for (field, hours) in [
-            ("gate.warn-before-hours", gate.warn_before_hours),
-            ("gate.fail-before-hours", gate.fail_before_hours),
-        ] {
-            if hours >= life {
+    }
+
+    fn waivers(&mut self) {
+        for (waiver, n) in self.settings.waivers.iter().zip(1..) {
+            for (field, message) in waiver.problems() {
+                self.problem(&format!("waiver.{n}.{field}"), message);
+            }
+            for (field, text) in waiver.lines() {
+                self.line(&format!("waiver.{n}.{field}"), text);
+            }
+            let programmes = &self.settings.programmes;
+            if let Some(id) = waiver.programme.as_ref().filter(|id| !programmes.contains(id)) {
+                let id: String = id.chars().take(60).collect();
                 self.problem(
-                    field,
-                    format!("must be less than {life}: evidence lives no longer than {life} hours"),
+                    &format!("waiver.{n}.programme"),
+                    format!("names `{id}`, which `programmes` does not"),
                 );
             }
         }

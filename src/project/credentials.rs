@@ -7,10 +7,10 @@
 
 use chrono::NaiveDate;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::calendar::london;
+use super::day::day;
 use crate::catalogue::Flow;
 
 /// An application for production credentials that HMRC granted.
@@ -59,23 +59,6 @@ impl DocumentationChange {
     pub fn affects(&self, flow: Option<Flow>) -> bool {
         self.flows.is_empty() || flow.is_none_or(|flow| self.flows.contains(&flow))
     }
-}
-
-/// A TOML date, or the same as text: people write both.
-pub(super) fn day<'de, D: Deserializer<'de>>(from: D) -> Result<NaiveDate, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a date such as 2026-12-04")]
-    enum Written {
-        Text(String),
-        Toml(toml::value::Datetime),
-    }
-    let text = match Written::deserialize(from)? {
-        Written::Text(text) => text,
-        Written::Toml(date) => date.to_string(),
-    };
-    london::parse_date(&text).map_err(|_| {
-        D::Error::custom("not a date between 2000-01-01 and 2099-12-31, such as 2026-12-04")
-    })
 }
 
 /// `[[credentials]]`, or `[credentials]` where there is one alone. A visitor,

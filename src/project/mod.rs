@@ -4,6 +4,7 @@
 //! - [`settings`]: the settings as the rest of the program uses them.
 //! - [`credentials`]: production credentials held, versions in use, changed
 //!   documentation.
+//! - [`policy`]: what the gate lets count; [`waivers`]: what it lets pass.
 //! - [`parse`]: reading the file's text; every problem names file, line and
 //!   field, and no secret is ever repeated.
 //! - `check`, `check_credentials`: what types cannot say; all problems at once.
@@ -20,10 +21,13 @@
 mod check;
 mod check_credentials;
 pub mod credentials;
+mod day;
 pub mod locate;
 pub mod parse;
+pub mod policy;
 pub mod questions;
 pub mod settings;
+pub mod waivers;
 pub mod write;
 pub mod xsd;
 

@@ -152,6 +152,7 @@ impl Document<'_> {
                 "notifications" => reader.read(&mut settings.notifications),
                 "payloads" => reader.read(&mut settings.payloads),
                 "gate" => reader.read(&mut settings.gate),
+                "waiver" => reader.read(&mut settings.waivers),
                 "answers" => reader.read(&mut settings.answers),
                 "statements" => reader.read(&mut settings.statements),
                 "not-applicable" => reader.read(&mut settings.not_applicable),
@@ -360,22 +361,31 @@ impl Places<'_, '_> {
         }
     }
 
+    /// Where a field's key stands. An entry of an array is named by its number,
+    /// from 1: `waiver.2.reason`.
     fn find(&self, field: &str) -> Option<Range<usize>> {
-        let mut table = self.table;
-        let mut names = field.split('.').peekable();
-        loop {
-            let name = names.next()?;
-            let (key, value) = table.get_key_value(name)?;
-            if names.peek().is_none() {
-                return Some(key.span());
-            }
-            table = value.get_ref().as_table()?;
+        let (first, rest) = field.split_once('.').map_or((field, None), |(a, b)| (a, Some(b)));
+        let (key, value) = self.table.get_key_value(first)?;
+        let (mut span, mut value) = (key.span(), value);
+        for name in rest.into_iter().flat_map(|rest| rest.split('.')) {
+            (span, value) = match value.get_ref() {
+                DeValue::Table(table) => {
+                    let (key, value) = table.get_key_value(name)?;
+                    (key.span(), value)
+                }
+                DeValue::Array(items) => {
+                    let item = items.get(name.parse::<usize>().ok()?.checked_sub(1)?)?;
+                    (item.span(), item)
+                }
+                _ => return None,
+            };
         }
+        Some(span)
     }
 }
 
 /// The file's top-level names, in the order in which `init` writes them.
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "programmes",
     "business",
     "software",
@@ -385,6 +395,7 @@ const SECTIONS: [&str; 16] = [
     "notifications",
     "payloads",
     "gate",
+    "waiver",
     "answers",
     "statements",
     "not-applicable",
@@ -415,6 +426,7 @@ fn empty() -> Settings {
         notifications: Default::default(),
         payloads: Default::default(),
         gate: Default::default(),
+        waivers: Default::default(),
         answers: Default::default(),
         statements: Default::default(),
         not_applicable: Default::default(),

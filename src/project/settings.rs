@@ -10,6 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use super::credentials::{Credentials, DocumentationChange, OtherVersion};
 use super::credentials::one_or_many;
+use super::day::Written;
+pub use super::policy::{BuildPolicy, Driver, GateSettings, RecommendedPolicy, SealPolicy};
+pub use super::waivers::Waiver;
 pub use crate::calendar::freshness::FreshnessPolicy;
 use crate::catalogue::{Combination, Flow, Procedure, Side};
 
@@ -43,6 +46,9 @@ pub struct Settings {
     /// The release gate's policy.
     #[serde(default)]
     pub gate: GateSettings,
+    /// Findings of the gate that the house lets pass.
+    #[serde(default, rename = "waiver")]
+    pub waivers: Vec<Waiver>,
     /// Answers to the form's questions that only the house knows, by key
     /// ([`super::questions::answer_keys`]).
     #[serde(default)]
@@ -254,33 +260,6 @@ impl OneOrMany {
     }
 }
 
-/// The gate's policy.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct GateSettings {
-    /// How strictly freshness is judged.
-    pub freshness: FreshnessPolicy,
-    /// Hours before evidence lapses from which the gate warns.
-    pub warn_before_hours: u32,
-    /// Hours before evidence lapses from which the gate fails; not more than
-    /// `warn_before_hours`.
-    pub fail_before_hours: u32,
-    /// Largest accepted difference between our clock and the server's, in
-    /// seconds.
-    pub max_clock_skew_seconds: u32,
-}
-
-impl Default for GateSettings {
-    fn default() -> Self {
-        Self {
-            freshness: FreshnessPolicy::Strict,
-            warn_before_hours: 72,
-            fail_before_hours: 0,
-            max_clock_skew_seconds: 60,
-        }
-    }
-}
-
 /// An answer to a question of the form.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "expected true, false, a whole number or text")]
@@ -320,28 +299,15 @@ pub struct ProgrammeSettings {
     pub dates: BTreeMap<String, NaiveDate>,
 }
 
-/// Reads `2026-12-04` and `"2026-12-04"` alike: people write both.
+/// Dates by their keys.
 fn dates<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, NaiveDate>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a date such as 2026-12-04")]
-    enum Written {
-        Text(String),
-        Toml(toml::value::Datetime),
-    }
-
     BTreeMap::<String, Written>::deserialize(from)?
         .into_iter()
-        .map(|(key, written)| {
-            let text = match written {
-                Written::Text(text) => text,
-                Written::Toml(date) => date.to_string(),
-            };
-            match crate::calendar::london::parse_date(&text) {
-                Ok(date) => Ok((key, date)),
-                Err(_) => Err(serde::de::Error::custom(format!(
-                    "`{key}` is not a date between 2000-01-01 and 2099-12-31, such as 2026-12-04"
-                ))),
-            }
+        .map(|(key, written)| match written.day() {
+            Some(day) => Ok((key, day)),
+            None => Err(serde::de::Error::custom(format!(
+                "`{key}` is not a date between 2000-01-01 and 2099-12-31, such as 2026-12-04"
+            ))),
         })
         .collect()
 }

@@ -10,7 +10,8 @@
 //! - [`mod@credentials`]: what credentials held leave to be proven, and whether
 //!   a further application is needed.
 //! - `dates`: phases, lead times, dates nobody has published.
-//! - [`rules`]: the named rules, each with a line of description.
+//! - [`rules`]: the named rules, each with a line of description;
+//!   [`mod@explain`]: what there is to say about each.
 //! - [`mod@plan`]: what applies, and when it must start.
 //!
 //! Floor 6: it uses floors 1 to 4. The command line may call it, and
@@ -19,6 +20,7 @@
 pub mod case;
 pub mod credentials;
 mod dates;
+pub mod explain;
 mod house;
 pub mod judge;
 pub mod model;

@@ -172,6 +172,7 @@ impl House {
                 bytes: 1000,
                 seals: Vec::new(),
                 unsealed_runs: vec![id(1), id(2)],
+                sealed_by: BTreeMap::new(),
                 problems: Vec::new(),
             }),
             as_of: utc("2026-11-21T12:00:00Z"),
@@ -224,7 +225,9 @@ impl House {
         let report = self.integrity.as_mut().unwrap();
         report.seals.push(seal_report(covers_runs, valid));
         if valid {
-            report.unsealed_runs.drain(..covers_runs as usize);
+            for run in report.unsealed_runs.drain(..covers_runs as usize) {
+                report.sealed_by.entry(run).or_default().insert(Digest::ZERO);
+            }
         }
     }
 

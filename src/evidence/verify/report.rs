@@ -1,5 +1,7 @@
 //! What verification is told, and what it finds.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -28,6 +30,8 @@ pub struct VerifyReport {
     /// Runs that no valid seal covers to their end; where a key was named, no
     /// valid seal that goes back to it. No problem in itself.
     pub unsealed_runs: Vec<RunId>,
+    /// The keys of the valid seals that cover a run to its end, by run.
+    pub sealed_by: BTreeMap<RunId, BTreeSet<Digest>>,
     /// What is wrong.
     pub problems: Vec<Problem>,
 }
@@ -44,6 +48,7 @@ impl VerifyReport {
             bytes: 0,
             seals: Vec::new(),
             unsealed_runs: Vec::new(),
+            sealed_by: BTreeMap::new(),
             problems: Vec::new(),
         }
     }

@@ -341,6 +341,16 @@ impl Check<'_> {
         }
     }
 
+    /// The keys of the valid seals that cover a run to its end, if there are any.
+    fn sealed_by(&self, run: RunId) -> Option<(RunId, BTreeSet<Digest>)> {
+        let seal = |number: u64| self.report.seals.get(usize::try_from(number - 1).ok()?);
+        let seals = self.seals.whole.get(&run)?.iter().filter_map(seal);
+        let mut keys: Vec<Digest> = seals.filter(|seal| seal.valid).map(|seal| seal.key).collect();
+        // Most are by the key of the one before.
+        keys.dedup();
+        (!keys.is_empty()).then(|| (run, keys.into_iter().collect()))
+    }
+
     /// Everything was read: which seals hold, and what they cover.
     pub(super) fn conclude_seals(&mut self, index: &Index) {
         for (report, number) in self.report.seals.iter_mut().zip(1..) {
@@ -363,6 +373,7 @@ impl Check<'_> {
             .collect();
         let by_others = unsealed.iter().filter(|run| covers(run, |(valid, _)| *valid)).count();
         self.report.unsealed_runs = unsealed;
+        self.report.sealed_by = index.runs.keys().filter_map(|run| self.sealed_by(*run)).collect();
 
         let Some(key) = self.seals.trust.key else { return };
         if !valid.iter().any(|(valid, trusted)| *valid && *trusted) {

@@ -1,0 +1,34 @@
+//! Days as people write them in settings: a TOML date, or the same as text.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Deserializer};
+
+use crate::calendar::london;
+
+/// A day as it stands in the file.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a date such as 2026-12-04")]
+pub(super) enum Written {
+    Text(String),
+    Toml(toml::value::Datetime),
+}
+
+impl Written {
+    /// The day; none where it is no date from 2000 to 2099.
+    pub(super) fn day(&self) -> Option<NaiveDate> {
+        let text = match self {
+            Self::Text(text) => text.clone(),
+            Self::Toml(date) => date.to_string(),
+        };
+        london::parse_date(&text).ok()
+    }
+}
+
+/// Reads `2026-12-04` and `"2026-12-04"` alike.
+pub(super) fn day<'de, D: Deserializer<'de>>(from: D) -> Result<NaiveDate, D::Error> {
+    Written::deserialize(from)?.day().ok_or_else(|| {
+        serde::de::Error::custom(
+            "expected a date between 2000-01-01 and 2099-12-31, such as 2026-12-04",
+        )
+    })
+}
