@@ -164,9 +164,8 @@ fn given_dates(draft: &DraftProgramme, problems: &mut Vec<Problem>) {
         if let (Some(from), Some(until)) = (from, until)
             && until < from
         {
-            problems.push(
-                draft.problem(&[Name(list), At(index)], format!("{until} is before {from}")),
-            );
+            problems
+                .push(draft.problem(&[Name(list), At(index)], format!("{until} is before {from}")));
         }
     }
 }

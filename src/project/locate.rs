@@ -143,10 +143,7 @@ impl Project {
     }
 
     /// An error with these problems, if there are any: fields and messages.
-    fn refuse(
-        &self,
-        problems: impl Iterator<Item = (String, String)>,
-    ) -> Result<(), ProjectError> {
+    fn refuse(&self, problems: impl Iterator<Item = (String, String)>) -> Result<(), ProjectError> {
         let problems: Vec<_> = problems
             .map(|(field, message)| SettingsProblem {
                 line: None,

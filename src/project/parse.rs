@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::{check, credentials};
 use super::settings::{Settings, SoftwareSettings};
+use super::{check, credentials};
 use crate::catalogue::Side;
 
 /// Words in a key that make it a secret's. Compared in lower case with `_`
@@ -158,7 +158,7 @@ impl Document<'_> {
                 "not-applicable" => reader.read(&mut settings.not_applicable),
                 "credentials" => {
                     reader.read_with(&mut settings.credentials, credentials::one_or_many);
-                },
+                }
                 "documentation-change" => reader.read(&mut settings.documentation_change),
                 "programme" => reader.read(&mut settings.programme),
                 "catalogue" => reader.read(&mut settings.catalogue),

@@ -8,8 +8,8 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use super::credentials::{Credentials, DocumentationChange, OtherVersion};
 use super::credentials::one_or_many;
+pub use super::credentials::{Credentials, DocumentationChange, OtherVersion};
 use super::day::Written;
 pub use super::policy::{BuildPolicy, Driver, GateSettings, RecommendedPolicy, SealPolicy};
 pub use super::waivers::Waiver;

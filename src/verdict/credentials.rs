@@ -16,15 +16,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::case::Need;
+use super::case::{Case, Need};
 use super::dates::Note;
 use super::model::Severity;
 use super::rules::{self, Rule};
+use super::standing::age_origin;
 use crate::calendar::{freshness, london};
 use crate::catalogue::requirements::{Capabilities, RequirementError, applicable};
 use crate::catalogue::{
     Catalogue, CredentialsBasis, Flow, OtherApi, Programme, Requirement, RequirementKind,
 };
+use crate::evidence::RunRecord;
 use crate::project::{Credentials, DocumentationChange, OtherVersion, Settings};
 
 /// What a programme asks of a house that applies on `day` (London): what the
@@ -59,15 +61,43 @@ pub fn needs(
         .collect())
 }
 
-/// The latest change of the documentation that holds on `day` and makes tests
-/// begun on `began` worthless for a requirement.
-pub(super) fn changed_after<'a>(
-    settings: &'a Settings,
+/// The change of the documentation, in force on the day of submission, that a
+/// run of this requirement was begun before.
+pub(super) fn changed_since<'a>(
+    case: &Case<'a>,
     need: &Need,
-    began: NaiveDate,
-    day: NaiveDate,
+    run: &RunRecord,
 ) -> Option<&'a DocumentationChange> {
-    latest_change(settings, need.tests, began, day)
+    latest_change(case.settings, need.tests, begun(run), case.submission_day())
+}
+
+/// The same in words.
+pub(super) fn before_change(case: &Case<'_>, need: &Need, run: &RunRecord) -> Option<String> {
+    let change = changed_since(case, need, run)?;
+    Some(format!(
+        "`{}` was begun on {}, before the documentation changed on {} ({}); change the software where that affects it, and run it again",
+        run.scenario,
+        begun(run),
+        change.on,
+        change.what
+    ))
+}
+
+/// The first London day of a run, by its oldest defensible time.
+fn begun(run: &RunRecord) -> NaiveDate {
+    london::day_of(age_origin(run).min(run.opened))
+}
+
+/// Whether credentials held leave nothing to apply for on `day` (London), so
+/// that no form is filled in.
+pub fn nothing_left(programme: &Programme, settings: &Settings, day: NaiveDate) -> bool {
+    Held::new(programme, settings, day).nothing_left()
+}
+
+/// Whether the software supports a flow: where it does and need not be proven,
+/// credentials cover it, and that is the reason.
+pub(super) fn supports(case: &Case<'_>, flow: Flow) -> bool {
+    case.settings.software.flows.contains(&flow)
 }
 
 fn latest_change(
@@ -105,9 +135,8 @@ impl<'a> Held<'a> {
     pub(super) fn new(programme: &'a Programme, settings: &'a Settings, day: NaiveDate) -> Self {
         let api = &programme.api;
         let works = asks(programme) && api.ends.is_none_or(|ends| day < ends);
-        let counts = |entry: &&Credentials| {
-            works && entry.api == api.version && entry.granted <= day
-        };
+        let counts =
+            |entry: &&Credentials| works && entry.api == api.version && entry.granted <= day;
         let entries = settings.credentials.iter().filter(counts).collect();
         Self { programme, settings, day, entries }
     }
@@ -175,7 +204,9 @@ impl<'a> Held<'a> {
     /// that there is nothing to apply for.
     pub(super) fn nothing_left(&self) -> bool {
         let covered = |slot: &Requirement| matches!(self.of(slot), Cover::By(_));
-        !self.entries.is_empty() && self.mandatory().next().is_some() && self.mandatory().all(covered)
+        !self.entries.is_empty()
+            && self.mandatory().next().is_some()
+            && self.mandatory().all(covered)
     }
 
     /// What follows from the credentials, for the gate and the plan alike.
@@ -352,8 +383,12 @@ impl<'a> Held<'a> {
                     latest_change(self.settings, Some(**flow), granted, self.day).is_none()
                 })
             };
-            let open: Vec<&str> =
-                other.flows.iter().filter(|flow| !covered(flow)).map(|flow| flow.as_str()).collect();
+            let open: Vec<&str> = other
+                .flows
+                .iter()
+                .filter(|flow| !covered(flow))
+                .map(|flow| flow.as_str())
+                .collect();
             if !open.is_empty() {
                 notes.push(Note {
                     severity: Severity::Warning,
@@ -448,7 +483,8 @@ impl<'a> Held<'a> {
     fn live(&self, basis: &CredentialsBasis) -> String {
         let api = &self.programme.api;
         let from = match basis.live_from {
-            None => "the live system can be used with them once NCTS is live under these rules".to_owned(),
+            None => "the live system can be used with them once NCTS is live under these rules"
+                .to_owned(),
             Some(from) if self.day < from => {
                 format!("the live system cannot be used with them until {from}")
             }

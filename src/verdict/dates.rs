@@ -130,6 +130,26 @@ pub fn is_open(programme: &Programme, settings: &Settings, day: NaiveDate) -> bo
     phase_covering(programme, settings, day, day).is_some()
 }
 
+/// The programme of movements to think of first on a London day, before there
+/// are any settings: of those open the one that opened first, since its rules
+/// are live; else the next to open, else the last.
+pub fn usual(programmes: &[Programme], day: NaiveDate) -> Option<&Programme> {
+    let of_movements = || programmes.iter().filter(|programme| programme.declares());
+    let opens = |programme: &&Programme| {
+        programme.phase.iter().any(|phase| phase.opens.is_some_and(|opens| day < opens))
+    };
+    let open = |programme: &&Programme| {
+        programme.phase.iter().any(|phase| {
+            phase.opens.is_none_or(|opens| opens <= day)
+                && phase.closes.is_none_or(|closes| day <= closes)
+        })
+    };
+    of_movements()
+        .find(open)
+        .or_else(|| of_movements().find(opens))
+        .or_else(|| of_movements().last())
+}
+
 /// What the day of submission brings about. `today` is the London day judged
 /// on; `given` whether the user named a day of submission. Where credentials
 /// held leave nothing to apply for, no form goes in, and neither windows nor

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 
 use super::case::Case;
-use super::dates;
 use super::house::{self, Form};
 use super::model::{Finding, RequirementState, Severity, Status, Verdict};
 use super::rules::{self, Rule};
 use super::standing::{Objection, Standing, age_origin, same_software, standing};
+use super::{credentials, dates};
 use crate::calendar::london;
 use crate::catalogue::RequirementKind;
 use crate::evidence::clocks::{self, ClockChange};
@@ -204,6 +204,9 @@ fn dates(case: &Case<'_>) -> impl Iterator<Item = Finding> {
 
 /// What the form needs of the house.
 fn house(case: &Case<'_>) -> Vec<Finding> {
+    if credentials::nothing_left(case.programme, case.settings, case.submission_day()) {
+        return Vec::new();
+    }
     let form = Form::of(&case.programme.id);
     let mut findings: Vec<Finding> = house::unanswered(form, case.settings)
         .into_iter()
@@ -218,6 +221,7 @@ fn house(case: &Case<'_>) -> Vec<Finding> {
             && form.asks_why_not()
             && !need.applies
             && need.kind == RequirementKind::Mandatory
+            && !credentials::supports(case, flow)
             && !explained(flow)
         {
             let flow = flow.as_str();
@@ -346,6 +350,9 @@ fn objected(
                 london::for_people(case.as_of)
             ),
         ),
+        Objection::DocumentationChanged => {
+            (&rules::DOCUMENTATION_CHANGED, credentials::before_change(case, standing.need, run)?)
+        }
         // Told already, with its place.
         Objection::Broken => return None,
     };

@@ -29,8 +29,8 @@ pub mod rules;
 mod standing;
 
 pub use case::{Case, Need};
-pub use credentials::needs;
-pub use dates::is_open;
+pub use credentials::{needs, nothing_left};
+pub use dates::{is_open, usual};
 pub use judge::{judge, status};
 pub use model::*;
 pub use plan::{Plan, PlanCase, plan};

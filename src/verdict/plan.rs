@@ -156,11 +156,13 @@ pub fn plan(case: &PlanCase<'_>) -> Plan {
         programme: case.programme.id.clone(),
         as_of: case.as_of,
         submit_on: case.submit_on,
-        phase: dates::phase_around(case.programme, case.settings, submission).map(|phase| PlanPhase {
-            name: phase.name.clone(),
-            opens: phase.opens,
-            closes: phase.closes,
-            open: dates::is_open(case.programme, case.settings, submission),
+        phase: dates::phase_around(case.programme, case.settings, submission).map(|phase| {
+            PlanPhase {
+                name: phase.name.clone(),
+                opens: phase.opens,
+                closes: phase.closes,
+                open: dates::is_open(case.programme, case.settings, submission),
+            }
         }),
         requirements: case
             .needs

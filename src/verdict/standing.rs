@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::case::{Case, Need};
-use super::dates;
 use super::model::{RequirementState, RequirementStatus};
+use super::{credentials, dates};
 use crate::calendar::{freshness, london};
 use crate::catalogue::RequirementKind;
 use crate::evidence::{Actor, RunRecord, RunState};
@@ -23,6 +23,8 @@ pub(super) enum Objection {
     ApiVersion,
     /// Some of it lies after the instant judged at.
     Future,
+    /// Begun before a change of the documentation that affects its flow.
+    DocumentationChanged,
     /// Its journal does not verify.
     Broken,
 }
@@ -69,7 +71,7 @@ fn is_simulated(run: &RunRecord) -> bool {
 }
 
 /// What speaks against letting a run count.
-fn objections(case: &Case<'_>, run: &RunRecord) -> Vec<Objection> {
+fn objections(case: &Case<'_>, need: &Need, run: &RunRecord) -> Vec<Objection> {
     let mut found = Vec::new();
     if is_simulated(run) {
         if !case.rehearsal {
@@ -89,6 +91,9 @@ fn objections(case: &Case<'_>, run: &RunRecord) -> Vec<Objection> {
     // Our own clock alone: a server a second ahead is skew, not the future.
     if ended.max(run.opened) > case.as_of {
         found.push(Objection::Future);
+    }
+    if credentials::changed_since(case, need, run).is_some() {
+        found.push(Objection::DocumentationChanged);
     }
     if is_broken(case, run) {
         found.push(Objection::Broken);
@@ -132,7 +137,7 @@ pub(super) fn standing<'a>(case: &Case<'a>, need: &'a Need) -> Standing<'a> {
     }
 
     let judged: Vec<(&RunRecord, Vec<Objection>)> =
-        attempts.iter().map(|run| (*run, objections(case, run))).collect();
+        attempts.iter().map(|run| (*run, objections(case, need, run))).collect();
     let at = case.submission_instant();
     let policy = case.settings.gate.freshness;
     let passed = judged
