@@ -457,7 +457,9 @@ fn the_examples_in_a_new_file_are_valid() {
     let text: String = render(&answers)
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(setting) if setting.contains(" = ") => format!("{setting}\n"),
+            Some(setting) if setting.contains(" = ") || setting.starts_with('[') => {
+                format!("{setting}\n")
+            }
             _ => format!("{line}\n"),
         })
         .collect();

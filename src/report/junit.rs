@@ -87,7 +87,9 @@ fn as_a_whole(verdict: &Verdict) -> TestCase {
         .iter()
         .filter(|finding| !finding.requirement.as_deref().is_some_and(known))
         .collect();
-    let status = failed_by(&findings).unwrap_or_else(TestCaseStatus::success);
+    let status = failed_by(&findings)
+        .or_else(|| let_pass(&findings, if verdict.ready { "ready" } else { "not ready" }))
+        .unwrap_or_else(TestCaseStatus::success);
     let mut case = TestCase::new("submission as a whole", status);
     case.set_classname(fit(&format!("{}.gate", verdict.programme)));
     case.set_system_out(long(&told(&findings)));
@@ -99,17 +101,14 @@ fn requirement(verdict: &Verdict, item: &RequirementStatus) -> TestCase {
         |finding: &&Finding| finding.requirement.as_deref() == Some(item.requirement.as_str());
     let findings: Vec<&Finding> = verdict.findings.iter().filter(own).collect();
     let state = name(&item.state);
-    let status = failed_by(&findings).unwrap_or_else(|| match item.state {
-        RequirementState::Fresh | RequirementState::Expiring => TestCaseStatus::success(),
-        RequirementState::NotApplicable => skipped(&format!("not applicable: {}", item.reason)),
-        _ => {
-            let why = match findings.iter().find_map(|finding| finding.waived.as_deref()) {
-                Some(reason) => format!("waived ({reason})"),
-                None => name(&item.kind),
-            };
-            skipped(&format!("{why}: {state}"))
-        }
-    });
+    let status =
+        failed_by(&findings).or_else(|| let_pass(&findings, &state)).unwrap_or_else(|| match item
+            .state
+        {
+            RequirementState::Fresh | RequirementState::Expiring => TestCaseStatus::success(),
+            RequirementState::NotApplicable => skipped(&format!("not applicable: {}", item.reason)),
+            _ => skipped(&format!("{}: {state}", name(&item.kind))),
+        });
     let mut case = TestCase::new(fit(&item.requirement), status);
     case.set_classname(fit(&format!("{}.requirements", verdict.programme)));
     let mut out = format!("{} requirement: {state}\n", name(&item.kind));
@@ -132,16 +131,23 @@ fn requirement(verdict: &Verdict, item: &RequirementStatus) -> TestCase {
 
 /// The failure that these findings make; none: none of them stops the release.
 fn failed_by(findings: &[&Finding]) -> Option<TestCaseStatus> {
-    let stops =
-        |finding: &&&Finding| finding.severity == Severity::Error && finding.waived.is_none();
-    let first = findings.iter().find(stops)?;
-    let count = findings.iter().filter(stops).count();
+    let first = findings.iter().find(|finding| finding.blocks())?;
+    let count = findings.iter().filter(|finding| finding.blocks()).count();
     let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
     status.set_type(first.rule);
     status.set_message(line(&format!("{}: {}{more}", first.rule, first.message)));
     status.set_description(long(&told(findings)));
     Some(status)
+}
+
+/// Where errors are there and waivers cover them all: that it is skipped, and
+/// why.
+fn let_pass(findings: &[&Finding], state: &str) -> Option<TestCaseStatus> {
+    let waived = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let mut why: Vec<String> = waived.filter_map(|finding| finding.waiver()).collect();
+    why.dedup();
+    (!why.is_empty()).then(|| skipped(&format!("waived {}: {state}", why.join("; "))))
 }
 
 /// Findings, one after the other.
@@ -157,8 +163,8 @@ fn told(findings: &[&Finding]) -> String {
         if let Some(source) = &finding.source {
             text.push_str(&format!("  source: {source}\n"));
         }
-        if let Some(reason) = &finding.waived {
-            text.push_str(&format!("  waived: {reason}\n"));
+        if let Some(waiver) = finding.waiver() {
+            text.push_str(&format!("  waived {waiver}\n"));
         }
     }
     text

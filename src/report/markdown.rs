@@ -13,7 +13,7 @@ use super::view::{OnlyIndexedFacts, name};
 use crate::calendar::london;
 use crate::engine::explain::headline;
 use crate::evidence::{RunRecord, RunState};
-use crate::verdict::{Finding, Severity, Verdict};
+use crate::verdict::{Severity, Verdict};
 
 /// Most bytes of a summary: GitHub takes a mebibyte.
 pub const MAX_BYTES: usize = (1 << 20) - 1;
@@ -80,8 +80,7 @@ fn head(page: &mut Page, dossier: &Dossier) {
     let verdict = &dossier.verdict;
     page.line(FIRST_LINE);
     page.line("");
-    let stops = |f: &&Finding| f.severity == Severity::Error && f.waived.is_none();
-    let answer = match (verdict.ready, verdict.findings.iter().filter(stops).count()) {
+    let answer = match (verdict.ready, verdict.findings.iter().filter(|f| f.blocks()).count()) {
         (true, _) => "READY".to_owned(),
         (false, 1) => "NOT READY: 1 error".to_owned(),
         (false, errors) => format!("NOT READY: {errors} errors"),
@@ -127,10 +126,11 @@ fn findings(page: &mut Page, verdict: &Verdict) {
         let about = [&finding.requirement, &finding.scenario].into_iter().flatten();
         let about: Vec<String> = about.map(|text| cell(text)).collect();
         let mut what = cell(&finding.message);
-        for (label, text) in [("Source", &finding.source), ("Waived", &finding.waived)] {
-            if let Some(text) = text {
-                what.push_str(&format!("<br>{label}: {}", cell(text)));
-            }
+        if let Some(source) = &finding.source {
+            what.push_str(&format!("<br>Source: {}", cell(source)));
+        }
+        if let Some(waiver) = finding.waiver() {
+            what.push_str(&format!("<br>Waived {}", cell(&waiver)));
         }
         page.row(&[weight, code(finding.rule), about.join("<br>"), what]);
     }

@@ -4,9 +4,11 @@
 //! - [`model`]: what judging yields.
 //! - [`case`]: what is judged.
 //! - [`mod@judge`]: status and verdict.
+//! - `docket`: the case with what is looked up often.
 //! - `standing`: which run stands for a requirement, and what speaks against
 //!   one.
-//! - `house`: what the form needs and only the house can say.
+//! - `findings`: what there is to say: of evidence, store and house.
+//! - `waivers`: what the house lets pass, and waivers nobody needs.
 //! - [`mod@credentials`]: what credentials held leave to be proven, and whether
 //!   a further application is needed.
 //! - `dates`: phases, lead times, dates nobody has published.
@@ -20,13 +22,15 @@
 pub mod case;
 pub mod credentials;
 mod dates;
+mod docket;
 pub mod explain;
-mod house;
+mod findings;
 pub mod judge;
 pub mod model;
 pub mod plan;
 pub mod rules;
 mod standing;
+mod waivers;
 
 pub use case::{Case, Need};
 pub use credentials::{needs, nothing_left};

@@ -102,6 +102,25 @@ pub struct Finding {
     pub source: Option<String>,
     /// The reason of the waiver that covers it.
     pub waived: Option<String>,
+    /// The last London day on which that waiver holds.
+    pub waived_until: Option<NaiveDate>,
+    /// Who decided on it.
+    pub waived_by: Option<String>,
+}
+
+impl Finding {
+    /// Whether it keeps the gate shut: an error that no waiver covers.
+    pub fn blocks(&self) -> bool {
+        self.severity == Severity::Error && self.waived.is_none()
+    }
+
+    /// The waiver that covers it, in words: `until 2026-12-31: why (by whom)`.
+    pub fn waiver(&self) -> Option<String> {
+        let reason = self.waived.as_ref()?;
+        let until = self.waived_until.map_or_else(String::new, |day| format!("until {day}: "));
+        let by = self.waived_by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
+        Some(format!("{until}{reason}{by}"))
+    }
 }
 
 /// `gate --format json`.

@@ -2,21 +2,23 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::case::{Case, Need};
-use super::model::{RequirementState, RequirementStatus};
+use super::case::Need;
+use super::docket::Docket;
+use super::model::{RequirementState, RequirementStatus, Severity};
 use super::{credentials, dates};
 use crate::calendar::{freshness, london};
-use crate::catalogue::RequirementKind;
 use crate::evidence::{Actor, RunRecord, RunState};
-use crate::project::{Environment, SoftwareSettings};
+use crate::project::{BuildPolicy, Environment, GateSettings, Settings};
 
 /// Why a run that passed does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Objection {
     /// From the simulator.
     Simulated,
-    /// Not in Trader Test.
+    /// In an environment that does not count.
     Environment,
+    /// Driven in a way that is not accepted.
+    Driver,
     /// Not wholly inside one phase of the programme.
     Phase,
     /// Another version of the API.
@@ -41,6 +43,8 @@ pub(super) struct Standing<'a> {
     pub(super) attempts: usize,
     /// An attempt that failed after the one that stands had passed.
     pub(super) failed_later: Option<&'a RunRecord>,
+    /// Waivers cover everything that speaks against the run.
+    pub(super) let_pass: bool,
 }
 
 /// The instant a run's age is counted from: its oldest defensible first
@@ -50,20 +54,59 @@ pub(super) fn age_origin(run: &RunRecord) -> DateTime<Utc> {
     run.first_submission().unwrap_or(run.opened)
 }
 
-/// Whether a run is of the software the settings name. A build counts only
-/// where both say one.
-pub(super) fn same_software(run: &RunRecord, software: &SoftwareSettings) -> bool {
-    let builds = run.software.build.as_ref().zip(software.build.as_ref());
-    run.software.name == software.name
-        && run.software.version == software.version
-        && builds.is_none_or(|(of_run, wanted)| of_run == wanted)
+/// A run's software beside the one under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Likeness {
+    /// As far as it is asked for and can be told, the same.
+    Same,
+    /// The run does not say its build, and the settings name one.
+    Unsaid,
+    /// The settings must name a build, and do not.
+    UnderTestUnsaid,
+    /// Another build of the same version.
+    OtherBuild,
+    /// Another version.
+    OtherVersion,
+    /// Another product.
+    OtherSoftware,
 }
 
-/// Whether verifying the store found a problem in this run's own files.
-fn is_broken(case: &Case<'_>, run: &RunRecord) -> bool {
-    let id = run.run.to_string();
-    case.integrity
-        .is_some_and(|report| report.problems.iter().any(|problem| problem.place.contains(&id)))
+/// Compares a run's software with the one under test.
+pub(super) fn likeness(run: &RunRecord, settings: &Settings) -> Likeness {
+    let (of, wanted) = (&run.software, &settings.software);
+    if of.name != wanted.name {
+        return Likeness::OtherSoftware;
+    }
+    if of.version != wanted.version {
+        return Likeness::OtherVersion;
+    }
+    match (settings.gate.same_build, &of.build, &wanted.build) {
+        (BuildPolicy::Ignored, _, _) | (BuildPolicy::Compare, _, None) => Likeness::Same,
+        (BuildPolicy::Required, _, None) => Likeness::UnderTestUnsaid,
+        (_, None, Some(_)) => Likeness::Unsaid,
+        (_, Some(of), Some(wanted)) if of == wanted => Likeness::Same,
+        (_, Some(_), Some(_)) => Likeness::OtherBuild,
+    }
+}
+
+/// Whether a run will do as evidence of the software under test.
+fn same_software(run: &RunRecord, settings: &Settings) -> bool {
+    match likeness(run, settings) {
+        Likeness::Same => true,
+        Likeness::Unsaid => settings.gate.same_build != BuildPolicy::Required,
+        _ => false,
+    }
+}
+
+/// How near the end of its life evidence is that may go in for this much
+/// longer: warned of, or too near; none where there is time.
+pub(super) fn near_end(gate: &GateSettings, left: TimeDelta) -> Option<Severity> {
+    let within = |hours: u32| hours > 0 && left <= TimeDelta::hours(i64::from(hours));
+    if within(gate.fail_before_hours) {
+        Some(Severity::Error)
+    } else {
+        within(gate.warn_before_hours).then_some(Severity::Warning)
+    }
 }
 
 fn is_simulated(run: &RunRecord) -> bool {
@@ -71,14 +114,19 @@ fn is_simulated(run: &RunRecord) -> bool {
 }
 
 /// What speaks against letting a run count.
-fn objections(case: &Case<'_>, need: &Need, run: &RunRecord) -> Vec<Objection> {
+fn objections(docket: &Docket<'_>, need: &Need, run: &RunRecord) -> Vec<Objection> {
+    let case = &docket.case;
+    let gate = &case.settings.gate;
     let mut found = Vec::new();
     if is_simulated(run) {
         if !case.rehearsal {
             found.push(Objection::Simulated);
         }
-    } else if run.environment != Environment::TraderTest {
+    } else if !gate.environments.contains(&run.environment) {
         found.push(Objection::Environment);
+    }
+    if !gate.drivers.contains(&run.driver) {
+        found.push(Objection::Driver);
     }
     let ended = run.closed.unwrap_or(run.last_event);
     let days = (london::day_of(age_origin(run).min(run.opened)), london::day_of(ended));
@@ -95,7 +143,7 @@ fn objections(case: &Case<'_>, need: &Need, run: &RunRecord) -> Vec<Objection> {
     if credentials::changed_since(case, need, run).is_some() {
         found.push(Objection::DocumentationChanged);
     }
-    if is_broken(case, run) {
+    if docket.is_broken(run) {
         found.push(Objection::Broken);
     }
     found
@@ -107,18 +155,9 @@ fn objections(case: &Case<'_>, need: &Need, run: &RunRecord) -> Vec<Objection> {
 /// under test comes first, then the one that stays fresh longest. While none
 /// is fresh, an attempt opened since is what matters; failing that the lapsed
 /// run, then the latest attempt where it could have counted.
-pub(super) fn standing<'a>(case: &Case<'a>, need: &'a Need) -> Standing<'a> {
-    let mut attempts: Vec<&RunRecord> = case
-        .runs
-        .iter()
-        .filter(|run| run.programme == case.programme.id && need.any_of.contains(&run.scenario))
-        .collect();
-    attempts.sort_by_key(|run| (run.opened, run.attempt, run.run));
-    let removed = case
-        .removed
-        .iter()
-        .filter(|run| run.programme == case.programme.id && need.any_of.contains(&run.scenario));
-
+pub(super) fn standing<'a>(docket: &Docket<'a>, need: &'a Need) -> Standing<'a> {
+    let case = &docket.case;
+    let attempts = docket.attempts(need);
     let mut standing = Standing {
         need,
         state: if need.applies {
@@ -129,30 +168,32 @@ pub(super) fn standing<'a>(case: &Case<'a>, need: &'a Need) -> Standing<'a> {
         run: None,
         objections: Vec::new(),
         fresh_until: None,
-        attempts: attempts.len() + removed.count(),
+        attempts: attempts.len() + docket.removed(need),
         failed_later: None,
+        let_pass: false,
     };
     if !need.applies {
         return standing;
     }
 
     let judged: Vec<(&RunRecord, Vec<Objection>)> =
-        attempts.iter().map(|run| (*run, objections(case, need, run))).collect();
+        attempts.iter().map(|run| (*run, objections(docket, need, run))).collect();
     let at = case.submission_instant();
-    let policy = case.settings.gate.freshness;
+    let gate = &case.settings.gate;
     let passed = judged
         .iter()
         .filter(|(run, objections)| run.state == RunState::Passed && objections.is_empty())
-        .map(|(run, _)| (*run, freshness::fresh_until(age_origin(run), policy)))
+        .map(|(run, _)| (*run, freshness::fresh_until(age_origin(run), gate.freshness)))
         .max_by_key(|(run, until)| {
-            (at <= *until, same_software(run, &case.settings.software), *until, run.run)
+            (at <= *until, same_software(run, case.settings), *until, run.run)
         });
     if let Some((run, until)) = passed
         && at <= until
     {
-        let warn = TimeDelta::hours(i64::from(case.settings.gate.warn_before_hours));
-        standing.state =
-            if until - at < warn { RequirementState::Expiring } else { RequirementState::Fresh };
+        standing.state = match near_end(gate, until - at) {
+            Some(_) => RequirementState::Expiring,
+            None => RequirementState::Fresh,
+        };
         standing.run = Some(run);
         standing.fresh_until = Some(until);
         standing.failed_later = judged
@@ -208,16 +249,26 @@ pub(super) fn standing<'a>(case: &Case<'a>, need: &'a Need) -> Standing<'a> {
 /// Whether a run, once passed, could have counted: who answered it decides.
 fn could_count(objections: &[Objection]) -> bool {
     !objections.iter().any(|objection| {
-        matches!(objection, Objection::Simulated | Objection::Environment | Objection::Future)
+        matches!(
+            objection,
+            Objection::Simulated | Objection::Environment | Objection::Driver | Objection::Future
+        )
     })
 }
 
-impl Standing<'_> {
+impl<'a> Standing<'a> {
+    /// The run that proves the requirement, or did until it lapsed, or would
+    /// but for what waivers cover.
+    pub(super) fn counted(&self) -> Option<&'a RunRecord> {
+        self.run.filter(|_| self.fresh_until.is_some() || self.let_pass)
+    }
+
     /// The row of `status`.
-    pub(super) fn status(&self, case: &Case<'_>) -> RequirementStatus {
+    pub(super) fn status(&self, docket: &Docket<'_>) -> RequirementStatus {
+        let case = &docket.case;
         // A run that does not count stands for nothing.
         let run = self.run.filter(|_| self.state != RequirementState::Missing);
-        let needed = self.need.kind == RequirementKind::Mandatory;
+        let needed = docket.is_needed(self.need);
         let under_way = matches!(self.state, RequirementState::Waiting | RequirementState::Running);
         let waiting_for =
             run.filter(|_| under_way).and_then(|run| case.waiting.get(&run.run)).cloned();

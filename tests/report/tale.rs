@@ -258,10 +258,14 @@ pub fn verdict() -> Verdict {
         message: message.into(),
         source: Some("CTC Traders API testing guide".into()),
         waived: None,
+        waived_until: None,
+        waived_by: None,
     };
     let mut waived =
         finding("evidence-stale", Severity::Error, Some("arrival"), "`ASGB1` is too old");
     waived.waived = Some("HMRC agreed by letter".into());
+    waived.waived_until = chrono::NaiveDate::from_ymd_opt(2026, 12, 31);
+    waived.waived_by = Some("Release board".into());
     Verdict {
         schema_version: 1,
         ready: false,

@@ -30,7 +30,7 @@ use crate::evidence::seal::keys::{KeyError, KeyRing};
 use crate::evidence::{RunId, Store, StoreWriter};
 use crate::files::{self, Staged};
 use crate::report::{self, Dossier, PageOptions};
-use crate::verdict::{self, Finding, Severity, Verdict};
+use crate::verdict::{self, Finding, Verdict};
 
 /// What `pack` writes.
 const BUNDLE: kept::Kind = kept::Kind {
@@ -313,8 +313,7 @@ fn counted(verdict: &Verdict) -> Vec<RunId> {
 
 /// The findings that stand in the way.
 fn errors(verdict: &Verdict) -> impl Iterator<Item = &Finding> {
-    let blocks = |f: &&Finding| f.severity == Severity::Error && f.waived.is_none();
-    verdict.findings.iter().filter(blocks)
+    verdict.findings.iter().filter(|finding| finding.blocks())
 }
 
 /// Looks for secrets in every file, and in the parts of the document, which is

@@ -5,11 +5,17 @@
 //! Checklist v1.1 (both NCTS5 programmes); NCTS6 Readiness Checklist,
 //! 14 April 2026. Guarantee balance has no form yet: HMRC lists it as pending.
 
+use super::finding;
+use crate::catalogue::RequirementKind;
 use crate::project::{AnswerValue, Settings, questions};
+use crate::verdict::case::Case;
+use crate::verdict::credentials;
+use crate::verdict::model::Finding;
+use crate::verdict::rules;
 
 /// A form, as far as its questions to the house go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(in crate::verdict) enum Form {
     Ncts5,
     Ncts6,
     None,
@@ -18,7 +24,7 @@ pub(super) enum Form {
 impl Form {
     /// The form of a programme. A programme of an overlay has none that we
     /// know the questions of.
-    pub(super) fn of(programme: &str) -> Self {
+    pub(in crate::verdict) fn of(programme: &str) -> Self {
         match programme {
             "ncts5-transition" | "ncts5-final" => Self::Ncts5,
             "ncts6" => Self::Ncts6,
@@ -27,13 +33,51 @@ impl Form {
     }
 
     /// Whether the form asks why a flow does not apply.
-    pub(super) fn asks_why_not(self) -> bool {
+    fn asks_why_not(self) -> bool {
         self == Self::Ncts5
     }
 }
 
+/// What the form needs of the house.
+pub(in crate::verdict) fn findings(case: &Case<'_>) -> Vec<Finding> {
+    if credentials::nothing_left(case.programme, case.settings, case.submission_day()) {
+        return Vec::new();
+    }
+    let form = Form::of(&case.programme.id);
+    let mut findings: Vec<Finding> = unanswered(form, case.settings)
+        .into_iter()
+        .map(|message| finding(&rules::UNANSWERED_QUESTION, message))
+        .collect();
+    let explained = |flow| {
+        let reason = case.settings.not_applicable.get(&flow);
+        reason.is_some_and(|reason| !reason.trim().is_empty())
+    };
+    for need in case.needs {
+        if let Some(flow) = need.flow
+            && form.asks_why_not()
+            && !need.applies
+            && need.kind == RequirementKind::Mandatory
+            && !credentials::supports(case, flow)
+            && !explained(flow)
+        {
+            let flow = flow.as_str();
+            findings.push(Finding {
+                requirement: Some(need.requirement.clone()),
+                ..finding(
+                    &rules::NOT_APPLICABLE_UNEXPLAINED,
+                    format!(
+                        "the form asks why `{}` does not apply; say so as `{flow}` under `[not-applicable]`",
+                        need.requirement
+                    ),
+                )
+            });
+        }
+    }
+    findings
+}
+
 /// Questions of the form that the settings leave open, each as a sentence.
-pub(super) fn unanswered(form: Form, settings: &Settings) -> Vec<String> {
+fn unanswered(form: Form, settings: &Settings) -> Vec<String> {
     let mut open = Vec::new();
     if form == Form::None {
         return open;
