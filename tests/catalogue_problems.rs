@@ -412,6 +412,24 @@ fn every_problem_of_a_programme_is_found_with_its_place() {
             "source = \" \"\n\n[[availability]]",
             "a fact without its source",
         ),
+        (
+            SIX,
+            "closes-when = \"ncts6-testing-closes\"",
+            "closes-when = \"ncts6-closes\"",
+            ":25:15: `ncts6-closes` is none of the dates under `[[unpublished]]`",
+        ),
+        (
+            SIX,
+            "bounds = { not-before = \"2026-04-14\",",
+            "bounds = { not-before = \"2026-04-14\", not-after = \"2026-04-13\",",
+            "2026-04-13 is before 2026-04-14",
+        ),
+        (
+            SIX,
+            "tests = \"standard-departure\"",
+            "tests = \"arrival\"",
+            "`P6-DSGB-01` tests standard-departure, the requirement is about arrival",
+        ),
         (SIX, "phase-id = \"NCTS6\"\n", "", "`ncts6` needs `api.phase-id`: its scenarios send"),
         (SIX, "xsd = \"3.0\"\n", "", "`ncts6` needs `api.xsd`: its scenarios send messages"),
         (SIX, "[submission]", "[pending-checklist]", "unknown field"),
@@ -443,7 +461,7 @@ fn every_problem_of_a_programme_is_found_with_its_place() {
             "ncts5-final/programme.toml",
             "source = \"TG5: test scenarios; DS5: sheet IE015 (Final Only)\"",
             "source = \"\"",
-            ":56:10: a fact without its source",
+            ":85:10: a fact without its source",
         ),
         (
             "ncts6/data.toml",

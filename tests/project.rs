@@ -457,7 +457,7 @@ fn the_examples_in_a_new_file_are_valid() {
     let text: String = render(&answers)
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(setting) if setting.contains(" = ") || setting.starts_with("[[") => {
+            Some(setting) if setting.contains(" = ") || setting.starts_with('[') => {
                 format!("{setting}\n")
             }
             _ => format!("{line}\n"),

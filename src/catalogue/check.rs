@@ -64,6 +64,8 @@ fn dates(draft: &DraftProgramme, problems: &mut Vec<Problem>) {
         }
     }
 
+    given_dates(draft, problems);
+
     for (index, hours) in programme.availability.iter().enumerate() {
         let at = |name| [Name("availability"), At(index), Name(name)];
         match (hours.always, hours.opens, hours.closes) {
@@ -137,6 +139,37 @@ fn dates(draft: &DraftProgramme, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Dates that the settings may give: those phases wait for must be asked for,
+/// and spans must not end before they begin.
+fn given_dates(draft: &DraftProgramme, problems: &mut Vec<Problem>) {
+    let programme = &draft.programme;
+    for (index, phase) in programme.phase.iter().enumerate() {
+        for (name, id) in [("opens-when", &phase.opens_when), ("closes-when", &phase.closes_when)] {
+            let Some(id) = id else { continue };
+            if !programme.unpublished.iter().any(|date| date.id == *id) {
+                problems.push(draft.problem(
+                    &[Name("phase"), At(index), Name(name)],
+                    format!("`{id}` is none of the dates under `[[unpublished]]`"),
+                ));
+            }
+        }
+    }
+    let bounds = programme.unpublished.iter().enumerate().filter_map(|(index, date)| {
+        let bounds = date.bounds.as_ref()?;
+        Some(("unpublished", index, bounds.not_before, bounds.not_after))
+    });
+    let bases = programme.credentials_basis.iter().enumerate();
+    let bases = bases.map(|(index, basis)| ("credentials-basis", index, basis.from, basis.until));
+    for (list, index, from, until) in bounds.chain(bases) {
+        if let (Some(from), Some(until)) = (from, until)
+            && until < from
+        {
+            problems
+                .push(draft.problem(&[Name(list), At(index)], format!("{until} is before {from}")));
+        }
+    }
+}
+
 /// `a-name-2`.
 fn kebab(name: &str) -> bool {
     name.split('-').all(|word| {
@@ -192,6 +225,9 @@ fn addresses(draft: &DraftProgramme, problems: &mut Vec<Problem>) {
     list("requirement", programme.requirement.iter().map(|fact| fact.source.as_str()).collect());
     list("date", programme.date.iter().map(|fact| fact.source.as_str()).collect());
     list("unpublished", programme.unpublished.iter().map(|fact| fact.source.as_str()).collect());
+    let bases = &programme.credentials_basis;
+    list("credentials-basis", bases.iter().map(|fact| fact.source.as_str()).collect());
+    list("other-api", programme.other_api.iter().map(|fact| fact.source.as_str()).collect());
     list("errata", programme.errata.iter().map(|fact| fact.source.as_str()).collect());
     for (path, text) in sources {
         if text.trim().is_empty() {
@@ -325,7 +361,7 @@ fn mismatch(
     procedure: Option<Procedure>,
     scenario: &Scenario,
 ) -> Option<String> {
-    if let Some(flow) = requirement.flow
+    if let Some(flow) = requirement.flow.or(requirement.tests)
         && flow != scenario.flow
     {
         return Some(format!(

@@ -182,6 +182,14 @@ pub struct Programme {
     /// (`[programme.dates]`).
     #[serde(default)]
     pub unpublished: Vec<UnpublishedDate>,
+    /// What production credentials rest on, by the day they are first gained;
+    /// empty: HMRC draws no such line.
+    #[serde(default)]
+    pub credentials_basis: Vec<CredentialsBasis>,
+    /// What production credentials for other versions of the API are worth
+    /// under this programme.
+    #[serde(default)]
+    pub other_api: Vec<OtherApi>,
     /// Errors in HMRC's documents that this programme's data corrects.
     #[serde(default)]
     pub errata: Vec<Erratum>,
@@ -199,6 +207,8 @@ pub struct Api {
     /// Folder name of the XSDs of this version under the reference folder;
     /// there, where any scenario sends messages.
     pub xsd: Option<String>,
+    /// First London day on which it no longer works; none: no end is published.
+    pub ends: Option<NaiveDate>,
     /// Document and section.
     pub source: String,
 }
@@ -213,6 +223,11 @@ pub struct Phase {
     pub opens: Option<NaiveDate>,
     /// Last London day on which results count; none: open-ended.
     pub closes: Option<NaiveDate>,
+    /// The unpublished date that, once given, takes the place of `opens`, which
+    /// until then is the first day it can be.
+    pub opens_when: Option<String>,
+    /// The unpublished date that, once given, takes the place of `closes`.
+    pub closes_when: Option<String>,
     /// How `opens` or `closes` should be read where HMRC was not exact.
     pub note: Option<String>,
     /// Document and section.
@@ -355,6 +370,8 @@ pub struct Requirement {
     /// The flow the software must support for this slot to apply; none: it
     /// always applies.
     pub flow: Option<Flow>,
+    /// The flow its scenarios test, for a slot that always applies.
+    pub tests: Option<Flow>,
     /// Recommended slots only: the procedure the software must support.
     pub procedure: Option<Procedure>,
     /// The cells of the matrix.
@@ -409,6 +426,53 @@ pub struct UnpublishedDate {
     pub what: String,
     /// Days before it by which the form must be in, where HMRC names a lead.
     pub lead_days: Option<u32>,
+    /// Between which days it must lie, as far as other dates tell.
+    pub bounds: Option<DateBounds>,
+    /// Document and section.
+    pub source: String,
+}
+
+/// What can be said of a date that nobody has published: a day outside cannot
+/// be right.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DateBounds {
+    /// The first London day it can be.
+    pub not_before: Option<NaiveDate>,
+    /// The last London day it can be.
+    pub not_after: Option<NaiveDate>,
+    /// Why, in words that follow "since".
+    pub why: String,
+}
+
+/// What production credentials rest on that are first gained in a span of days.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CredentialsBasis {
+    /// First London day of the span; none: from the beginning.
+    pub from: Option<NaiveDate>,
+    /// Last London day of the span; none: to the end.
+    pub until: Option<NaiveDate>,
+    /// The rules, in words that follow "rest on".
+    pub rests_on: String,
+    /// First London day on which the live system can be used with them; none:
+    /// once NCTS is live under these rules.
+    pub live_from: Option<NaiveDate>,
+    /// Document and section.
+    pub source: String,
+}
+
+/// Another version of the CTC Traders API, and what credentials for it are
+/// worth.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OtherApi {
+    /// `2.0`.
+    pub version: String,
+    /// First London day on which it no longer works; none: no end is published.
+    pub ends: Option<NaiveDate>,
+    /// What follows for houses that hold credentials for it, in our own words.
+    pub consequence: String,
     /// Document and section.
     pub source: String,
 }

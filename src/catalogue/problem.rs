@@ -81,8 +81,13 @@ const PROBLEMS_LIMIT: usize = 100;
 
 /// Lists of tables that a file laid over another one may change one by one, and
 /// the key that tells which. Other lists are given whole.
-const KEYED: [(&str, &str); 4] =
-    [("phase", "name"), ("date", "id"), ("unpublished", "id"), ("requirement", "id")];
+const KEYED: [(&str, &str); 5] = [
+    ("phase", "name"),
+    ("date", "id"),
+    ("unpublished", "id"),
+    ("requirement", "id"),
+    ("other-api", "version"),
+];
 
 impl Source {
     pub(super) fn new(file: impl Into<String>, text: impl Into<String>) -> Self {

@@ -12,8 +12,8 @@ use super::load::{Catalogue, CatalogueFile, Inspection, same_id};
 use super::problem::{Key, Problem, Source};
 use super::twins::Entry;
 use super::{
-    Api, Availability, DatedFact, Erratum, FormFile, Officers, PendingChecklist, Phase, Programme,
-    Requirement, Scenario, Submission, Timers, UnpublishedDate,
+    Api, Availability, CredentialsBasis, DatedFact, Erratum, FormFile, Officers, OtherApi,
+    PendingChecklist, Phase, Programme, Requirement, Scenario, Submission, Timers, UnpublishedDate,
 };
 
 /// `programme.toml`. What it leaves out stands in the `common.toml` of the
@@ -37,6 +37,10 @@ struct ProgrammeFile {
     date: Vec<DatedFact>,
     #[serde(default)]
     unpublished: Vec<UnpublishedDate>,
+    #[serde(default)]
+    credentials_basis: Vec<CredentialsBasis>,
+    #[serde(default)]
+    other_api: Vec<OtherApi>,
     #[serde(default)]
     errata: Vec<Erratum>,
 }
@@ -452,6 +456,8 @@ fn complete(
         documents,
         date: file.date,
         unpublished: file.unpublished,
+        credentials_basis: file.credentials_basis,
+        other_api: file.other_api,
         errata,
     };
     Some(DraftProgramme { programme, own, common, inherited, inherited_errata })

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::Answered;
-use super::context::{Context, Desk, TOOL, secrets};
+use super::context::{Context, Desk, TOOL, programme, secrets};
 use super::evidence;
 use super::exit;
 use super::failure::Failure;
@@ -74,7 +74,7 @@ pub(super) fn run(context: &mut Context, args: &Answered) -> Result<u8, Failure>
 
     let store = store.read()?;
     let record = store.run(record.run)?;
-    let programme = desk.programme(Some(&record.programme))?;
+    let programme = programme(&desk.catalogue, &record.programme)?;
     let scenario = desk.scenario(programme, &record.scenario)?;
     let events = store.events(record.run)?;
     let waiting_for = engine::waiting_for(programme, scenario, &events, clock.now());

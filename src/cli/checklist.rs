@@ -8,12 +8,13 @@ use super::exit;
 use super::failure::{Failure, Kind};
 use super::kept;
 use super::printer::{BOLD, CARE, DIM, Printer, paint};
+use crate::calendar::london;
 use crate::catalogue::{FormFile, Programme};
 use crate::document::own::{self, Dossier};
 use crate::document::{self, ChecklistReport, Filled, FormDefinition};
 use crate::files;
 use crate::verdict;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 /// Largest form read, in bytes; HMRC's have some 120 kB.
 const MAX_FORM: u64 = 32 << 20;
@@ -41,7 +42,8 @@ pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure
     let as_of = context.as_of()?;
     let evidence = desk.evidence(context.clock.now())?;
     let form = args.form.as_ref().map(|path| context.cwd.join(path));
-    let programme = programme_for(&desk, args.programme.as_deref(), form.as_deref())?;
+    let programme =
+        programme_for(&desk, args.programme.as_deref(), form.as_deref(), london::day_of(as_of))?;
     let name = if args.rehearsal { "checklist-REHEARSAL.docx" } else { "checklist.docx" };
     let output = match &args.output {
         Some(path) => context.cwd.join(path),
@@ -70,30 +72,35 @@ fn read_form(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(files::read_bounded(path, MAX_FORM)?)
 }
 
-/// The programme that a document is about: the one named, or that of the form.
+/// The programme that a document is about: the one named, or that of the form,
+/// or the one open on the London day judged.
 pub(super) fn programme_for<'a>(
     desk: &'a Desk,
     id: Option<&str>,
     form: Option<&Path>,
+    day: NaiveDate,
 ) -> Result<&'a Programme, Failure> {
     match (id, form) {
-        (None, Some(path)) => programme_of_form(desk, path),
-        (id, _) => desk.programme(id),
+        (None, Some(path)) => programme_of_form(desk, path, day),
+        (id, _) => desk.programme(id, day),
     }
 }
 
-/// The project's first programme that takes the form, so that nobody has to
-/// name what the form itself says.
-fn programme_of_form<'a>(desk: &'a Desk, path: &Path) -> Result<&'a Programme, Failure> {
+/// The project's programme that takes the form, the one open on the day first,
+/// so that nobody has to name what the form itself says.
+fn programme_of_form<'a>(
+    desk: &'a Desk,
+    path: &Path,
+    day: NaiveDate,
+) -> Result<&'a Programme, Failure> {
     let bytes = read_form(path)?;
     let forms = forms(desk)?;
     let form = document::recognise(&bytes, &forms)
         .map_err(|error| Failure::from(error).hint(format!("the file is `{}`", path.display())))?;
-    let ours = &desk.project.settings.programmes;
-    match ours.iter().find(|id| form.programmes.contains(id)) {
-        Some(id) => desk.programme(Some(id)),
-        None => desk.programme(None),
-    }
+    let open = desk.programme(None, day)?;
+    let ours = desk.programmes(None)?;
+    let mut in_order = std::iter::once(open).chain(ours);
+    Ok(in_order.find(|ours| form.programmes.contains(&ours.id)).unwrap_or(open))
 }
 
 /// Makes the document and writes it; what stood in its place is kept beside.
@@ -120,7 +127,7 @@ pub(super) fn make(
     order: &Order<'_>,
     as_of: DateTime<Utc>,
 ) -> Result<(Option<String>, Filled), Failure> {
-    let needs = desk.needs(order.programme)?;
+    let needs = desk.needs(order.programme, london::day_of(as_of))?;
     let case = case(desk, order.programme, &needs, evidence, as_of, order.rehearsal);
     let requirements = verdict::status(&case).requirements;
     let settings = &desk.project.settings;

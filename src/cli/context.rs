@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use secrecy::SecretString;
 
 use super::args::{Build, Global, UnderTest};
 use super::failure::{Failure, Kind};
 use super::printer::Printer;
 use crate::calendar::london;
-use crate::catalogue::requirements::{Applicable, Capabilities, applicable};
 use crate::catalogue::{Catalogue, Programme, Scenario};
 use crate::clock::{Clock, SystemClock};
 use crate::digest::Digest;
@@ -27,7 +26,7 @@ use crate::evidence::{
 use crate::files;
 use crate::payload::Sources;
 use crate::project::Project;
-use crate::verdict::{Case, Need};
+use crate::verdict::{self, Case, Need};
 
 /// Where the bearer token comes from.
 pub const TOKEN_VARIABLE: &str = "CTC_READY_TOKEN";
@@ -191,15 +190,16 @@ impl Desk {
     /// # Errors
     /// When either is wrong.
     pub fn open(context: &Context) -> Result<Self, Failure> {
-        let catalogue = Catalogue::built_in()?;
+        let mut catalogue = Catalogue::built_in()?;
         let project = context.project(&catalogue)?;
-        let Some(overlay) = &project.settings.catalogue.path else {
-            return Ok(Self { project, catalogue });
-        };
-        let catalogue = Catalogue::with_overlay(overlay)?;
-        let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
-        project.check_programmes(&known)?;
-        Ok(Self { project, catalogue })
+        if let Some(overlay) = &project.settings.catalogue.path {
+            catalogue = Catalogue::with_overlay(overlay)?;
+            let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
+            project.check_programmes(&known)?;
+        }
+        let desk = Self { project, catalogue };
+        desk.project.check_facts(&desk.open_dates(), &desk.apis())?;
+        Ok(desk)
     }
 
     /// The same with the build under test that the user names in place of the
@@ -222,15 +222,39 @@ impl Desk {
         Ok(self)
     }
 
-    /// A programme by id, or the project's first.
+    /// The dates that HMRC has not published, of all programmes.
+    fn open_dates(&self) -> Vec<&str> {
+        let programmes = self.catalogue.programmes().iter();
+        let dates = programmes.flat_map(|programme| &programme.unpublished);
+        dates.map(|date| date.id.as_str()).collect()
+    }
+
+    /// The versions of the CTC Traders API: what other APIs have is not asked
+    /// of credentials.
+    fn apis(&self) -> Vec<&str> {
+        let programmes = self.catalogue.programmes().iter();
+        programmes
+            .filter(|programme| programme.declares())
+            .map(|programme| programme.api.version.as_str())
+            .collect()
+    }
+
+    /// A programme by id, or the project's first that is open on the London day
+    /// judged; where none is, its first.
     ///
     /// # Errors
     /// When it does not exist.
-    pub fn programme(&self, id: Option<&str>) -> Result<&Programme, Failure> {
-        let id = id
-            .or_else(|| self.project.settings.programmes.first().map(String::as_str))
-            .unwrap_or_default();
-        programme(&self.catalogue, id)
+    pub fn programme(&self, id: Option<&str>, day: NaiveDate) -> Result<&Programme, Failure> {
+        if let Some(id) = id {
+            return programme(&self.catalogue, id);
+        }
+        let own = self.programmes(None)?;
+        let settings = &self.project.settings;
+        let open = own.iter().find(|programme| verdict::is_open(programme, settings, day));
+        match open.or(own.first()) {
+            Some(programme) => Ok(programme),
+            None => programme(&self.catalogue, ""),
+        }
     }
 
     /// Every programme a command without `--programme` is about.
@@ -239,54 +263,39 @@ impl Desk {
     /// When one does not exist.
     pub fn programmes(&self, only: Option<&str>) -> Result<Vec<&Programme>, Failure> {
         match only {
-            Some(id) => Ok(vec![self.programme(Some(id))?]),
+            Some(id) => Ok(vec![programme(&self.catalogue, id)?]),
             None => {
                 let ids = &self.project.settings.programmes;
-                ids.iter().map(|id| self.programme(Some(id))).collect()
+                ids.iter().map(|id| programme(&self.catalogue, id)).collect()
             }
         }
     }
 
-    /// The programmes an answer is about: JSON tells of one, people see all of
-    /// the project's.
+    /// The programmes an answer is about: JSON tells of one, the one open on the
+    /// London day judged; people see all of the project's.
     ///
     /// # Errors
     /// When one does not exist.
-    pub fn told(&self, only: Option<&str>, json: bool) -> Result<Vec<&Programme>, Failure> {
+    pub fn told(
+        &self,
+        only: Option<&str>,
+        json: bool,
+        day: NaiveDate,
+    ) -> Result<Vec<&Programme>, Failure> {
         match json {
-            true => Ok(vec![self.programme(only)?]),
+            true => Ok(vec![self.programme(only, day)?]),
             false => self.programmes(only),
         }
     }
 
-    /// What the matrix asks of this house.
+    /// What a programme asks of this house if it applies on `day` (London): see
+    /// [`verdict::needs`].
     ///
     /// # Errors
     /// When the settings leave the matrix undecided.
-    pub fn applicable<'a>(&self, programme: &'a Programme) -> Result<Vec<Applicable<'a>>, Failure> {
-        let software = &self.project.settings.software;
-        let capabilities = Capabilities {
-            flows: software.flows.clone(),
-            procedures: software.procedures.clone(),
-            combination: software.combination,
-            side: software.side,
-        };
-        applicable(programme, &self.catalogue, &capabilities)
+    pub fn needs(&self, programme: &Programme, day: NaiveDate) -> Result<Vec<Need>, Failure> {
+        verdict::needs(programme, &self.catalogue, &self.project.settings, day)
             .map_err(|error| Failure::input(format!("{}: {error}", self.project.file.display())))
-    }
-
-    /// The same as the judge wants it.
-    ///
-    /// # Errors
-    /// As [`Desk::applicable`].
-    pub fn needs(&self, programme: &Programme) -> Result<Vec<Need>, Failure> {
-        Ok(self
-            .applicable(programme)?
-            .into_iter()
-            .map(|item| {
-                Need::new(item.requirement, item.applies, item.reason, item.any_of, item.chosen)
-            })
-            .collect())
     }
 
     /// A scenario of a programme.
@@ -435,6 +444,11 @@ pub struct Evidence {
     pub waiting: BTreeMap<RunId, WaitingFor>,
     /// What verification says; none without a store.
     pub report: Option<VerifyReport>,
+}
+
+/// The London day judged for: that of submission, else that of the instant.
+pub fn day_judged(submit_on: Option<NaiveDate>, as_of: DateTime<Utc>) -> NaiveDate {
+    submit_on.unwrap_or_else(|| london::day_of(as_of))
 }
 
 /// What the judge is given, borrowed from a desk.

@@ -10,6 +10,7 @@ use super::exit;
 use super::failure::Failure;
 use super::printer::{BOLD, DIM, paint};
 use super::{gate, plan, run, status, verify};
+use crate::calendar::london;
 use crate::catalogue::{Catalogue, Combination, Flow, Procedure, RequirementKind, Side};
 use crate::evidence::seal::{KeyError, KeyRing};
 use crate::evidence::{self, RunState};
@@ -107,7 +108,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         if place > 0 {
             context.printer.line("");
         }
-        let needs = desk.needs(programme)?;
+        let needs = desk.needs(programme, london::day_of(as_of))?;
         let case = case(&desk, programme, &needs, &evidence, as_of, true);
         let status = verdict::status(&case);
         status::print(
@@ -122,7 +123,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         if place > 0 {
             context.printer.line("");
         }
-        let needs = desk.needs(programme)?;
+        let needs = desk.needs(programme, london::day_of(as_of))?;
         let case = case(&desk, programme, &needs, &evidence, as_of, false);
         let mut verdict = verdict::judge(&case);
         // What matters here; `gate` tells all.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -254,7 +254,7 @@ fn messages(desk: &Desk, context: &Context) -> Result<Finding, Failure> {
     let mut passed_over: Vec<String> = Vec::new();
     let mut state = State::Ok;
     for programme in desk.programmes(None)? {
-        for (kind, scenario) in applying(desk, programme)? {
+        for (kind, scenario) in applying(desk, programme, london::day_of(context.clock.now()))? {
             for (step, number) in scenario.step.iter().zip(1..) {
                 if step.send.is_none() {
                     continue;
@@ -314,15 +314,16 @@ fn list(told: &mut String, all: &[String]) {
 fn applying<'a>(
     desk: &'a Desk,
     programme: &'a Programme,
+    day: NaiveDate,
 ) -> Result<Vec<(RequirementKind, &'a Scenario)>, Failure> {
     let mut found: Vec<(RequirementKind, &Scenario)> = Vec::new();
-    for item in desk.applicable(programme)? {
+    for item in desk.needs(programme, day)? {
         let chosen = item.chosen.filter(|_| item.applies);
         let scenario = chosen.and_then(|id| desk.catalogue.scenario(&programme.id, &id));
         if let Some(scenario) = scenario
             && !found.iter().any(|(_, known)| known.id == scenario.id)
         {
-            found.push((item.requirement.kind, scenario));
+            found.push((item.kind, scenario));
         }
     }
     Ok(found)

@@ -100,8 +100,8 @@ fn standing(
 ) -> Result<BTreeSet<RunId>, Failure> {
     let mut keep = BTreeSet::new();
     for programme in desk.programmes(None)? {
-        let needs = desk.needs(programme)?;
         for as_of in [context.clock.now(), context.as_of()?] {
+            let needs = desk.needs(programme, london::day_of(as_of))?;
             for rehearsal in [false, true] {
                 let case = case(desk, programme, &needs, evidence, as_of, rehearsal);
                 let status = verdict::status(&case);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{Format, Gate};
-use super::context::{Context, Desk, case};
+use super::context::{Context, Desk, case, day_judged};
 use super::evidence;
 use super::exit;
 use super::explain;
@@ -12,7 +12,6 @@ use super::printer::{BAD, BOLD, CARE, DIM, GOOD, Printer, WIDTH, paint, wrap};
 use crate::calendar::london;
 use crate::evidence::{Store, VerifyReport};
 use crate::report::{Dossier, junit, markdown};
-use crate::verdict::rules::CHECKLIST_PENDING;
 use crate::verdict::{self, Severity, Verdict};
 
 /// Runs the command.
@@ -29,8 +28,9 @@ pub(super) fn run(context: &mut Context, args: &Gate) -> Result<u8, Failure> {
     let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let as_of = context.as_of()?;
     let found = desk.evidence(context.clock.now())?;
-    let programme = desk.programme(args.programme.as_deref())?;
-    let needs = desk.needs(programme)?;
+    let day = day_judged(args.submit_on, as_of);
+    let programme = desk.programme(args.programme.as_deref(), day)?;
+    let needs = desk.needs(programme, day)?;
     let mut case = case(&desk, programme, &needs, &found, as_of, args.rehearsal);
     case.submit_on = args.submit_on;
     let verdict = verdict::judge(&case);
@@ -74,17 +74,15 @@ pub(super) fn print(printer: &mut Printer, verdict: &Verdict) {
         .filter(|finding| finding.severity == Severity::Error && finding.waived.is_some())
         .count();
     let rehearsal = if verdict.rehearsal { " (REHEARSAL, not for submission)" } else { "" };
-    // Where HMRC has not said what it wants, nobody is ready for it.
-    let pending = verdict.findings.iter().any(|f| f.rule == CHECKLIST_PENDING.name);
     let rehearsal = match waived {
         0 => rehearsal.to_owned(),
         1 => format!("{rehearsal} (1 error waived)"),
         n => format!("{rehearsal} ({n} errors waived)"),
     };
-    let line = match verdict.ready {
-        true if pending => paint(CARE, format!("NOTHING TO SUBMIT{rehearsal}: no checklist yet")),
-        true => paint(GOOD, format!("READY{rehearsal}")),
-        false => paint(
+    let line = match (verdict.ready, verdict.nothing_to_submit()) {
+        (true, Some(why)) => paint(CARE, format!("NOTHING TO SUBMIT{rehearsal}: {why}")),
+        (true, None) => paint(GOOD, format!("READY{rehearsal}")),
+        (false, _) => paint(
             BAD,
             format!("NOT READY{rehearsal}: {errors} error{}", if errors == 1 { "" } else { "s" }),
         ),

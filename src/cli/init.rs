@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
 
+use chrono::NaiveDate;
 use clap::ValueEnum;
 
 use super::args::Init;
@@ -10,11 +11,13 @@ use super::context::{Context, programme, shown};
 use super::exit;
 use super::failure::Failure;
 use super::printer::{BOLD, DIM, Printer, paint};
+use crate::calendar::london;
 use crate::catalogue::{Catalogue, Combination, Flow, Procedure, Programme, Side};
 use crate::files;
 use crate::project::locate::FILE_NAME;
 use crate::project::write::{InitAnswers, render};
 use crate::project::{Application, Business, Environment, Settings};
+use crate::verdict;
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Init) -> Result<u8, Failure> {
@@ -31,7 +34,8 @@ pub(super) fn run(context: &mut Context, args: &Init) -> Result<u8, Failure> {
     for id in &args.programme {
         programme(&catalogue, id)?;
     }
-    let answers = answers(context, &catalogue, args)?;
+    let day = london::day_of(context.as_of()?);
+    let answers = answers(context, &catalogue, args, day)?;
     let text = render(&answers);
     // What is written must be readable: the same check as on reading.
     let known: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
@@ -62,6 +66,7 @@ fn answers(
     context: &mut Context,
     catalogue: &Catalogue,
     args: &Init,
+    day: NaiveDate,
 ) -> Result<InitAnswers, Failure> {
     let mut ask = Asker {
         interactive: std::io::stdin().is_terminal() && !context.printer.json(),
@@ -69,12 +74,13 @@ fn answers(
         missing: Vec::new(),
     };
     let programmes: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
+    let usual = verdict::usual(catalogue.programmes(), day);
     let programme = ask.list(
         &args.programme,
         "--programme",
         "Which programme do you apply under?",
         &programmes,
-        Some("ncts5-final"),
+        usual.map(|programme| programme.id.as_str()),
         |text| programmes.contains(&text).then(|| text.to_owned()),
     )?;
     let (flows, procedures) = match declares(catalogue, &programme) {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::args::Plan as Args;
-use super::context::{Context, Desk};
+use super::context::{Context, Desk, day_judged};
 use super::exit;
 use super::failure::Failure;
 use super::printer::{BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint};
@@ -15,7 +15,8 @@ use crate::verdict::plan::{Plan, PlanCase, plan};
 pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
     let desk = Desk::open(context)?;
     let as_of = context.as_of()?;
-    let programmes = desk.told(args.programme.as_deref(), context.printer.json())?;
+    let day = day_judged(args.submit_on, as_of);
+    let programmes = desk.told(args.programme.as_deref(), context.printer.json(), day)?;
     let declares = programmes.iter().any(|programme| programme.declares());
     for (programme, place) in programmes.into_iter().zip(0..) {
         if place > 0 {
@@ -44,7 +45,7 @@ pub(super) fn plan_of(
     as_of: DateTime<Utc>,
     submit_on: Option<NaiveDate>,
 ) -> Result<Plan, Failure> {
-    let needs = desk.needs(programme)?;
+    let needs = desk.needs(programme, day_judged(submit_on, as_of))?;
     let scenarios: Vec<&Scenario> = desk.catalogue.scenarios(&programme.id).iter().collect();
     Ok(plan(&PlanCase {
         programme,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use secrecy::SecretString;
 
 use super::application::application;
@@ -35,6 +35,7 @@ use crate::payload::Payloads;
 use crate::project::Environment;
 use crate::project::xsd::{self, XsdFolder};
 use crate::simulator::{self, ApiVersion, SimulatorOptions};
+use crate::verdict;
 
 /// How much faster the embedded simulator's timers run: 45 minutes a second.
 pub(super) const EMBEDDED_SCALE: f64 = 2_700.0;
@@ -61,7 +62,19 @@ fn embedded_scale(selected: &[Selected]) -> f64 {
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Run) -> Result<u8, Failure> {
     let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
-    let selected = select(&desk, args)?;
+    let day = london::day_of(context.as_of()?);
+    let selected = select(&desk, args, day)?;
+    if selected.is_empty() {
+        context.printer.document(&RunReport {
+            schema_version: 1,
+            runs: Vec::new(),
+            held_back: Vec::new(),
+        });
+        let printer = &mut context.printer;
+        printer.line("nothing to run: the production credentials you hold cover what is required;");
+        printer.line("`ctc-ready plan` says more");
+        return Ok(exit::DONE);
+    }
     let Executed { report, stalled, again_at } = execute(context, &desk, &selected, args)?;
     context.printer.document(&report);
     print_runs(context, &report, again_at);
@@ -139,20 +152,22 @@ fn exit_code(report: &RunReport, stalled: bool) -> u8 {
     }
 }
 
-/// The scenarios the arguments select, in the order of the checklist.
-fn select(desk: &Desk, args: &Run) -> Result<Vec<Selected>, Failure> {
+/// The scenarios the arguments select, in the order of the checklist; none
+/// where none is named and credentials held leave nothing to apply for on `day`.
+fn select(desk: &Desk, args: &Run, day: NaiveDate) -> Result<Vec<Selected>, Failure> {
     let programmes = desk.programmes(args.programme.as_deref())?;
     if args.scenarios.is_empty() {
         let mut selected: Vec<Selected> = Vec::new();
+        let mut covered = false;
         for programme in programmes {
+            covered |= verdict::nothing_left(programme, &desk.project.settings, day);
             if args.all {
                 let all = desk.catalogue.scenarios(&programme.id);
                 selected.extend(all.iter().map(|scenario| (programme.clone(), scenario.clone())));
                 continue;
             }
-            for item in desk.applicable(programme)? {
-                let wanted =
-                    args.recommended || item.requirement.kind == RequirementKind::Mandatory;
+            for item in desk.needs(programme, day)? {
+                let wanted = args.recommended || item.kind == RequirementKind::Mandatory;
                 let Some(id) = item.chosen.filter(|_| wanted && item.applies) else { continue };
                 match desk.catalogue.scenario(&programme.id, &id) {
                     Some(scenario) => selected.push((programme.clone(), scenario.clone())),
@@ -160,7 +175,7 @@ fn select(desk: &Desk, args: &Run) -> Result<Vec<Selected>, Failure> {
                 }
             }
         }
-        return match selected.is_empty() {
+        return match selected.is_empty() && !covered {
             true => Err(Failure::input("no scenario is required of this software")
                 .hint("`ctc-ready plan` says why")),
             false => Ok(selected),

@@ -17,12 +17,13 @@ pub(super) fn run(context: &mut Context, args: &Status) -> Result<u8, Failure> {
     let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let as_of = context.as_of()?;
     let evidence = desk.evidence_to(Depth::Lines, context.clock.now())?;
-    let programmes = desk.told(args.programme.as_deref(), context.printer.json())?;
+    let day = london::day_of(as_of);
+    let programmes = desk.told(args.programme.as_deref(), context.printer.json(), day)?;
     for (programme, place) in programmes.into_iter().zip(0..) {
         if place > 0 {
             context.printer.line("");
         }
-        let needs = desk.needs(programme)?;
+        let needs = desk.needs(programme, day)?;
         let case = case(&desk, programme, &needs, &evidence, as_of, args.rehearsal);
         let status = verdict::status(&case);
         context.printer.document(&status);

@@ -8,7 +8,7 @@
 //! | `mandatory.<requirement>.scenario` | the scenario whose run counts |
 //! | `mandatory.<requirement>.mrn` | its MRN |
 //! | `mandatory.<requirement>.IE015` | when that message was sent, or fetched |
-//! | `mandatory.<requirement>.not-applicable` | `[not-applicable]` of the settings |
+//! | `mandatory.<requirement>.not-applicable` | `[not-applicable]` of the settings, or the credentials that cover it |
 //! | `recommended.<n>.scenario`, `.mrn` | the n-th recommended test that counts; its MRN, else its LRN |
 //! | `outbound-movement.scenario`, `.mrn`, `.date-time` | the one movement that NCTS6 asks for |
 //!
@@ -345,6 +345,12 @@ impl Evidence<'_> {
             if status.state == RequirementState::NotApplicable {
                 answers.blocks.insert(block.clone(), Unanswered::NotNeeded);
                 let flow = requirement.and_then(|requirement| requirement.flow);
+                let supported = flow.is_some_and(|it| self.settings.software.flows.contains(&it));
+                if supported || flow.is_none() {
+                    // Credentials held cover it.
+                    answers.text(&reason, &status.reason, Source::Settings);
+                    continue;
+                }
                 match flow.and_then(|flow| self.settings.not_applicable.get(&flow)) {
                     Some(why) if !why.trim().is_empty() => {
                         answers.text(&reason, why.trim(), Source::Settings);
@@ -470,7 +476,7 @@ pub(super) fn counted_run<'a>(
             return Err(format!("no run counts yet: run {}", any_of.join(" or ")));
         }
         RequirementState::NotApplicable => {
-            return Err("the software does not support it".to_owned());
+            return Err(status.reason.clone());
         }
     }
     let run = status

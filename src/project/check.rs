@@ -38,6 +38,7 @@ pub(super) fn check(
     check.statements();
     check.not_applicable();
     check.before_you_start();
+    check.credentials();
 }
 
 /// The ids in `programmes` that are not among `known`, each with its message.
@@ -51,14 +52,14 @@ pub(super) fn unknown_programmes<'a>(
     })
 }
 
-struct Check<'a, 'p, 't> {
-    settings: &'a Settings,
+pub(super) struct Check<'a, 'p, 't> {
+    pub(super) settings: &'a Settings,
     places: &'a Places<'p, 't>,
     problems: &'a mut Vec<SettingsProblem>,
 }
 
 impl Check<'_, '_, '_> {
-    fn problem(&mut self, field: &str, message: impl Into<String>) {
+    pub(super) fn problem(&mut self, field: &str, message: impl Into<String>) {
         let section = field.split('.').next().unwrap_or(field);
         if !self.places.unread(section) {
             self.problems.push(self.places.problem(field, message));
@@ -317,7 +318,7 @@ impl Check<'_, '_, '_> {
         }
     }
 
-    fn line(&mut self, field: &str, value: &str) {
+    pub(super) fn line(&mut self, field: &str, value: &str) {
         if value.chars().any(char::is_control) {
             self.problem(field, "must be one line, without control characters");
         } else if value.chars().count() > LINE {

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::check;
-use super::parse::{SettingsError, SettingsProblem};
+use super::parse::{SettingsError, SettingsProblem, quoted};
 use super::settings::Settings;
 
 /// The file that makes a folder a project.
@@ -110,11 +110,45 @@ impl Project {
     /// # Errors
     /// Each programme that is not in `known`.
     pub fn check_programmes(&self, known: &[&str]) -> Result<(), ProjectError> {
-        let problems: Vec<_> = check::unknown_programmes(&self.settings.programmes, known)
-            .map(|message| SettingsProblem {
+        self.refuse(
+            check::unknown_programmes(&self.settings.programmes, known)
+                .map(|message| ("programmes".to_owned(), message)),
+        )
+    }
+
+    /// Checks what else the settings say against the catalogue in force:
+    /// `dates` are the ids of the dates that HMRC has not published, `apis` the
+    /// versions of the CTC Traders API.
+    ///
+    /// # Errors
+    /// Each date given that nobody asks for, and each version of the API of
+    /// credentials held that there never was.
+    pub fn check_facts(&self, dates: &[&str], apis: &[&str]) -> Result<(), ProjectError> {
+        let settings = &self.settings;
+        let given = settings.programme.dates.keys();
+        let dates = given.filter(|id| !dates.contains(&id.as_str())).map(|id| {
+            let known = quoted(dates.iter().copied());
+            let message = format!("is no date that HMRC has left open; those are {known}");
+            (format!("programme.dates.{id}"), message)
+        });
+        let held = settings.credentials.iter().map(|held| held.api.as_str());
+        let apis = held.filter(|api| !apis.contains(api)).map(|api| {
+            let known = quoted(apis.iter().copied());
+            let message = format!(
+                "names version `{api}` of the CTC Traders API, which there is not; known are {known}"
+            );
+            ("credentials".to_owned(), message)
+        });
+        self.refuse(dates.chain(apis))
+    }
+
+    /// An error with these problems, if there are any: fields and messages.
+    fn refuse(&self, problems: impl Iterator<Item = (String, String)>) -> Result<(), ProjectError> {
+        let problems: Vec<_> = problems
+            .map(|(field, message)| SettingsProblem {
                 line: None,
                 column: None,
-                field: "programmes".to_owned(),
+                field,
                 message,
                 excerpt: None,
             })

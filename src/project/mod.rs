@@ -2,10 +2,12 @@
 //! and where the evidence lies.
 //!
 //! - [`settings`]: the settings as the rest of the program uses them.
+//! - [`credentials`]: production credentials held, versions in use, changed
+//!   documentation.
 //! - [`policy`]: what the gate lets count; [`waivers`]: what it lets pass.
 //! - [`parse`]: reading the file's text; every problem names file, line and
 //!   field, and no secret is ever repeated.
-//! - `check`: what types cannot say; all problems at once.
+//! - `check`, `check_credentials`: what types cannot say; all problems at once.
 //! - [`questions`]: the form's questions that only the house can answer.
 //! - [`before`]: what HMRC wants done before a house starts.
 //! - [`traders`]: the data of the traders served, in a file of their own.
@@ -20,6 +22,8 @@
 
 pub mod before;
 mod check;
+mod check_credentials;
+pub mod credentials;
 mod day;
 pub mod locate;
 pub mod parse;

@@ -5,6 +5,7 @@
 //! sections. A key that looks like a secret is a problem, and neither its
 //! value nor the line it stands on is ever repeated in a message.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::check;
 use super::settings::{Settings, SoftwareSettings};
+use super::{check, credentials};
 use crate::catalogue::Side;
 
 /// Words in a key that make it a secret's. Compared in lower case with `_`
@@ -32,6 +33,9 @@ const SECRET_WORDS: [&str; 11] = [
     "api-key",
     "apikey",
 ];
+
+/// The section on production credentials held, which is no secret.
+const HELD: &str = "credentials";
 
 /// Longest excerpt of a line shown, in characters.
 const EXCERPT: usize = 120;
@@ -152,6 +156,10 @@ impl Document<'_> {
                 "answers" => reader.read(&mut settings.answers),
                 "statements" => reader.read(&mut settings.statements),
                 "not-applicable" => reader.read(&mut settings.not_applicable),
+                "credentials" => {
+                    reader.read_with(&mut settings.credentials, credentials::one_or_many);
+                }
+                "documentation-change" => reader.read(&mut settings.documentation_change),
                 "programme" => reader.read(&mut settings.programme),
                 "before-you-start" => reader.read(&mut settings.before_you_start),
                 "catalogue" => reader.read(&mut settings.catalogue),
@@ -182,9 +190,11 @@ impl Document<'_> {
         problems: &mut Vec<SettingsProblem>,
     ) {
         let secret: Vec<_> = table
-            .keys()
-            .filter(|key| is_secret_key(key.get_ref()))
-            .map(|key| (key.get_ref().to_string(), key.span()))
+            .iter()
+            .filter(|(key, value)| {
+                is_secret_key(key.get_ref()) && !(prefix.is_empty() && is_held(key, value))
+            })
+            .map(|(key, _)| (key.get_ref().to_string(), key.span()))
             .collect();
         for (key, span) in secret {
             table.remove(key.as_str());
@@ -287,9 +297,17 @@ struct Reader<'a, 'd, 't> {
     problems: &'a mut Vec<SettingsProblem>,
 }
 
-impl Reader<'_, '_, '_> {
+impl<'t> Reader<'_, '_, 't> {
     fn read<T: DeserializeOwned>(&mut self, into: &mut T) {
-        match T::deserialize(ValueDeserializer::from(self.value.clone())) {
+        self.read_with(into, T::deserialize);
+    }
+
+    fn read_with<T>(
+        &mut self,
+        into: &mut T,
+        read: impl FnOnce(ValueDeserializer<'t>) -> Result<T, toml::de::Error>,
+    ) {
+        match read(ValueDeserializer::from(self.value.clone())) {
             Ok(value) => *into = value,
             Err(error) => {
                 let mut problem = self.document.toml_problem(self.field, &error);
@@ -368,7 +386,7 @@ impl Places<'_, '_> {
 }
 
 /// The file's top-level names, in the order in which `init` writes them.
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 18] = [
     "programmes",
     "business",
     "software",
@@ -382,6 +400,8 @@ const SECTIONS: [&str; 16] = [
     "answers",
     "statements",
     "not-applicable",
+    "credentials",
+    "documentation-change",
     "programme",
     "before-you-start",
     "catalogue",
@@ -400,6 +420,7 @@ fn empty() -> Settings {
             procedures: Vec::new(),
             combination: None,
             side: Side::Gb,
+            other_versions: Vec::new(),
         },
         sandbox_application: Default::default(),
         production_application: Default::default(),
@@ -411,6 +432,8 @@ fn empty() -> Settings {
         answers: Default::default(),
         statements: Default::default(),
         not_applicable: Default::default(),
+        credentials: Vec::new(),
+        documentation_change: Vec::new(),
         programme: Default::default(),
         before_you_start: Default::default(),
         catalogue: Default::default(),
@@ -423,10 +446,28 @@ pub fn is_secret_key(key: &str) -> bool {
     SECRET_WORDS.iter().any(|word| key.contains(word))
 }
 
+/// Whether this is the section on production credentials held. It says when and
+/// for what they were granted; what is inside is looked at for secrets as
+/// everything is.
+fn is_held(key: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> bool {
+    let tables = match value.get_ref() {
+        DeValue::Table(_) => true,
+        DeValue::Array(items) => {
+            items.iter().all(|item| matches!(item.get_ref(), DeValue::Table(_)))
+        }
+        _ => false,
+    };
+    key.get_ref() == HELD && tables
+}
+
 /// Whether a text, however malformed, seems to hold a secret: a secret's word
 /// outside comments.
 fn mentions_secret(text: &str) -> bool {
-    text.lines().map(str::trim_start).filter(|line| !line.starts_with('#')).any(is_secret_key)
+    let heading = |line: &str| line.trim_matches(['[', ']', ' ']) == HELD && line.starts_with('[');
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with('#') && !heading(line))
+        .any(is_secret_key)
 }
 
 /// `` `a`, `b`, `c` ``.

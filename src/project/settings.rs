@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use super::before::BeforeYouStart;
+use super::credentials::one_or_many;
+pub use super::credentials::{Credentials, DocumentationChange, OtherVersion};
 use super::day::Written;
 pub use super::policy::{BuildPolicy, Driver, GateSettings, RecommendedPolicy, SealPolicy};
 pub use super::waivers::Waiver;
@@ -59,6 +61,12 @@ pub struct Settings {
     /// Why a flow does not apply, by flow: the NCTS5 form asks.
     #[serde(default)]
     pub not_applicable: BTreeMap<Flow, String>,
+    /// Production credentials already held.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub credentials: Vec<Credentials>,
+    /// Significant changes of HMRC's documentation.
+    #[serde(default)]
+    pub documentation_change: Vec<DocumentationChange>,
     /// Dates HMRC has not published.
     #[serde(default)]
     pub programme: ProgrammeSettings,
@@ -107,6 +115,9 @@ pub struct SoftwareSettings {
     /// The side whose scenarios are chosen where either is enough.
     #[serde(default = "gb")]
     pub side: Side,
+    /// Other versions of it in use, and what each supports.
+    #[serde(default)]
+    pub other_versions: Vec<OtherVersion>,
 }
 
 fn gb() -> Side {

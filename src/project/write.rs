@@ -55,7 +55,7 @@ pub fn render(answers: &InitAnswers) -> String {
     page.gap();
     page.about(&[
         "The bodies of HMRC rules you apply under: `ncts5-final`, `ncts6`, or both.",
-        "Commands that judge one take the first.",
+        "Commands that judge one take the first that is open on the day judged.",
     ]);
     page.set("programmes", &list(answers.programmes.iter().map(String::as_str)));
 
@@ -66,6 +66,7 @@ pub fn render(answers: &InitAnswers) -> String {
     payloads_and_gate(&mut page);
     waivers(&mut page);
     asked(&mut page, answers);
+    held(&mut page);
     page.section(
         "programme.dates",
         &[
@@ -275,6 +276,41 @@ fn asked(page: &mut Page, answers: &InitAnswers) {
     }
 }
 
+/// What decides about further applications: not in use until there is
+/// something to say.
+fn held(page: &mut Page) {
+    page.unused(
+        "[credentials]",
+        &[
+            "Production credentials you hold already; for more than one, a `[[credentials]]`",
+            "each. What they cover is not asked again. The credentials themselves never go here.",
+        ],
+        &[
+            ("granted", "2025-03-01", "The day they were granted."),
+            ("api", "\"2.1\"", "The version of the CTC Traders API they are for."),
+            ("flows", "[\"arrival\"]", "The flows you applied for."),
+            ("version", "\"4.1\"", "The version of your software tested for them."),
+        ],
+    );
+    page.unused(
+        "[[software.other-versions]]",
+        &["Other versions of your software in use, and the flows each supports."],
+        &[("version", "\"3.9\"", ""), ("flows", "[\"arrival\"]", "")],
+    );
+    page.unused(
+        "[[documentation-change]]",
+        &[
+            "Significant changes of HMRC's documentation: of the order of messages, or of more",
+            "than rules and conditions. What was tested before one must be tested again.",
+        ],
+        &[
+            ("on", "2026-06-01", "The day from which it holds."),
+            ("what", "\"IE025 comes before IE045\"", "What changed."),
+            ("flows", "[\"arrival\"]", "The flows it affects; leave it out for all."),
+        ],
+    );
+}
+
 /// The file being written.
 struct Page(String);
 
@@ -306,6 +342,19 @@ impl Page {
 
     fn example(&mut self, key: &str, value: &str) {
         self.line(format_args!("# {key} = {value}"));
+    }
+
+    /// A section that is not in use: keys with an example and a line about them.
+    fn unused(&mut self, header: &str, about: &[&str], keys: &[(&str, &str, &str)]) {
+        self.gap();
+        self.about(about);
+        self.line(format_args!("# {header}"));
+        for (key, value, what) in keys {
+            match *what {
+                "" => self.example(key, value),
+                what => self.line(format_args!("# {key} = {value}  # {what}")),
+            }
+        }
     }
 
     fn text(&mut self, key: &str, value: Option<&str>, example: &str) {

@@ -20,6 +20,8 @@ pub struct Need {
     pub kind: RequirementKind,
     /// The flow it is about; none: it always applies.
     pub flow: Option<Flow>,
+    /// The flow that its scenarios test, also where it is about none.
+    pub tests: Option<Flow>,
     /// Whether it applies.
     pub applies: bool,
     /// Why, or why not.
@@ -46,6 +48,7 @@ impl Need {
             requirement: requirement.id.clone(),
             kind: requirement.kind,
             flow: requirement.flow,
+            tests: requirement.flow.or(requirement.tests),
             applies,
             reason,
             any_of,

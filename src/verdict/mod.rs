@@ -9,6 +9,8 @@
 //!   one.
 //! - `findings`: what there is to say: of evidence, store and house.
 //! - `waivers`: what the house lets pass, and waivers nobody needs.
+//! - [`mod@credentials`]: what credentials held leave to be proven, and whether
+//!   a further application is needed.
 //! - `dates`: phases, lead times, dates nobody has published.
 //! - [`rules`]: the named rules, each with a line of description;
 //!   [`mod@explain`]: what there is to say about each.
@@ -18,6 +20,7 @@
 //! [`crate::document`] uses its results.
 
 pub mod case;
+pub mod credentials;
 mod dates;
 mod docket;
 pub mod explain;
@@ -30,6 +33,8 @@ mod standing;
 mod waivers;
 
 pub use case::{Case, Need};
+pub use credentials::{needs, nothing_left};
+pub use dates::{is_open, usual};
 pub use judge::{judge, status};
 pub use model::*;
 pub use plan::{Plan, PlanCase, plan};

@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::rules::{self, Rule};
 use crate::catalogue::RequirementKind;
 use crate::evidence::{Actor, RunId, WaitingFor};
 
@@ -141,4 +142,21 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// As in [`Status`].
     pub requirements: Vec<RequirementStatus>,
+}
+
+impl Verdict {
+    /// Why a verdict without errors means that there is no form to send in;
+    /// none: there is one.
+    pub fn nothing_to_submit(&self) -> Option<&'static str> {
+        let found = |rule: &Rule| self.findings.iter().any(|finding| finding.rule == rule.name);
+        // Where HMRC has not said what it wants, nobody is ready for it.
+        if found(&rules::CHECKLIST_PENDING) {
+            return Some("no checklist yet");
+        }
+        let needed = self.requirements.iter().any(|item| {
+            item.kind == RequirementKind::Mandatory && item.state != RequirementState::NotApplicable
+        });
+        (!needed && found(&rules::FURTHER_APPLICATION))
+            .then_some("credentials held cover everything")
+    }
 }

@@ -156,11 +156,13 @@ pub fn plan(case: &PlanCase<'_>) -> Plan {
         programme: case.programme.id.clone(),
         as_of: case.as_of,
         submit_on: case.submit_on,
-        phase: dates::phase_around(case.programme, submission).map(|phase| PlanPhase {
-            name: phase.name.clone(),
-            opens: phase.opens,
-            closes: phase.closes,
-            open: dates::phase_covering(case.programme, submission, submission).is_some(),
+        phase: dates::phase_around(case.programme, case.settings, submission).map(|phase| {
+            PlanPhase {
+                name: phase.name.clone(),
+                opens: phase.opens,
+                closes: phase.closes,
+                open: dates::is_open(case.programme, case.settings, submission),
+            }
         }),
         requirements: case
             .needs
@@ -275,7 +277,9 @@ impl Window {
             officers: case.programme.officer_hours(),
         };
         let submission = case.submit_on.unwrap_or_else(|| london::day_of(case.as_of));
-        let Some(phase) = dates::phase_covering(case.programme, submission, submission) else {
+        let Some(phase) =
+            dates::phase_covering(case.programme, case.settings, submission, submission)
+        else {
             return none;
         };
         let ends = [case.submit_on, phase.closes].into_iter().flatten().min();

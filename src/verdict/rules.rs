@@ -91,7 +91,7 @@ rules! {
     LEAD_TIME "lead-time" Warning WAIVABLE TESTING,
         "The form goes in later than HMRC asks before a date";
     UNPUBLISHED_DATE "unpublished-date" Warning WAIVABLE None,
-        "HMRC has not published a date that matters, and the settings do not give it";
+        "HMRC has not published a date that matters, and the settings do not give it, or not rightly";
     CREDENTIALS_BASIS "credentials-basis" Info WAIVABLE TESTING,
         "What credentials gained on the day of submission rest on";
     FURTHER_APPLICATION "further-application" Info WAIVABLE FURTHER,

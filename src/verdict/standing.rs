@@ -3,9 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::case::Need;
-use super::dates;
 use super::docket::Docket;
 use super::model::{RequirementState, RequirementStatus, Severity};
+use super::{credentials, dates};
 use crate::calendar::{freshness, london};
 use crate::evidence::{Actor, RunRecord, RunState};
 use crate::project::{BuildPolicy, Environment, GateSettings, Settings};
@@ -25,6 +25,8 @@ pub(super) enum Objection {
     ApiVersion,
     /// Some of it lies after the instant judged at.
     Future,
+    /// Begun before a change of the documentation that affects its flow.
+    DocumentationChanged,
     /// Its journal does not verify.
     Broken,
 }
@@ -112,7 +114,7 @@ fn is_simulated(run: &RunRecord) -> bool {
 }
 
 /// What speaks against letting a run count.
-fn objections(docket: &Docket<'_>, run: &RunRecord) -> Vec<Objection> {
+fn objections(docket: &Docket<'_>, need: &Need, run: &RunRecord) -> Vec<Objection> {
     let case = &docket.case;
     let gate = &case.settings.gate;
     let mut found = Vec::new();
@@ -128,7 +130,7 @@ fn objections(docket: &Docket<'_>, run: &RunRecord) -> Vec<Objection> {
     }
     let ended = run.closed.unwrap_or(run.last_event);
     let days = (london::day_of(age_origin(run).min(run.opened)), london::day_of(ended));
-    if dates::phase_covering(case.programme, days.0, days.1).is_none() {
+    if dates::phase_covering(case.programme, case.settings, days.0, days.1).is_none() {
         found.push(Objection::Phase);
     }
     if run.api_version != case.programme.api.version {
@@ -137,6 +139,9 @@ fn objections(docket: &Docket<'_>, run: &RunRecord) -> Vec<Objection> {
     // Our own clock alone: a server a second ahead is skew, not the future.
     if ended.max(run.opened) > case.as_of {
         found.push(Objection::Future);
+    }
+    if credentials::changed_since(case, need, run).is_some() {
+        found.push(Objection::DocumentationChanged);
     }
     if docket.is_broken(run) {
         found.push(Objection::Broken);
@@ -172,7 +177,7 @@ pub(super) fn standing<'a>(docket: &Docket<'a>, need: &'a Need) -> Standing<'a> 
     }
 
     let judged: Vec<(&RunRecord, Vec<Objection>)> =
-        attempts.iter().map(|run| (*run, objections(docket, run))).collect();
+        attempts.iter().map(|run| (*run, objections(docket, need, run))).collect();
     let at = case.submission_instant();
     let gate = &case.settings.gate;
     let passed = judged

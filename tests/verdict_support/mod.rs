@@ -244,6 +244,7 @@ impl House {
             id: id.to_owned(),
             what: "The day it goes live".to_owned(),
             lead_days,
+            bounds: None,
             source: "TG5".to_owned(),
         });
     }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{REHEARSAL, Wanted, leave, look, no_evidence, open_store};
+use crate::calendar::london;
 use crate::cli::args::{EvidenceExport, ExportFormat};
 use crate::cli::context::{Context, Desk, case, shown};
 use crate::cli::exit;
@@ -51,8 +52,9 @@ pub(super) fn run(context: &mut Context, args: &EvidenceExport) -> Result<u8, Fa
     // It was there a moment ago.
     let gone = || no_evidence(EvidenceError::NoStore(store.dir().to_owned()));
     let integrity = evidence.report.take().ok_or_else(gone)?;
-    let programme = desk.programme(args.filter.programme.as_deref())?;
-    let needs = desk.needs(programme)?;
+    let day = london::day_of(as_of);
+    let programme = desk.programme(args.filter.programme.as_deref(), day)?;
+    let needs = desk.needs(programme, day)?;
     let mut case = case(&desk, programme, &needs, &evidence, as_of, args.rehearsal);
     case.integrity = Some(&integrity);
     let verdict = verdict::judge(&case);

@@ -10,7 +10,7 @@ mod show;
 use std::path::Path;
 
 use super::args::{EvidenceCommand, EvidenceFilter};
-use super::context::{Context, Desk, unknown_scenario};
+use super::context::{Context, Desk, programme, unknown_scenario};
 use super::failure::Failure;
 use super::leaks::Guard;
 use crate::evidence::{EvidenceError, RunId, Store};
@@ -91,7 +91,7 @@ impl Wanted {
         let programme = match &filter.programme {
             // Evidence may be of a programme that the catalogue no longer has.
             Some(id) if store.indexed().any(|(_, run)| run.programme == *id) => Some(id.clone()),
-            Some(id) => Some(desk.programme(Some(id))?.id.clone()),
+            Some(id) => Some(programme(&desk.catalogue, id)?.id.clone()),
             None => None,
         };
         let scenarios = match &filter.scenario {

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::args::Pack;
 use super::checklist::{self, Order};
-use super::context::{Context, Desk, Evidence, TOOL, case, shown};
+use super::context::{Context, Desk, Evidence, TOOL, case, day_judged, shown};
 use super::exit;
 use super::failure::{Failure, Kind};
 use super::gate;
@@ -116,7 +116,9 @@ pub(super) fn run(context: &mut Context, args: &Pack) -> Result<u8, Failure> {
     let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let as_of = context.as_of()?;
     let form = args.form.as_ref().map(|path| context.cwd.join(path));
-    let programme = checklist::programme_for(&desk, args.programme.as_deref(), form.as_deref())?;
+    let day = day_judged(args.submit_on, as_of);
+    let programme =
+        checklist::programme_for(&desk, args.programme.as_deref(), form.as_deref(), day)?;
     let mark = match (args.draft, args.rehearsal) {
         (true, _) => Some(Mark::Draft),
         (false, true) => Some(Mark::Rehearsal),
@@ -175,7 +177,7 @@ impl Task<'_> {
         // As of the instant judged at, so that the same instant always gives
         // the same bundle.
         let evidence = self.desk.evidence(self.as_of)?;
-        let needs = self.desk.needs(self.programme)?;
+        let needs = self.desk.needs(self.programme, day_judged(self.args.submit_on, self.as_of))?;
         let rehearsal = self.args.rehearsal;
         let mut case = case(self.desk, self.programme, &needs, &evidence, self.as_of, rehearsal);
         case.submit_on = self.args.submit_on;

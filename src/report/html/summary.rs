@@ -15,7 +15,6 @@ use super::times::When;
 use crate::catalogue::{Programme, RequirementKind};
 use crate::evidence::{RunId, RunRecord, Store};
 use crate::report::Dossier;
-use crate::verdict::rules::CHECKLIST_PENDING;
 use crate::verdict::{Finding, RequirementState, RequirementStatus, Severity};
 
 /// Bytes of HTML that a text of a finding may take.
@@ -180,7 +179,7 @@ pub(super) fn decision(
         let open = |finding: &&Finding| finding.severity == severity && finding.waived.is_none();
         verdict.findings.iter().filter(open).count() as u64
     };
-    let pending = verdict.findings.iter().any(|finding| finding.rule == CHECKLIST_PENDING.name);
+    let nothing = verdict.nothing_to_submit().is_some();
     let waived = verdict.findings.iter().filter(|finding| finding.waived.is_some()).count() as u64;
     let mut counts =
         vec![count(of(Severity::Error), "error"), count(of(Severity::Warning), "warning")];
@@ -213,12 +212,12 @@ pub(super) fn decision(
     });
     Decision {
         word: match verdict.ready {
-            true if pending => "NOTHING TO SUBMIT YET",
+            true if nothing => "NOTHING TO SUBMIT",
             true if verdict.rehearsal => "READY, in a rehearsal only",
             true => "READY",
             false => "NOT READY",
         },
-        ready: verdict.ready && !pending,
+        ready: verdict.ready && !nothing,
         counts: counts.join(", "),
         findings: findings.collect(),
     }
@@ -254,9 +253,12 @@ fn requirement(
     let flow = programme.and_then(|programme| {
         programme.requirement.iter().find(|known| known.id == status.requirement)?.flow
     });
-    let why = (status.state == RequirementState::NotApplicable)
-        .then(|| options.settings.not_applicable.get(&flow?).cloned())
-        .flatten();
+    let why = (status.state == RequirementState::NotApplicable).then_some(flow).flatten();
+    let why = why.and_then(|flow| match options.settings.software.flows.contains(&flow) {
+        // Credentials cover it.
+        true => Some(status.reason.clone()),
+        false => options.settings.not_applicable.get(&flow).cloned(),
+    });
     RequirementRow {
         number,
         id: status.requirement.clone(),

@@ -7,6 +7,7 @@ use crate::catalogue::RequirementKind;
 use crate::evidence::clocks::{self, ClockChange};
 use crate::evidence::{RunRecord, SoftwareId};
 use crate::project::{BuildPolicy, Environment, RecommendedPolicy};
+use crate::verdict::credentials;
 use crate::verdict::docket::Docket;
 use crate::verdict::findings::house::Form;
 use crate::verdict::model::{Finding, RequirementState, Severity};
@@ -158,6 +159,10 @@ fn objection_to(
                 london::for_people(run.closed.unwrap_or(run.last_event)),
                 london::for_people(case.as_of)
             ),
+        ),
+        Objection::DocumentationChanged => (
+            &rules::DOCUMENTATION_CHANGED,
+            credentials::before_change(&docket.case, standing.need, run)?,
         ),
         // Told already, with its place.
         Objection::Broken => return None,

@@ -9,6 +9,7 @@ use super::finding;
 use crate::catalogue::RequirementKind;
 use crate::project::{AnswerValue, Settings, questions};
 use crate::verdict::case::Case;
+use crate::verdict::credentials;
 use crate::verdict::model::Finding;
 use crate::verdict::rules;
 
@@ -39,6 +40,9 @@ impl Form {
 
 /// What the form needs of the house.
 pub(in crate::verdict) fn findings(case: &Case<'_>) -> Vec<Finding> {
+    if credentials::nothing_left(case.programme, case.settings, case.submission_day()) {
+        return Vec::new();
+    }
     let form = Form::of(&case.programme.id);
     let mut findings: Vec<Finding> = unanswered(form, case.settings)
         .into_iter()
@@ -53,6 +57,7 @@ pub(in crate::verdict) fn findings(case: &Case<'_>) -> Vec<Finding> {
             && form.asks_why_not()
             && !need.applies
             && need.kind == RequirementKind::Mandatory
+            && !credentials::supports(case, flow)
             && !explained(flow)
         {
             let flow = flow.as_str();
