@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use ctc_ready::catalogue::{Capabilities, Catalogue, Programme, RequirementKind, applicable};
+use ctc_ready::calendar::london;
+use ctc_ready::catalogue::{Catalogue, Programme, RequirementKind};
 use ctc_ready::digest::Digest;
 use ctc_ready::evidence::verify::{Problem, SealReport, VerifyReport};
 use ctc_ready::evidence::{
@@ -14,7 +15,7 @@ use ctc_ready::evidence::{
 };
 use ctc_ready::ncts::{MessageType, MovementKind};
 use ctc_ready::project::{Environment, Settings};
-use ctc_ready::verdict::{Case, Finding, Need, Severity, Verdict, judge};
+use ctc_ready::verdict::{self, Case, Finding, Need, Severity, Verdict, judge};
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -170,7 +171,8 @@ impl Row {
         // The runs need the settings, and a waiver may name a run.
         let plain = self.read(&table, &[]);
         let at = self.at.unwrap_or(base.at);
-        let needs = needs(programme, &plain);
+        let day = self.submit_on.unwrap_or_else(|| london::day_of(at)).max(london::day_of(at));
+        let needs = verdict::needs(programme, &CATALOGUE, &plain, day).unwrap();
         let runs = self.runs(programme, &plain, &needs, self.first.unwrap_or(base.first));
         let settings = self.read(&table, &runs);
         House {
@@ -363,23 +365,6 @@ fn walk<'a>(table: &'a mut Table, path: &'a str) -> (&'a mut Table, &'a str) {
             walk(inner.as_table_mut().unwrap(), rest)
         }
     }
-}
-
-fn needs(programme: &Programme, settings: &Settings) -> Vec<Need> {
-    let software = &settings.software;
-    let capabilities = Capabilities {
-        flows: software.flows.clone(),
-        procedures: software.procedures.clone(),
-        combination: software.combination,
-        side: software.side,
-    };
-    applicable(programme, &CATALOGUE, &capabilities)
-        .unwrap()
-        .into_iter()
-        .map(|item| {
-            Need::new(item.requirement, item.applies, item.reason, item.any_of, item.chosen)
-        })
-        .collect()
 }
 
 /// A run that passed, but for what is unusual about it.
