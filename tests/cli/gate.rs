@@ -161,8 +161,9 @@ fn policy_holds_on_the_command_line_too() {
 
     // Seals by the key that is asked for, and by another.
     let keys = tempfile::tempdir().unwrap();
-    let with_keys =
-        |args: &[&str]| crate::support::outcome(project.command(args).env("CTC_READY_KEYS", keys.path()));
+    let with_keys = |args: &[&str]| {
+        crate::support::outcome(project.command(args).env("CTC_READY_KEYS", keys.path()))
+    };
     let made = with_keys(&["keys", "init", "--format", "json"]).code(0).json();
     project.write_settings(&text);
     with_keys(&["seal"]).code(0);
