@@ -14,6 +14,7 @@ mod doctor;
 mod events;
 mod evidence;
 mod exports;
+mod gate;
 mod input;
 mod message;
 mod pack;
