@@ -205,6 +205,88 @@ fn guarantee_balance_alone_needs_no_flows() {
 }
 
 #[test]
+fn a_policy_that_makes_no_sense_is_refused() {
+    for (lines, told) in [
+        ("environments = []", "`gate.environments` names none"),
+        ("environments = [\"simulator\"]", "`simulator`, whose evidence never counts"),
+        ("environments = [\"sandbox\", \"sandbox\"]", "names `sandbox` twice"),
+        ("environments = [\"moon\"]", "unknown variant `moon`"),
+        ("drivers = []", "`gate.drivers` names none"),
+        ("drivers = [\"telepathy\"]", "unknown variant `telepathy`"),
+        ("drivers = [\"proxy\", \"direct\", \"proxy\"]", "names `proxy` twice"),
+        ("seals = \"always\"", "unknown variant `always`"),
+        ("seal-keys = [\"abc\"]", "`abc` is not a SHA-256 digest"),
+        ("same-build = true", "cannot be read"),
+        ("recommended = \"yes\"", "unknown variant `yes`"),
+        ("fail-before-hours = 73", "more than `gate.warn-before-hours` (72)"),
+        ("warn-before-hours = 336", "must be less than 336"),
+        ("seal = \"wanted\"", "unknown field `seal`"),
+    ] {
+        let found = with(&format!("\n[gate]\n{lines}\n"));
+        assert!(found.contains(told), "{lines}: {found}");
+    }
+    let key = "0".repeat(64);
+    let twice = with(&format!("\n[gate]\nseal-keys = [\"{key}\", \"{key}\"]\n"));
+    assert!(twice.contains("`gate.seal-keys` names"), "{twice}");
+    let moot = with(&format!("\n[gate]\nseals = \"ignored\"\nseal-keys = [\"{key}\"]\n"));
+    assert!(moot.contains("keep one of the two"), "{moot}");
+}
+
+#[test]
+fn a_policy_reads_as_it_is_written() {
+    use ctc_ready::project::{BuildPolicy, Driver, RecommendedPolicy, SealPolicy};
+    let gate = parse(GOOD).unwrap().gate;
+    assert_eq!(gate.environments, [Environment::TraderTest]);
+    assert_eq!(gate.drivers, Driver::ALL);
+    assert_eq!((gate.seals, gate.same_build), (SealPolicy::Wanted, BuildPolicy::Compare));
+    assert_eq!(gate.recommended, RecommendedPolicy::Optional);
+    assert!(gate.seal_keys.is_empty());
+    let key = "ab".repeat(32);
+    let gate = parse(&format!(
+        "{GOOD}\n[gate]\nenvironments = [\"sandbox\"]\ndrivers = [\"proxy\"]\nseals = \"required\"\nseal-keys = [\"{key}\"]\nsame-build = \"required\"\nrecommended = \"wanted\"\n"
+    ))
+    .unwrap()
+    .gate;
+    assert_eq!(gate.environments, [Environment::Sandbox]);
+    assert_eq!(gate.drivers, [Driver::Proxy]);
+    assert_eq!((gate.seals, gate.same_build), (SealPolicy::Required, BuildPolicy::Required));
+    assert_eq!(gate.recommended, RecommendedPolicy::Wanted);
+    assert_eq!(gate.seal_keys[0].to_string(), key);
+}
+
+#[test]
+fn waivers_need_a_rule_a_reason_and_an_end() {
+    let good = "\n[[waiver]]\nrule = \"clock-skew\"\nreason = \"why\"\nuntil = 2026-12-31\n";
+    let settings = parse(&format!("{GOOD}{good}{good}")).unwrap();
+    assert_eq!(settings.waivers.len(), 2);
+    assert_eq!(settings.waivers[0].until.to_string(), "2026-12-31");
+    for (old, new, told) in [
+        ("rule = \"clock-skew\"\n", "", "missing field `rule`"),
+        ("reason = \"why\"\n", "", "missing field `reason`"),
+        ("until = 2026-12-31\n", "", "missing field `until`"),
+        ("\"why\"", "\"  \"", "`waiver.1.reason` is empty; say why"),
+        ("\"why\"", "\"a\\nb\"", "`waiver.1.reason` must be one line"),
+        ("\"clock-skew\"", "\"\"", "`waiver.1.rule` is empty"),
+        ("2026-12-31", "\"soon\"", "expected a date"),
+        ("2026-12-31", "2026-12-31T10:00:00Z", "expected a date"),
+        ("until", "run = \"0192\"\nuntil", "cannot be read"),
+        ("until", "requirement = \"\"\nuntil", "`waiver.1.requirement` is empty"),
+        ("until", "programme = \"ncts6\"\nuntil", "names `ncts6`, which `programmes` does not"),
+        ("until", "colour = \"blue\"\nuntil", "unknown field `colour`"),
+        ("[[waiver]]", "[waiver]", "cannot be read"),
+    ] {
+        assert!(good.contains(old), "{old}");
+        let found = with(&good.replacen(old, new, 1));
+        assert!(found.contains(told), "{new}: {found}");
+    }
+    // The second one's place, not the first one's.
+    let found = with(&format!("{good}{}", good.replace("\"why\"", "\"\"")));
+    let line = GOOD.lines().count() + good.lines().count() + 4;
+    assert!(found.contains(&format!("ctc-ready.toml:{line}:")), "{found}");
+    assert!(found.contains("`waiver.2.reason`"), "{found}");
+}
+
+#[test]
 fn dates_are_written_either_way() {
     let settings =
         parse(&format!("{GOOD}\n[programme.dates]\na = 2027-01-31\nb = \"2027-01-31\"\n")).unwrap();

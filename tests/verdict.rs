@@ -2,12 +2,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "verdict_rules/explain.rs"]
+mod explain;
+#[path = "verdict_rules/policy.rs"]
+mod policy;
 mod verdict_support;
+#[path = "verdict_rules/waivers.rs"]
+mod waivers;
 
 use chrono::TimeDelta;
 use ctc_ready::catalogue::{Flow, PendingChecklist, RequirementKind};
 use ctc_ready::evidence::verify::Problem;
-use ctc_ready::evidence::{Actor, RunRecord, RunState, WaitingFor};
+use ctc_ready::evidence::{Actor, Driver, RunRecord, RunState, WaitingFor};
 use ctc_ready::project::Environment;
 use ctc_ready::verdict::rules::{RULES, rule};
 use ctc_ready::verdict::{Finding, RequirementState, Severity, Verdict};
@@ -122,6 +128,15 @@ fn every_rule_fires_on_what_it_is_about() {
             },
             "other-build",
             Severity::Warning,
+        ),
+        (|h| h.settings.gate.drivers = vec![Driver::Proxy], "driver-not-accepted", Severity::Error),
+        (
+            |h| {
+                let until = "until = 2026-12-31\nreason = \"why\"\nrule = \"evidence-stale\"";
+                h.settings.waivers = vec![toml::from_str(until).unwrap()];
+            },
+            "stale-waiver",
+            Severity::Error,
         ),
         (|h| h.runs[0].api_version = "2.0".into(), "wrong-api-version", Severity::Error),
         (|h| h.as_of = utc("2026-11-20T10:15:00Z"), "evidence-from-future", Severity::Error),

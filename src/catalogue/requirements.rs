@@ -138,7 +138,7 @@ pub fn applicable<'a>(
             let id = chosen.as_deref().unwrap_or_default();
             (false, format!("`{id}` is already required, for `{}`", taken.requirement.id))
         } else {
-            (true, why(flow, procedure, by_procedure, column))
+            (true, why(flow, procedure, by_procedure, column, capabilities))
         };
         out.push(Applicable { requirement, applies, reason, any_of, chosen });
     }
@@ -150,8 +150,18 @@ fn why(
     procedure: Option<Procedure>,
     by_procedure: bool,
     column: Result<Column, RequirementError>,
+    capabilities: &Capabilities,
 ) -> String {
-    let Some(flow) = flow else { return "every house must show it".into() };
+    let Some(flow) = flow else {
+        let departs = [Flow::StandardDeparture, Flow::PreLodgedDeparture]
+            .iter()
+            .any(|flow| capabilities.flows.contains(flow));
+        return match departs {
+            true => "every house must show it".into(),
+            // NCTS6 asks all for an outbound movement.
+            false => "every house must show it, also one whose software does no departures".into(),
+        };
+    };
     let flow = plural(flow);
     match (procedure, column) {
         (Some(procedure), _) => {

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::calendar::london;
 use crate::catalogue::{Combination, Flow, Procedure, Side};
+use crate::digest::Digest;
 use crate::project::Environment;
 
 /// Prove to HMRC that your customs-transit software is ready.
@@ -131,6 +132,8 @@ pub enum Command {
     Status(Status),
     /// Judge whether you may submit: exit code 0 yes, 1 no
     Gate(Gate),
+    /// Tell what a finding means, where HMRC says so, how to mend it
+    Explain(Explain),
     /// Fill HMRC's form, or write ctc-ready's own document
     Checklist(Checklist),
     /// Check that no evidence was changed: a store, or a bundle
@@ -214,6 +217,23 @@ pub struct Init {
     pub contact_email: Option<String>,
 }
 
+/// Which build of the software is meant.
+#[derive(Clone, Debug, Default, Args)]
+pub struct UnderTest {
+    /// The build under test: a file, or its SHA-256 [default: software.build]
+    #[arg(long, value_name = "FILE|sha256:…", value_parser = build)]
+    pub build: Option<Build>,
+}
+
+/// A build, as the user names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// By its digest.
+    Digest(Digest),
+    /// By its file.
+    File(PathBuf),
+}
+
 /// `plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
@@ -274,6 +294,9 @@ pub struct Run {
     /// Tell programs what happens: JSON lines added to FILE; `-`: standard output
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
+    /// The build that the runs are of
+    #[command(flatten)]
+    pub under_test: UnderTest,
 }
 
 /// `answered`.
@@ -304,13 +327,18 @@ pub struct Status {
     /// Let simulated evidence count
     #[arg(long)]
     pub rehearsal: bool,
+    /// Judge for this build
+    #[command(flatten)]
+    pub under_test: UnderTest,
 }
 
 /// `gate`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "For CI: `--format junit` for the test report, `--format markdown` for the\n\
-    job's summary, and the exit code. docs/exports.md has examples."
+    job's summary, and the exit code. docs/exports.md has examples.\n\n\
+    `[gate]` in ctc-ready.toml says what counts and how strictly; a `[[waiver]]`\n\
+    lets a finding pass, with a reason and an end."
 )]
 pub struct Gate {
     /// Another programme than the project's first
@@ -322,6 +350,12 @@ pub struct Gate {
     /// Judge for submission on this London date
     #[arg(long, value_name = "DATE", value_parser = london_date)]
     pub submit_on: Option<NaiveDate>,
+    /// Judge for this build
+    #[command(flatten)]
+    pub under_test: UnderTest,
+    /// List the rules, and judge nothing
+    #[arg(long, conflicts_with_all = ["programme", "rehearsal", "submit_on", "build"])]
+    pub list_rules: bool,
     /// What standard output carries
     // In place of the one that goes with every command: same name, same type.
     #[arg(
@@ -333,6 +367,16 @@ pub struct Gate {
         help_heading = "Everywhere"
     )]
     pub format: Format,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "`ctc-ready gate --list-rules` lists the rules.\n\n\
+    Example:\n  ctc-ready explain evidence-stale")]
+pub struct Explain {
+    /// The rule, as findings name it
+    #[arg(value_name = "RULE")]
+    pub rule: String,
 }
 
 /// `checklist`.
@@ -350,6 +394,9 @@ pub struct Checklist {
     /// Let simulated evidence count, and mark the document REHEARSAL
     #[arg(long)]
     pub rehearsal: bool,
+    /// Judge for this build
+    #[command(flatten)]
+    pub under_test: UnderTest,
 }
 
 /// `verify`.
@@ -427,6 +474,9 @@ pub struct Pack {
     /// Let simulated evidence count, and mark the bundle REHEARSAL
     #[arg(long, conflicts_with = "draft")]
     pub rehearsal: bool,
+    /// Judge for this build
+    #[command(flatten)]
+    pub under_test: UnderTest,
 }
 
 /// `evidence …`.
@@ -709,6 +759,10 @@ pub enum SchemaName {
     Status,
     /// `gate`.
     Gate,
+    /// `gate --list-rules`.
+    Rules,
+    /// `explain`.
+    Explain,
     /// `checklist`.
     Checklist,
     /// `verify`.
@@ -747,6 +801,16 @@ pub struct Completions {
 fn london_date(text: &str) -> Result<NaiveDate, String> {
     london::parse_date(text)
         .map_err(|_| "it must be a date from 2000 to 2099, such as 2026-12-04".to_owned())
+}
+
+/// A digest where it says so, and a file otherwise.
+fn build(text: &str) -> Result<Build, String> {
+    let Some(hex) = text.strip_prefix("sha256:") else { return Ok(Build::File(text.into())) };
+    hex.parse().map(Build::Digest).map_err(|_| {
+        "after `sha256:` it must have 64 lower-case hexadecimal digits (a file of such a name: \
+         `./sha256:…`)"
+            .to_owned()
+    })
 }
 
 /// Data type of the LRN: at most 22 characters, none of them a space at either

@@ -38,7 +38,7 @@ pub(super) struct Order<'a> {
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure> {
-    let desk = Desk::open(context)?;
+    let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let as_of = context.as_of()?;
     let evidence = desk.evidence(context.clock.now())?;
     let form = args.form.as_ref().map(|path| context.cwd.join(path));

@@ -9,12 +9,13 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, Utc};
 use secrecy::SecretString;
 
-use super::args::Global;
+use super::args::{Build, Global, UnderTest};
 use super::failure::{Failure, Kind};
 use super::printer::Printer;
 use crate::calendar::london;
 use crate::catalogue::{Catalogue, Programme, Scenario};
 use crate::clock::{Clock, SystemClock};
+use crate::digest::Digest;
 use crate::engine;
 use crate::evidence::index::IndexedRun;
 use crate::evidence::seal::Authorities;
@@ -216,6 +217,26 @@ impl Desk {
             .filter(|programme| programme.declares())
             .map(|programme| programme.api.version.as_str())
             .collect()
+    }
+
+    /// The same with the build under test that the user names in place of the
+    /// one in the settings.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn under_test(mut self, context: &Context, it: &UnderTest) -> Result<Self, Failure> {
+        let digest = match &it.build {
+            None => return Ok(self),
+            Some(Build::Digest(digest)) => *digest,
+            Some(Build::File(path)) => {
+                let path = context.cwd.join(path);
+                let unread =
+                    |source| files::FileError { path: path.clone(), doing: "read", source };
+                Digest::of_reader(&mut files::open_regular(&path)?).map_err(unread)?.0
+            }
+        };
+        self.project.settings.software.build = Some(format!("sha256:{digest}"));
+        Ok(self)
     }
 
     /// A programme by id, or the project's first that is open on the London day

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::args::{Demo, Run};
+use super::args::{Demo, Run, UnderTest};
 use super::checklist::{self, Order};
 use super::context::{Context, Desk, case, shown};
 use super::exit;
@@ -95,6 +95,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         abandon: false,
         max_requests_per_second: None,
         events: None,
+        under_test: UnderTest::default(),
     };
     let run::Executed { report, .. } = run::execute(context, &desk, &selected, &run_args)?;
     context.printer.line("");

@@ -6,6 +6,7 @@ use super::args::{Format, Gate};
 use super::context::{Context, Desk, case, day_judged};
 use super::evidence;
 use super::exit;
+use super::explain;
 use super::failure::Failure;
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, Printer, WIDTH, paint, wrap};
 use crate::calendar::london;
@@ -15,7 +16,16 @@ use crate::verdict::{self, Severity, Verdict};
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Gate) -> Result<u8, Failure> {
-    let desk = Desk::open(context)?;
+    if args.list_rules {
+        if matches!(args.format, Format::Junit | Format::Markdown) {
+            let format = args.format.as_str();
+            return Err(Failure::usage(format!("`--list-rules` cannot be told as {format}"))
+                .hint("it knows `--format human` and `--format json`"));
+        }
+        explain::list(&mut context.printer);
+        return Ok(exit::DONE);
+    }
+    let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let as_of = context.as_of()?;
     let found = desk.evidence(context.clock.now())?;
     let day = day_judged(args.submit_on, as_of);
@@ -57,12 +67,18 @@ fn for_ci(
 
 /// The verdict for people.
 pub(super) fn print(printer: &mut Printer, verdict: &Verdict) {
-    let errors = verdict
+    let errors = verdict.findings.iter().filter(|finding| finding.blocks()).count();
+    let waived = verdict
         .findings
         .iter()
-        .filter(|finding| finding.severity == Severity::Error && finding.waived.is_none())
+        .filter(|finding| finding.severity == Severity::Error && finding.waived.is_some())
         .count();
     let rehearsal = if verdict.rehearsal { " (REHEARSAL, not for submission)" } else { "" };
+    let rehearsal = match waived {
+        0 => rehearsal.to_owned(),
+        1 => format!("{rehearsal} (1 error waived)"),
+        n => format!("{rehearsal} ({n} errors waived)"),
+    };
     let line = match (verdict.ready, verdict.nothing_to_submit()) {
         (true, Some(why)) => paint(CARE, format!("NOTHING TO SUBMIT{rehearsal}: {why}")),
         (true, None) => paint(GOOD, format!("READY{rehearsal}")),
@@ -76,13 +92,18 @@ pub(super) fn print(printer: &mut Printer, verdict: &Verdict) {
         verdict.submit_on.map_or_else(String::new, |day| format!(", for submission on {day}"));
     printer.line(format!("  as of {}{day}", london::for_people(verdict.as_of)));
     for finding in &verdict.findings {
-        let (style, word) = match finding.severity {
-            Severity::Error => (BAD, "error"),
-            Severity::Warning => (CARE, "warning"),
-            Severity::Info => (DIM, "info"),
+        let (style, word) = explain::weight(finding.severity);
+        let (style, waived) = match finding.waiver() {
+            Some(waiver) => (DIM, Some(waiver)),
+            None => (style, None),
         };
         printer.line(format!("  {} {}", paint(style, word), paint(BOLD, finding.rule)));
         printer.prose(4, &finding.message);
+        if let Some(waiver) = waived {
+            for line in wrap(&format!("waived {waiver}"), WIDTH - 4) {
+                printer.line(format!("    {}", paint(CARE, line)));
+            }
+        }
         if let Some(source) =
             finding.source.as_deref().filter(|_| finding.severity != Severity::Info)
         {

@@ -25,6 +25,7 @@ mod events;
 mod evidence;
 mod evidence_prune;
 pub mod exit;
+mod explain;
 pub mod failure;
 mod gate;
 mod init;
@@ -152,6 +153,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Answered(args) => answered::run(context, &args),
         Command::Status(args) => status::run(context, &args),
         Command::Gate(args) => gate::run(context, &args),
+        Command::Explain(args) => explain::run(context, &args),
         Command::Checklist(args) => checklist::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
         Command::Evidence(args) => evidence::run(context, &args),

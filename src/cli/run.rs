@@ -61,7 +61,7 @@ fn embedded_scale(selected: &[Selected]) -> f64 {
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Run) -> Result<u8, Failure> {
-    let desk = Desk::open(context)?;
+    let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let day = london::day_of(context.as_of()?);
     let selected = select(&desk, args, day)?;
     if selected.is_empty() {

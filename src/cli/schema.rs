@@ -22,6 +22,8 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::RunEvents => schema_for!(super::events::RunEvent),
         SchemaName::Status => schema_for!(Status),
         SchemaName::Gate => schema_for!(Verdict),
+        SchemaName::Rules => schema_for!(super::explain::Rules),
+        SchemaName::Explain => schema_for!(super::explain::Explained),
         SchemaName::Checklist => schema_for!(ChecklistReport),
         SchemaName::EvidenceList => schema_for!(EvidenceList),
         SchemaName::EvidenceShow => schema_for!(EvidenceShow),

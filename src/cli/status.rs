@@ -14,7 +14,7 @@ use crate::verdict::{self, RequirementState, RequirementStatus};
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Status) -> Result<u8, Failure> {
-    let desk = Desk::open(context)?;
+    let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let as_of = context.as_of()?;
     let evidence = desk.evidence_to(Depth::Lines, context.clock.now())?;
     let day = london::day_of(as_of);

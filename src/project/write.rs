@@ -63,6 +63,7 @@ pub fn render(answers: &InitAnswers) -> String {
     applications(&mut page, answers);
     run(&mut page, answers);
     payloads_and_gate(&mut page);
+    waivers(&mut page);
     asked(&mut page, answers);
     held(&mut page);
     page.section(
@@ -89,7 +90,10 @@ fn software(page: &mut Page, answers: &InitAnswers) {
     page.section("software", &["The product under test, and the version you want to release."]);
     page.set("name", &string(&answers.software_name));
     page.set("version", &string(&answers.software_version));
-    page.about(&["SHA-256 of the build under test; evidence of another build is then found out."]);
+    page.about(&[
+        "SHA-256 of the build under test; evidence of another build is then found out.",
+        "`--build FILE` says it for one call.",
+    ]);
     page.example("build", &string(&format!("sha256:{}", "0".repeat(64))));
     page.about(&[
         "What it supports decides which scenarios are mandatory:",
@@ -179,11 +183,55 @@ fn payloads_and_gate(page: &mut Page) {
         "days, today counted. `hours`: the first of the two alone.",
     ]);
     page.example("freshness", &string(gate.freshness.as_str()));
-    page.about(&["Hours before evidence lapses from which the gate warns, and fails."]);
+    page.about(&["Hours before evidence lapses from which the gate warns, and fails; 0: never."]);
     page.example("warn-before-hours", &gate.warn_before_hours.to_string());
     page.example("fail-before-hours", &gate.fail_before_hours.to_string());
     page.about(&["Largest difference between this machine's clock and HMRC's, in seconds."]);
     page.example("max-clock-skew-seconds", &gate.max_clock_skew_seconds.to_string());
+    page.about(&[
+        "Where runs count: `trader-test`, `sandbox`. HMRC takes results of Trader Test alone.",
+    ]);
+    page.example("environments", &list(gate.environments.iter().map(|it| it.as_str())));
+    page.about(&["Who may have sent the messages: ctc-ready (`direct`), or the software itself."]);
+    page.example("drivers", &list(gate.drivers.iter().map(|it| it.as_str())));
+    page.about(&[
+        "A run that counts and has no seal: an error (`required`), a warning (`wanted`), or",
+        "nothing (`ignored`).",
+    ]);
+    page.example("seals", "\"wanted\"");
+    page.about(&["Only seals by these keys count, as `ctc-ready keys show` prints them."]);
+    page.example("seal-keys", &format!("[\"{}\"]", "0".repeat(64)));
+    page.about(&[
+        "`required`: evidence must name a build, that of `software.build` or `--build`;",
+        "`compare`: where both name one; `ignored`: builds are not compared.",
+    ]);
+    page.example("same-build", "\"compare\"");
+    page.about(&[
+        "Recommended tests that apply and are not proven: an error (`required`), a warning",
+        "(`wanted`), or your own business (`optional`).",
+    ]);
+    page.example("recommended", "\"optional\"");
+}
+
+fn waivers(page: &mut Page) {
+    page.gap();
+    page.about(&[
+        "A finding of the gate that you let pass, with a reason and an end; one such part for",
+        "each. `ctc-ready gate --list-rules` says which rules can be waived. One that nothing",
+        "needs any more is an error.",
+    ]);
+    page.about(&["[[waiver]]"]);
+    page.example("rule", "\"clock-skew\"");
+    page.example("reason", "\"Why it may stand\"");
+    page.about(&["The last day on which it holds, judged on the day of submission."]);
+    page.example("until", "2026-12-31");
+    page.example("approved-by", "\"Release board\"");
+    page.about(&["Only findings about these, each optional:"]);
+    page.example("requirement", "\"arrival\"");
+    page.example("scenario", "\"ANGB1\"");
+    page.example("run", "\"01920000-0000-7000-8000-000000000001\"");
+    page.about(&["Only where this programme is judged."]);
+    page.example("programme", "\"ncts5-final\"");
 }
 
 fn asked(page: &mut Page, answers: &InitAnswers) {

@@ -15,6 +15,7 @@ mod doctor;
 mod events;
 mod evidence;
 mod exports;
+mod gate;
 mod input;
 mod message;
 mod pack;

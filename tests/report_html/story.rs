@@ -178,7 +178,7 @@ fn rarer_things_are_told_too() {
         "REHEARSAL: NOT FOR SUBMISSION",
         "# ✓ READY, in a rehearsal only ",
         "1 waived",
-        "Waived by the house: agreed by letter",
+        "Waived by the house, agreed by letter",
         "Day of submission: 2026-12-01",
         "Step 1: HTTP 200 12.5 GBP",
         "took the run up again",

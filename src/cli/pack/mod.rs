@@ -113,7 +113,7 @@ fn keys(context: &Context) -> Result<Option<KeyRing>, Failure> {
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Pack) -> Result<u8, Failure> {
-    let desk = Desk::open(context)?;
+    let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let as_of = context.as_of()?;
     let form = args.form.as_ref().map(|path| context.cwd.join(path));
     let day = day_judged(args.submit_on, as_of);

@@ -202,7 +202,7 @@ pub(super) fn decision(
         },
         message: short(&unplaced(&finding.message, store, prefix), TEXT).into_owned(),
         source: finding.source.as_ref().map(|source| short(source, TEXT).into_owned()),
-        waived: finding.waived.as_ref().map(|reason| short(reason, TEXT).into_owned()),
+        waived: finding.waiver().map(|waiver| short(&waiver, TEXT).into_owned()),
         requirement: finding
             .requirement
             .as_ref()
