@@ -10,11 +10,13 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use ctc_ready::calendar::london;
-use ctc_ready::catalogue::{Catalogue, Flow, Programme, RequirementKind};
+use ctc_ready::catalogue::{Catalogue, Flow, Programme, RequirementKind, Scenario};
 use ctc_ready::project::{Credentials, DocumentationChange, OtherVersion, Settings};
-use ctc_ready::verdict::{self, Case, Need, Verdict, judge, needs, nothing_left, usual};
+use ctc_ready::verdict::{
+    self, Case, Need, PlanCase, Verdict, judge, needs, nothing_left, plan, usual,
+};
 use proptest::prelude::*;
-use verdict_support::{House, day};
+use verdict_support::{House, day, utc};
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::built_in().unwrap());
 
@@ -771,7 +773,7 @@ fn versions_of_the_software() {
             SA,
             "2026-11-21",
             HELD,
-            &["further-application info … one covers all versions for one version of the API"],
+            &["further-application info … one application covers all versions"],
             WARNS,
             "4.1 was tested, 4.2 has the same flows",
         ),
@@ -826,7 +828,10 @@ fn versions_of_the_software() {
             SA,
             "2026-11-21",
             SAME,
-            &["further-application info … `4.0`, and 4.2 now", "ready true"],
+            &[
+                "further-application info: one application covers all versions … `4.0` and `4.2` alike",
+                "ready true",
+            ],
             WARNS,
             "the same flows in another order are the same",
         ),
@@ -978,6 +983,36 @@ fn runs_begun_before_a_change_do_not_count() {
         message.unwrap().message,
         "`DNGB1` was begun on 2026-11-20, before the documentation changed on 2026-11-22 (order); change the software where that affects it, and run it again"
     );
+}
+
+#[test]
+fn runs_start_no_earlier_than_a_change() {
+    let scenario: Scenario = toml::from_str(
+        "id = \"ANGB1\"\ntitle = \"Arrival\"\nflow = \"arrival\"\nside = \"GB\"\n\
+         source = \"TG5\"\n[[step]]\nsend = \"IE007\"\nexpect = [{ message = \"IE043\" }]",
+    )
+    .unwrap();
+    let start = |on: &str, flow: Flow| {
+        let mut house = House::new();
+        let change = DocumentationChange { on: day(on), what: "order".into(), flows: vec![flow] };
+        house.settings.documentation_change.push(change);
+        let case = PlanCase {
+            programme: &house.programme,
+            settings: &house.settings,
+            needs: &house.needs,
+            scenarios: &[&scenario],
+            as_of: utc("2026-11-10T12:00:00Z"),
+            submit_on: Some(day("2026-12-04")),
+            recommended: false,
+        };
+        plan(&case).schedule[0].start_no_earlier
+    };
+    // Fresh on 4 December is what began on Saturday 21 November or later.
+    let fresh = Some(utc("2026-11-23T07:00:00Z"));
+    assert_eq!(start("2026-12-01", Flow::Arrival), Some(utc("2026-12-01T07:00:00Z")));
+    assert_eq!(start("2026-12-01", Flow::StandardDeparture), fresh);
+    assert_eq!(start("2026-11-12", Flow::Arrival), fresh);
+    assert_eq!(start("2026-12-05", Flow::Arrival), fresh, "it comes only after submission");
 }
 
 #[test]

@@ -202,6 +202,23 @@ impl Desk {
         Ok(desk)
     }
 
+    /// The dates that HMRC has not published, of all programmes.
+    fn open_dates(&self) -> Vec<&str> {
+        let programmes = self.catalogue.programmes().iter();
+        let dates = programmes.flat_map(|programme| &programme.unpublished);
+        dates.map(|date| date.id.as_str()).collect()
+    }
+
+    /// The versions of the CTC Traders API: what other APIs have is not asked
+    /// of credentials.
+    fn apis(&self) -> Vec<&str> {
+        let programmes = self.catalogue.programmes().iter();
+        programmes
+            .filter(|programme| programme.declares())
+            .map(|programme| programme.api.version.as_str())
+            .collect()
+    }
+
     /// The same with the build under test that the user names in place of the
     /// one in the settings.
     ///
@@ -220,23 +237,6 @@ impl Desk {
         };
         self.project.settings.software.build = Some(format!("sha256:{digest}"));
         Ok(self)
-    }
-
-    /// The dates that HMRC has not published, of all programmes.
-    fn open_dates(&self) -> Vec<&str> {
-        let programmes = self.catalogue.programmes().iter();
-        let dates = programmes.flat_map(|programme| &programme.unpublished);
-        dates.map(|date| date.id.as_str()).collect()
-    }
-
-    /// The versions of the CTC Traders API: what other APIs have is not asked
-    /// of credentials.
-    fn apis(&self) -> Vec<&str> {
-        let programmes = self.catalogue.programmes().iter();
-        programmes
-            .filter(|programme| programme.declares())
-            .map(|programme| programme.api.version.as_str())
-            .collect()
     }
 
     /// A programme by id, or the project's first that is open on the London day

@@ -345,9 +345,9 @@ impl Evidence<'_> {
             if status.state == RequirementState::NotApplicable {
                 answers.blocks.insert(block.clone(), Unanswered::NotNeeded);
                 let flow = requirement.and_then(|requirement| requirement.flow);
-                let supported = flow.is_some_and(|it| self.settings.software.flows.contains(&it));
-                if supported || flow.is_none() {
-                    // Credentials held cover it.
+                let supported = flow.is_none_or(|it| self.settings.software.flows.contains(&it));
+                if supported && !self.settings.credentials.is_empty() {
+                    // They cover it.
                     answers.text(&reason, &status.reason, Source::Settings);
                     continue;
                 }

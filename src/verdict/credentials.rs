@@ -71,7 +71,13 @@ pub(super) fn changed_since<'a>(
     latest_change(case.settings, need.tests, begun(run), case.submission_day())
 }
 
-/// The same in words.
+/// The first London day on which a run for submission on `day` may begin,
+/// where a change of the documentation decides that.
+pub(super) fn not_before(settings: &Settings, need: &Need, day: NaiveDate) -> Option<NaiveDate> {
+    latest_change(settings, need.tests, NaiveDate::MIN, day).map(|change| change.on)
+}
+
+/// That change in words.
 pub(super) fn before_change(case: &Case<'_>, need: &Need, run: &RunRecord) -> Option<String> {
     let change = changed_since(case, need, run)?;
     Some(format!(
@@ -350,7 +356,7 @@ impl<'a> Held<'a> {
             .collect();
         if !others.is_empty() {
             notes.push(info(format!(
-                "the flows that credentials cover need no application for each version of the software ({}, and {} now): one covers all versions for one version of the API",
+                "one application covers all versions of the software for one version of the API: what credentials cover holds for {} and `{}` alike",
                 list(others.into_iter()),
                 software.version
             )));

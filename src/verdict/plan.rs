@@ -14,8 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::case::Need;
-use super::dates;
-use super::rules;
+use super::{credentials, dates, rules};
 use crate::calendar::hours::Timetable;
 use crate::calendar::{freshness, holidays, london};
 use crate::catalogue::{Programme, RequirementKind, Scenario};
@@ -198,7 +197,7 @@ fn schedule(case: &PlanCase<'_>, consequences: &mut Vec<Consequence>) -> Vec<Sch
         if slots.iter().any(|slot| slot.scenario == scenario.id) {
             continue;
         }
-        let window = Window::of(case, scenario);
+        let window = Window::of(case, need, scenario);
         match window.fit {
             Fit::None => late.push(scenario.id.as_str()),
             Fit::Tight => tight.push(scenario.id.as_str()),
@@ -269,7 +268,7 @@ struct Window {
 }
 
 impl Window {
-    fn of(case: &PlanCase<'_>, scenario: &Scenario) -> Self {
+    fn of(case: &PlanCase<'_>, need: &Need, scenario: &Scenario) -> Self {
         let none = Self { no_earlier: None, no_later: None, fit: Fit::None };
         let course = Course {
             scenario,
@@ -289,6 +288,7 @@ impl Window {
         let begins = [
             Some(case.as_of),
             phase.opens.map(london::start_of_day),
+            credentials::not_before(case.settings, need, submission).map(london::start_of_day),
             case.submit_on.map(|day| {
                 freshness::earliest_first_submission(london::judging_instant(day), policy)
             }),

@@ -10,6 +10,7 @@ mod answered;
 mod authority;
 mod canary;
 mod contract;
+mod credentials;
 mod doctor;
 mod events;
 mod evidence;

@@ -17,6 +17,7 @@ fn settings() -> insta::Settings {
         (r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "[RUN]"),
         (r"\b\d\d(GB|XI)[0-9A-Z]{14}\b", "[MRN-OF-18-DIGITS]"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d \(London\)", "[DAY-AND-TIME] (London)"),
+        (r"first gained on \d{4}-\d\d-\d\d", "first gained on [DAY]"),
         (r"\d+ runs, \d+ exchanges, \d+ bodies, \d+ bytes", "[COUNTS]"),
         (r"passed +(\[MRN-OF-18-DIGITS\])  \d+", "passed   $1  [N]"),
         (r"/tmp/[^/`\s]+", "[FOLDER]"),
