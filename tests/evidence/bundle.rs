@@ -50,7 +50,7 @@ fn a_bundle_tells_what_is_in_it_wherever_it_lies() {
     let mut names: Vec<String> = unzip(&bytes).into_iter().map(|(name, _)| name).collect();
     let mut expected: Vec<String> =
         files(&made.small.dir).iter().map(|file| format!("evidence/{}", file.display())).collect();
-    for paper in [README, PAGE, VERDICT, CHECKLIST, KEY, SIGNED] {
+    for paper in [README, PAGE, VERDICT, checklist(None), KEY, SIGNED] {
         expected.push(paper.to_owned());
     }
     expected.sort();
@@ -319,7 +319,18 @@ fn what_is_no_submission_says_so_everywhere() {
         assert_eq!((verified.summary.mark, verified.summary.ready), (Some(mark), Some(false)));
         assert_eq!(verified.summary.key.is_some(), signed);
         let file = mark.file();
-        assert!(unzip(&bytes).iter().any(|(name, _)| name == file));
+        let names: Vec<String> = unzip(&bytes).into_iter().map(|(name, _)| name).collect();
+        assert!(names.iter().any(|name| name == file));
+        assert!(names.contains(&checklist(Some(mark)).to_owned()));
+        assert!(!names.contains(&checklist(None).to_owned()));
+
+        // The form by the name that it has in a submission.
+        let mut renamed = Hand::of(&bytes);
+        renamed.file(checklist(Some(mark))).name = checklist(None).into();
+        renamed.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let problems = made.problems(&renamed.build());
+        let said = "bundle-mark bundle.zip!checklist.docx: ";
+        assert!(problems.iter().any(|p| p.starts_with(said)), "{problems:#?}");
 
         // Without its mark it is no good bundle.
         let mut unmarked = Hand::of(&bytes);

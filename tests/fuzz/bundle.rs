@@ -82,14 +82,15 @@ impl Bundles {
         };
         let envelope: Value = serde_json::from_slice(&file.data).unwrap_or_default();
         let payload = BASE64.decode(envelope["payload"].as_str().unwrap_or_default());
-        let Ok(mut statement) = serde_json::from_slice::<Value>(&payload.unwrap_or_default())
-        else {
-            return;
-        };
+        let payload = serde_json::from_slice::<Value>(&payload.unwrap_or_default());
+        // An earlier change may have made anything of it.
+        let Some(mut statement) = payload.ok().filter(Value::is_object) else { return };
         for subject in statement["subject"].as_array_mut().into_iter().flatten() {
             let name = subject["name"].as_str().unwrap_or_default().as_bytes().to_vec();
-            if let Some((_, digest)) = digests.iter().find(|(found, _)| *found == name) {
-                subject["digest"]["sha256"] = digest.clone().into();
+            let digest = digests.iter().find(|(found, _)| *found == name);
+            let said = subject.get_mut("digest").and_then(Value::as_object_mut);
+            if let (Some((_, digest)), Some(said)) = (digest, said) {
+                said.insert("sha256".into(), digest.clone().into());
             }
         }
         change(&mut statement);

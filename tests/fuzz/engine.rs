@@ -13,10 +13,9 @@ use crate::random::{Random, seed};
 
 /// How long a turn may take before it counts as hung. Ordinary ones take
 /// milliseconds; the machine may be busy.
-const HUNG: Duration = Duration::from_secs(30);
+const HUNG: Duration = Duration::from_secs(120);
 
-/// Heap that any input may cost, and what each byte of it may cost besides.
-const HEAP_FLAT: usize = 16 << 20;
+/// Heap that each byte of an input may cost, beside what any may.
 const HEAP_PER_BYTE: usize = 64;
 
 /// Something that reads what others wrote.
@@ -26,6 +25,9 @@ pub trait Target {
 
     /// Makes an input, and lays it where it is read from.
     fn make(&mut self, random: &mut Random) -> Self::Input;
+
+    /// Heap that any input may cost, whatever its size.
+    const HEAP: usize = 16 << 20;
 
     /// Its size, in bytes.
     fn size(input: &Self::Input) -> usize;
@@ -119,7 +121,7 @@ pub fn fuzz<T: Target>(name: &str, mut target: T, span: Span) {
             }
         })
     };
-    let (mut peak, mut largest, mut slowest) = (0, 0, Duration::ZERO);
+    let (mut peak, mut largest, mut slowest) = (0, 0, (Duration::ZERO, first));
     let mut came = BTreeMap::<&'static str, u64>::new();
     let mut turn = first;
     while !span.over(turn - first, began) {
@@ -133,11 +135,11 @@ pub fn fuzz<T: Target>(name: &str, mut target: T, span: Span) {
         let outcome = target.read(&input);
         let cost = HEAP.peak_usage().saturating_sub(before);
         assert!(
-            cost <= HEAP_FLAT + HEAP_PER_BYTE * size,
+            cost <= T::HEAP + HEAP_PER_BYTE * size,
             "an input of {size} bytes takes {cost} bytes of heap"
         );
         (peak, largest) = (peak.max(cost), largest.max(size));
-        slowest = slowest.max(at.elapsed());
+        slowest = slowest.max((at.elapsed(), turn));
         outcome.into_iter().for_each(|what| *came.entry(what).or_default() += 1);
         drop(told);
         turn += 1;
@@ -146,11 +148,12 @@ pub fn fuzz<T: Target>(name: &str, mut target: T, span: Span) {
     watch.join().unwrap();
     let came: Vec<String> = came.iter().map(|(what, times)| format!("{what} {times}")).collect();
     say(format!(
-        "{name}: {} inputs of up to {largest} bytes; heap at most {} KiB; slowest {} ms; resident \
-         at most {}; {} s; {}",
+        "{name}: {} inputs of up to {largest} bytes; heap at most {} KiB; slowest {} ms (turn {}); \
+         resident at most {}; {} s; {}",
         turn - first,
         peak >> 10,
-        slowest.as_millis(),
+        slowest.0.as_millis(),
+        slowest.1,
         resident(),
         began.elapsed().as_secs(),
         came.join(", ")

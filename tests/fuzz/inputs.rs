@@ -67,6 +67,9 @@ pull = true
 path = "my-scenarios"
 "#;
 
+/// No larger file is read.
+const LARGEST_SETTINGS: usize = 1 << 20;
+
 impl SettingsFile {
     pub fn new() -> Self {
         let mut pieces: Vec<_> = SETTINGS.lines().map(|line| line.as_bytes().to_vec()).collect();
@@ -85,11 +88,13 @@ impl Target for SettingsFile {
         let lines = self.good.split_inclusive('\n');
         let lines: String =
             lines.map(|line| line.repeat([1, 1, 1, 1, 1, 1, 1, 0, 2][random.below(9)])).collect();
-        match random.below(4) {
+        let mut text = match random.below(4) {
             0 => lines,
             1 => mutate::text(random, &self.good, &self.pieces),
             _ => mutate::text(random, &lines, &self.pieces),
-        }
+        };
+        text.truncate(text.floor_char_boundary(LARGEST_SETTINGS));
+        text
     }
 
     fn size(input: &String) -> usize {
@@ -161,27 +166,33 @@ impl Forms {
 }
 
 impl Target for Forms {
-    type Input = Vec<u8>;
+    /// The reader bounds what it keeps by number: half a million pieces of
+    /// text, a hundred thousand paragraphs.
+    const HEAP: usize = 192 << 20;
 
-    fn make(&mut self, random: &mut Random) -> Vec<u8> {
+    /// With the size that it unpacks to.
+    type Input = (Vec<u8>, usize);
+
+    fn make(&mut self, random: &mut Random) -> (Vec<u8>, usize) {
         let (file, text) = random.pick(&self.forms);
         match random.below(4) {
-            0 => mutate::bytes(random, file, &[]),
+            0 => (mutate::bytes(random, file, &[]), text.len()),
             1 => {
                 let text = mutate::text(random, text, &self.pieces);
-                mutate::bytes(random, &docx_with(&text, &[]), &[])
+                (mutate::bytes(random, &docx_with(&text, &[]), &[]), text.len())
             }
-            _ => docx_with(&mutate::text(random, text, &self.pieces), &[("word/x.xml", b"<x/>")]),
+            _ => {
+                let text = mutate::text(random, text, &self.pieces);
+                (docx_with(&text, &[("word/x.xml", b"<x/>")]), text.len())
+            }
         }
     }
 
-    fn size(input: &Vec<u8>) -> usize {
-        // Forms are compressed: what they unpack to counts, at most 16 MiB by
-        // what the reader takes.
-        input.len() + (1 << 20)
+    fn size((file, unpacked): &Self::Input) -> usize {
+        file.len() + unpacked
     }
 
-    fn read(&self, input: &Vec<u8>) -> Vec<&'static str> {
+    fn read(&self, (input, _): &Self::Input) -> Vec<&'static str> {
         let recognised = recognise(input, &self.known).is_ok();
         let mut filled = false;
         for form in &self.known {

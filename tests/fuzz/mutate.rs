@@ -274,6 +274,16 @@ fn count(value: &Value) -> usize {
     }
 }
 
+/// About how many bytes a value is written in.
+fn weight(value: &Value) -> usize {
+    2 + match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(members) => members.iter().map(|(name, of)| name.len() + weight(of)).sum(),
+        _ => 4,
+    }
+}
+
 fn nth<'v>(value: &'v mut Value, left: &mut usize) -> Option<&'v mut Value> {
     if *left == 0 {
         return Some(value);
@@ -294,7 +304,8 @@ fn spoil(random: &mut Random, place: &mut Value, whole: &Value) {
         }
         (2, Value::Array(items)) => {
             let item = items.first().cloned().unwrap_or_else(text);
-            items.extend(std::iter::repeat_n(item, *random.pick(&[1, 40, 2_000])));
+            let most = LARGEST / weight(&item);
+            items.extend(std::iter::repeat_n(item, most.min(*random.pick(&[1, 40, 2_000]))));
         }
         (3, Value::Array(items)) => items.clear(),
         (0..=4, Value::String(old)) => {

@@ -227,7 +227,9 @@ fn chained(text: &str, mut change: impl FnMut(usize, &mut Value)) -> Option<Stri
     let mut lines = lines.filter(|lines| !lines.is_empty())?;
     lines.iter_mut().enumerate().for_each(|(number, value)| change(number, value));
     let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
-    Some(rechain(&lines.join("\n"), |_| {}))
+    // Several changes may nest deeper than any parser goes.
+    let readable = |line: &String| serde_json::from_str::<Value>(line).is_ok();
+    lines.iter().all(readable).then(|| rechain(&lines.join("\n"), |_| {}))
 }
 
 /// What a line says, and when, becomes something else.
