@@ -24,6 +24,7 @@ fn made(statuses: &[RequirementStatus], runs: &[RunRecord], rehearsal: bool) -> 
         runs,
         answers: &answers,
         made: at(MADE),
+        draft: false,
     })
     .unwrap()
 }
@@ -153,6 +154,7 @@ fn ncts6_is_not_signed() {
         runs: &runs,
         answers: &answers,
         made: at(MADE),
+        draft: false,
     })
     .unwrap();
     let left: Vec<&str> = result.left_for_you.iter().map(|left| left.field.as_str()).collect();

@@ -9,6 +9,7 @@ use super::evidence;
 use super::exit;
 use super::failure::Failure;
 use super::run;
+use super::seal;
 use crate::catalogue::Scenario;
 use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::{self, decide, state::State};
@@ -71,6 +72,7 @@ pub(super) fn run(context: &mut Context, args: &Answered) -> Result<u8, Failure>
     let event = Event::OfficerAnswered(OfficerAnswered { step, note, attachments });
     writer.append(event, Durability::Synced)?;
     drop(writer);
+    seal::after_batch(context, &store);
 
     let store = store.read()?;
     let record = store.run(record.run)?;

@@ -34,6 +34,8 @@ pub(super) struct Order<'a> {
     pub(super) form: Option<PathBuf>,
     pub(super) output: PathBuf,
     pub(super) rehearsal: bool,
+    /// It goes into a bundle that is packed to be looked at.
+    pub(super) draft: bool,
 }
 
 /// Runs the command.
@@ -49,7 +51,7 @@ pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure
         Some(path) => context.cwd.join(path),
         None => desk.project.root.join(name),
     };
-    let order = Order { programme, form, output, rehearsal: args.rehearsal };
+    let order = Order { programme, form, output, rehearsal: args.rehearsal, draft: false };
     let report = write(&desk, &evidence, &order, as_of, &context.cwd)?;
     context.printer.document(&report);
     print(&mut context.printer, &report);
@@ -156,6 +158,7 @@ pub(super) fn make(
                 runs: &evidence.runs,
                 answers: &answers,
                 made: as_of,
+                draft: order.draft,
             })?;
             Ok((None, filled))
         }

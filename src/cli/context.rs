@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use secrecy::SecretString;
 
 use super::args::{Build, Global, UnderTest};
@@ -87,12 +87,17 @@ impl Context {
     /// When `--at` is no instant.
     pub fn as_of(&self) -> Result<DateTime<Utc>, Failure> {
         match &self.global.at {
-            Some(text) => london::parse_at(text).map_err(|error| {
+            Some(text) => london::parse_at(text).map(|at| at.trunc_subsecs(3)).map_err(|error| {
                 Failure::usage(format!("`--at {text}`: {error}"))
                     .hint("for example `--at 2026-12-04` or `--at 2026-12-04T09:30:00Z`")
             }),
-            None => Ok(self.clock.now()),
+            None => Ok(self.now()),
         }
+    }
+
+    /// The time now, as evidence tells times: to the millisecond.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now().trunc_subsecs(3)
     }
 
     /// The project: `--project`, or the nearest folder upwards.

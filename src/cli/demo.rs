@@ -55,7 +55,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         Err(error) => return Err(error.into()),
     }
     let desk = Desk::open(context)?;
-    let as_of = context.clock.now();
+    let as_of = context.now();
 
     heading(context, 2, "What HMRC asks of it");
     let mut selected = Vec::new();
@@ -100,7 +100,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
     let run::Executed { report, .. } = run::execute(context, &desk, &selected, &run_args)?;
     context.printer.line("");
     run::print_runs(context, &report, None);
-    let as_of = context.clock.now();
+    let as_of = context.now();
     let evidence = desk.evidence(as_of)?;
 
     heading(context, 4, "Where everything stands");
@@ -145,6 +145,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
             form: None,
             output: root.join(format!("checklist-{}-REHEARSAL.docx", programme.id)),
             rehearsal: true,
+            draft: false,
         };
         let report = checklist::write(&desk, &evidence, &order, as_of, &context.cwd)?;
         context.printer.line(format!("  wrote {}", report.output));

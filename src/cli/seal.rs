@@ -210,8 +210,8 @@ pub(super) fn print_stamp(printer: &mut Printer, stamp: &TimeStampReport) {
     }
 }
 
-/// Seals what a batch brought. A seal that cannot be made takes nothing from
-/// the runs, so it is told and no more.
+/// Seals what a batch, or word of the officers, brought. A seal that cannot be
+/// made takes nothing from the runs, so it is told and no more.
 pub(super) fn after_batch(context: &mut Context, store: &StoreWriter) {
     let folder: Result<PathBuf, Failure> = context.keys_folder();
     let keys = folder.and_then(|folder| match KeyRing::load(&folder) {

@@ -42,3 +42,7 @@ pub use report::ChecklistReport;
 
 /// The words that mark a document as a rehearsal, on every output of one.
 pub const REHEARSAL_MARK: &str = "REHEARSAL: NOT FOR SUBMISSION";
+
+/// The words at the top of ctc-ready's own document where it is made to be
+/// looked at. HMRC's form has no place for them: its name says so.
+pub const DRAFT_MARK: &str = "DRAFT: NOT FOR SUBMISSION";

@@ -8,13 +8,13 @@ use std::sync::LazyLock;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::REHEARSAL_MARK;
 use super::answers::{
     Answer, Answers, Source, Unanswered, Value, block_key, counted, counted_run, utc,
 };
 use super::error::DocumentError;
 use super::fill::{Filled, FilledField, LeftField};
 use super::paper::{Cell, Paper};
+use super::{DRAFT_MARK, REHEARSAL_MARK};
 use crate::catalogue::{Programme, RequirementKind};
 use crate::evidence::{RunRecord, RunState};
 use crate::ncts::Direction;
@@ -37,6 +37,8 @@ pub struct Dossier<'a> {
     pub answers: &'a Answers,
     /// When the document is made.
     pub made: DateTime<Utc>,
+    /// It is made to be looked at, whatever the verdict.
+    pub draft: bool,
 }
 
 /// Writes the document. The same dossier yields the same bytes.
@@ -56,7 +58,11 @@ pub fn write(dossier: &Dossier<'_>) -> Result<Filled, DocumentError> {
             .replace("{made}", &utc(dossier.made))
     };
     let footer = format!("{}: {name}", dossier.programme.id);
-    let banner = rehearsal.then_some(REHEARSAL_MARK);
+    let banner = match (rehearsal, dossier.draft) {
+        (true, _) => Some(REHEARSAL_MARK),
+        (false, true) => Some(DRAFT_MARK),
+        (false, false) => None,
+    };
     let mut paper = Paper::new(dossier.made, &footer, banner)
         .title(&fill_in(&words.title), &fill_in(&words.subtitle));
     if rehearsal {

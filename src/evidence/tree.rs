@@ -71,24 +71,45 @@ pub trait Tree: Sync {
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
+    /// What errors name files by stands in this.
+    shown: PathBuf,
 }
 
 impl Folder {
     /// The folder that the user names, which may be a link, say to another
     /// disk. What lies in it may not.
     pub fn new(root: &Path) -> Self {
-        Self { root: root.canonicalize().unwrap_or_else(|_| root.to_owned()) }
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        Self { shown: root.clone(), root }
+    }
+
+    /// The same, whose errors name files as they lie in it: what is told of it
+    /// does not tell where it is.
+    pub fn apart(root: &Path) -> Self {
+        Self { shown: PathBuf::new(), ..Self::new(root) }
+    }
+
+    fn on_disk(&self, name: &str) -> PathBuf {
+        match name {
+            "" => self.root.clone(),
+            name => self.root.join(name),
+        }
+    }
+
+    fn named(&self, name: &str) -> impl Fn(FileError) -> FileError {
+        let path = self.path(name);
+        move |error| FileError { path: path.clone(), ..error }
     }
 }
 
 impl Tree for Folder {
     fn list(&self, folder: &str) -> Result<Vec<Entry>, FileError> {
-        let path = self.path(folder);
+        let path = self.on_disk(folder);
         let kind = path.symlink_metadata().map(|data| data.file_type());
         if kind.is_ok_and(|kind| !kind.is_dir()) {
             return Ok(Vec::new());
         }
-        let entries = files::list(&path)?;
+        let entries = files::list(&path).map_err(self.named(folder))?;
         let entry = |entry: std::fs::DirEntry| {
             let kind = match entry.file_type() {
                 Ok(kind) if kind.is_file() => EntryKind::File,
@@ -101,13 +122,14 @@ impl Tree for Folder {
     }
 
     fn open(&self, file: &str) -> Result<Box<dyn Read + '_>, FileError> {
-        Ok(Box::new(files::open_regular(&self.path(file))?))
+        let opened = files::open_regular(&self.on_disk(file));
+        Ok(Box::new(opened.map_err(self.named(file))?))
     }
 
     fn path(&self, name: &str) -> PathBuf {
         match name {
-            "" => self.root.clone(),
-            name => self.root.join(name),
+            "" => self.shown.clone(),
+            name => self.shown.join(name),
         }
     }
 }

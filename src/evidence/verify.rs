@@ -47,8 +47,11 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, EvidenceError> {
 /// [`EvidenceError::NewerFormat`] when a later version wrote it. Whatever else
 /// is wrong is in the report.
 pub fn verify_with(dir: &Path, trust: &Trust) -> Result<VerifyReport, EvidenceError> {
-    examine(&Folder::new(dir), trust).map(|(report, _)| report).map_err(|error| match error {
+    examine(&Folder::apart(dir), trust).map(|(report, _)| report).map_err(|error| match error {
         EvidenceError::NoStore(_) => EvidenceError::NoStore(dir.to_owned()),
+        EvidenceError::NewerFormat { found, known, .. } => {
+            EvidenceError::NewerFormat { dir: dir.to_owned(), found, known }
+        }
         error => error,
     })
 }
@@ -79,7 +82,7 @@ pub struct Survey {
 /// As [`Store::open`].
 pub fn survey(dir: &Path, depth: Depth) -> Result<Survey, EvidenceError> {
     let store = Store::open(dir)?;
-    let tree = Folder::new(dir);
+    let tree = Folder::apart(dir);
     let trust = Trust::default();
     let mut check = Check::new(&tree, &trust, depth, true);
     check.everything()?;

@@ -113,7 +113,10 @@ impl Payloads {
         if let Some(folder) = &self.folder
             && let Some(found) = house::find(folder, scenario, step, message)?
         {
-            let origin = format!("file {}", found.path.display());
+            // As it lies in the house's folder: evidence keeps this, and where
+            // that folder is on this machine is nobody's business.
+            let above = folder.parent().and_then(|above| found.path.strip_prefix(above).ok());
+            let origin = format!("file {}", above.unwrap_or(&found.path).display());
             let filled = filled(&found.text, &origin, &values)?;
             let contradiction = self.contradiction(programme, scenario, step, &filled);
             let mut payload =

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::text::unplaced;
 use crate::evidence::index::IndexedRun;
 use crate::evidence::{
     Event, EvidenceError, Recorded, Request, RequestFailed, Response, RunId, RunRecord, Store,
@@ -123,7 +124,7 @@ pub fn attempts(
                     stories.push(story);
                     continue;
                 }
-                Err(error) => Some(error.to_string()),
+                Err(error) => Some(unplaced(&error.to_string(), store, "")),
             },
         };
         only_indexed.push(OnlyIndexed { run, indexed: indexed.clone(), problem });

@@ -4,8 +4,21 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::evidence::Store;
+
 /// What stands for a character that no report should pass on.
 const REPLACED: char = char::REPLACEMENT_CHARACTER;
+
+/// A message without the folder in which the store happens to lie: that is
+/// nobody's business, and another one on every machine. `prefix`, ending with
+/// `/` or empty, stands in its place.
+pub(super) fn unplaced(message: &str, store: &Store, prefix: &str) -> String {
+    let dir = store.dir().display().to_string();
+    match dir.as_str() {
+        "" | "." | "/" => message.to_owned(),
+        dir => message.replace(&format!("{dir}/"), prefix).replace(dir, prefix),
+    }
+}
 
 /// `text` with lines ended by `\n`, and without control characters (no XML 1.0
 /// document can hold them, and on a terminal they act), the two code points

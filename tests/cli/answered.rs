@@ -142,6 +142,24 @@ fn whoever_is_at_it_is_named() {
     project.call(&["answered", "DNGB1"]).code(4).says(&["is being written by", &holder]);
 }
 
+#[test]
+fn what_was_told_is_sealed_where_there_is_a_key() {
+    let simulator = Simulate::start("1");
+    let project = waiting(&simulator);
+    let keys = tempfile::tempdir().unwrap();
+    let keys = keys.path().to_str().unwrap();
+    let with_key = |args: &[&str]| outcome(project.command(args).env("CTC_READY_KEYS", keys));
+    with_key(&["keys", "init"]).code(0);
+    with_key(&["seal"]).code(0);
+    with_key(&["answered", "DNGB1"]).code(0).says(&["sealed: seals/2.dsse.json covers 1 runs"]);
+    let report = project.json(&["verify"], 0);
+    assert_eq!(report["unsealed_runs"], serde_json::json!([]));
+    // Without one it is kept all the same.
+    project.call(&["answered", "DNGB1"]).code(0).says(&["not sealed, since there is no key"]);
+    let report = project.json(&["verify"], 0);
+    assert_eq!(report["unsealed_runs"].as_array().unwrap().len(), 1);
+}
+
 /// The simulator's officers act in the end; then nobody can be answered.
 #[test]
 fn the_run_passes_when_the_messages_come() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::contract::{assert_fields, assert_valid, instant};
 use crate::reading::snapshot;
-use crate::support::{Project, call, flip, nobody_listens, outcome, set, tree};
+use crate::support::{Project, SCALE, call, flip, nobody_listens, outcome, set, tree};
 
 const FORMATS: [&str; 5] = ["har", "junit", "json", "html", "markdown"];
 
@@ -317,4 +317,87 @@ fn words_for_people() {
     assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     let written = project.call(&["evidence", "export", "--to", "junit", "-o", "r.xml"]).code(0);
     assert_eq!(written.stdout, "wrote r.xml\n  JUnit report of ctc-ready: 5 runs\n");
+}
+
+#[test]
+fn nothing_that_leaves_tells_where_it_was_made() {
+    let project = Project::rehearsed();
+    let all = runs(&project, &[]);
+    // A broken line, a body that is a folder, a journal that is gone: each is
+    // told with the file's name.
+    flip(&project.journal(&all[1]["run"]));
+    let body = all[2]["messages"][0]["body"]["sha256"].as_str().unwrap().to_owned();
+    let body = project.evidence().join("objects").join(&body[..2]).join(&body[2..]);
+    fs::remove_file(&body).unwrap();
+    fs::create_dir(&body).unwrap();
+    let journal = project.journal(&all[3]["run"]);
+    fs::remove_file(&journal).unwrap();
+    let home = project.path().canonicalize().unwrap();
+    let homes = [home.to_str().unwrap(), project.path().to_str().unwrap()];
+    let silent = |what: &str, bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        for home in homes {
+            let at = text.find(home).map(|at| &text[at.saturating_sub(200)..at + home.len()]);
+            assert_eq!(at, None, "{what}");
+        }
+    };
+    let verified = project.call(&["verify", "--format", "json"]).code(1).stdout;
+    assert!(verified.contains("missing-journal") && verified.contains("broken-line"), "{verified}");
+    silent("verify", verified.as_bytes());
+    for format in FORMATS {
+        let said = project.call(&["evidence", "export", "--to", format]).code(0).stdout;
+        silent(format, said.as_bytes());
+    }
+    for format in ["json", "junit", "markdown"] {
+        let said = project.call(&["gate", "--format", format]).code(1).stdout;
+        assert!(said.contains("journal-broken"), "{said}");
+        silent(format, said.as_bytes());
+    }
+    silent(
+        "list",
+        project.call(&["evidence", "list", "--format", "json"]).code(0).stdout.as_bytes(),
+    );
+}
+
+#[test]
+fn nothing_in_a_bundle_tells_where_it_was_made() {
+    let project = Project::answered();
+    // A message of the house's own, of which evidence keeps where it came from.
+    let xml = project.call(&["message", "build", "DNGB1", "--step", "1"]).code(0).stdout;
+    fs::create_dir_all(project.file("messages/DNGB1")).unwrap();
+    fs::write(project.file("messages/DNGB1/1-IE015.xml"), xml).unwrap();
+    project.write_settings(&set(&project.settings(), "folder", "\"messages\""));
+    let run = ["run", "DNGB1", "--environment", "simulator", "--time-scale", SCALE];
+    let run = project.json(&run, 0);
+    let journal = fs::read_to_string(project.journal(&run["runs"][0]["run"])).unwrap();
+    assert!(
+        journal.contains("\"payload_origin\":\"file messages/DNGB1/1-IE015.xml\""),
+        "{journal}"
+    );
+    let packed = project.json(&["pack", "--draft"], 0);
+    let path = project.file(packed["output"].as_str().unwrap());
+    let home = project.path().canonicalize().unwrap();
+    let mut zip = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+    for at in 0..zip.len() {
+        let mut file = zip.by_index(at).unwrap();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut bytes).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains(home.to_str().unwrap()), "{}", file.name());
+        assert!(!text.contains(project.path().to_str().unwrap()), "{}", file.name());
+    }
+}
+
+#[test]
+fn an_instant_is_told_to_the_millisecond() {
+    let project = Project::new();
+    for command in ["gate", "status", "plan"] {
+        let told = project.call(&[command, "--format", "json"]).stdout;
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let as_of = told["as_of"].as_str().unwrap();
+        assert!(as_of.len() <= "2026-11-21T09:30:00.123Z".len(), "{command}: {as_of}");
+        let at = "2026-11-21T09:30:00.123456789Z";
+        let told = project.call(&[command, "--at", at, "--format", "json"]).json();
+        assert_eq!(told["as_of"], "2026-11-21T09:30:00.123Z", "{command}");
+    }
 }

@@ -180,6 +180,19 @@ fn text_in(bundle: &Path, name: &str) -> String {
     text
 }
 
+/// Whether any part of a document in a bundle says this.
+fn says_in_docx(bundle: &Path, name: &str, words: &str) -> bool {
+    let mut zip = zip::ZipArchive::new(fs::File::open(bundle).unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    zip.by_name(name).unwrap().read_to_end(&mut bytes).unwrap();
+    let mut document = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    (0..document.len()).any(|part| {
+        let mut text = String::new();
+        let read = document.by_index(part).unwrap().read_to_string(&mut text);
+        read.is_ok() && text.contains(words)
+    })
+}
+
 fn names_in(bundle: &Path) -> Vec<String> {
     let zip = zip::ZipArchive::new(fs::File::open(bundle).unwrap()).unwrap();
     let mut names: Vec<String> = zip.file_names().map(str::to_owned).collect();
@@ -284,6 +297,12 @@ fn what_is_no_submission_says_so_everywhere() {
         for name in ["README.txt", "index.html", &format!("{mark}.txt")] {
             assert!(text_in(&path, name).contains(mark), "{name}");
         }
+        let form = format!("checklist-{mark}.docx");
+        assert_eq!(report["checklist"]["output"], form);
+        let names = names_in(&path);
+        let forms: Vec<&String> = names.iter().filter(|name| name.ends_with(".docx")).collect();
+        assert_eq!(forms, [&form]);
+        assert!(says_in_docx(&path, &form, &format!("{mark}: NOT FOR SUBMISSION")), "{mark}");
         let report = verified(&path, &[], 0);
         assert_eq!(report["bundle"]["mark"], mark);
         let readme = text_in(&path, "README.txt");

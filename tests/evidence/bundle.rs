@@ -12,6 +12,7 @@ use ctc_ready::evidence::{Trust, verify};
 use serde_json::{Value, json};
 
 use crate::bundle_support::*;
+use crate::random::Random;
 use crate::support::*;
 
 /// Whether the change was found, as a problem or as no bundle at all.
@@ -49,7 +50,7 @@ fn a_bundle_tells_what_is_in_it_wherever_it_lies() {
     let mut names: Vec<String> = unzip(&bytes).into_iter().map(|(name, _)| name).collect();
     let mut expected: Vec<String> =
         files(&made.small.dir).iter().map(|file| format!("evidence/{}", file.display())).collect();
-    for paper in [README, PAGE, VERDICT, CHECKLIST, KEY, SIGNED] {
+    for paper in [README, PAGE, VERDICT, checklist(None), KEY, SIGNED] {
         expected.push(paper.to_owned());
     }
     expected.sort();
@@ -145,34 +146,20 @@ fn every_truncation_and_every_added_byte_is_found() {
     }
 }
 
-/// A generator of numbers, the same every time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end as u64) as usize
-    }
-}
-
 #[test]
 fn pieces_removed_repeated_and_exchanged_are_found() {
     let made = made();
     let bytes = made.good();
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::of(1, 0);
     for turn in 0..3_000 {
-        let mut at: Vec<usize> = (0..4).map(|_| random.below(bytes.len() + 1)).collect();
-        at.sort_unstable();
-        let [a, b, c, d] = at[..] else { unreachable!() };
+        let [a, b, c, d] = random.places(bytes.len());
         let changed = match turn % 4 {
             0 => [&bytes[..a], &bytes[b..]].concat(),
             1 => [&bytes[..b], &bytes[a..b], &bytes[b..]].concat(),
             2 => [&bytes[..a], &bytes[c..d], &bytes[b..c], &bytes[a..b], &bytes[d..]].concat(),
             _ => {
                 let mut changed = bytes.clone();
-                changed[a..b].fill(random.below(256) as u8);
+                changed[a..b].fill(random.byte());
                 changed
             }
         };
@@ -332,7 +319,18 @@ fn what_is_no_submission_says_so_everywhere() {
         assert_eq!((verified.summary.mark, verified.summary.ready), (Some(mark), Some(false)));
         assert_eq!(verified.summary.key.is_some(), signed);
         let file = mark.file();
-        assert!(unzip(&bytes).iter().any(|(name, _)| name == file));
+        let names: Vec<String> = unzip(&bytes).into_iter().map(|(name, _)| name).collect();
+        assert!(names.iter().any(|name| name == file));
+        assert!(names.contains(&checklist(Some(mark)).to_owned()));
+        assert!(!names.contains(&checklist(None).to_owned()));
+
+        // The form by the name that it has in a submission.
+        let mut renamed = Hand::of(&bytes);
+        renamed.file(checklist(Some(mark))).name = checklist(None).into();
+        renamed.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let problems = made.problems(&renamed.build());
+        let said = "bundle-mark bundle.zip!checklist.docx: ";
+        assert!(problems.iter().any(|p| p.starts_with(said)), "{problems:#?}");
 
         // Without its mark it is no good bundle.
         let mut unmarked = Hand::of(&bytes);

@@ -12,6 +12,9 @@ mod fold;
 mod keeping;
 mod keys;
 mod prune;
+#[path = "../random/mod.rs"]
+mod random;
+mod random_changes;
 #[path = "../reference/mod.rs"]
 #[allow(dead_code, reason = "only its loud skips are used")]
 mod reference;

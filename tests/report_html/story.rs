@@ -6,7 +6,7 @@ use ctc_ready::digest::Digest;
 use ctc_ready::evidence::format::Layout;
 use ctc_ready::evidence::{
     BalanceAnswered, Event, Failure, FunctionalError, Purpose, Recorded, RunResumed, RunState,
-    SealReport,
+    SealReport, TimeStampReport,
 };
 use ctc_ready::report::Dossier;
 
@@ -168,7 +168,11 @@ fn rarer_things_are_told_too() {
             endorsed_by: None,
             covers_runs: 1,
             valid,
-            time_stamp: None,
+            time_stamp: valid.then(|| TimeStampReport {
+                at: "2026-11-12T12:00:00Z".parse().unwrap(),
+                authority: Some("Invented <authority>".into()),
+                authority_checked: false,
+            }),
         });
     }
     let page = house.render(&store, &dossier, 32 << 20);
@@ -186,8 +190,9 @@ fn rarer_things_are_told_too() {
         "asks for a balance: the journal ends before its answer",
         "and 10 headers more",
         "and 10 errors more",
-        "| 1.dsse.json | ✓ valid | 1 run |",
-        "| 2.dsse.json | ✗ not valid | 1 run |",
+        "| 1.dsse.json | ✓ valid | 1 run | 2026-11-12 12:00:00 UTC (12:00:00 GMT) by Invented \
+         <authority>; whether it is that authority was not checked |",
+        "| 2.dsse.json | ✗ not valid | 1 run | none |",
     ] {
         assert!(words.contains(told), "{told}");
     }

@@ -25,7 +25,7 @@ use crate::catalogue::Programme;
 use crate::digest::Digest;
 use crate::document::ChecklistReport;
 use crate::evidence::bundle::write::BundleError;
-use crate::evidence::bundle::{CHECKLIST, Mark, Papers, Plan, Written};
+use crate::evidence::bundle::{self, Mark, Papers, Plan, Written};
 use crate::evidence::seal::keys::{KeyError, KeyRing};
 use crate::evidence::{RunId, Store, StoreWriter};
 use crate::files::{self, Staged};
@@ -204,11 +204,13 @@ impl Task<'_> {
         let order = Order {
             programme: self.programme,
             form: self.form.clone(),
-            output: PathBuf::from(CHECKLIST),
+            output: PathBuf::new(),
             rehearsal,
+            draft: self.mark == Some(Mark::Draft),
         };
+        let name = bundle::checklist(self.mark);
         let (form, filled) = checklist::make(self.desk, evidence, &order, self.as_of)?;
-        let checklist = ChecklistReport::new(form.as_deref(), CHECKLIST, rehearsal, &filled);
+        let checklist = ChecklistReport::new(form.as_deref(), name, rehearsal, &filled);
 
         let counted_runs = counted(&verdict);
         let key = keys.map(KeyRing::fingerprint);
@@ -231,7 +233,7 @@ impl Task<'_> {
         let papers = Papers { readme, page, verdict: text, checklist: filled.bytes };
 
         let plan = Plan::new(writer.dir(), papers, self.mark, keys, TOOL).map_err(failed)?;
-        look_through(&plan, writer.dir())?;
+        look_through(&plan, name, writer.dir())?;
         let written = self.write(&plan)?;
 
         let Dossier { verdict, integrity, .. } = dossier;
@@ -318,11 +320,11 @@ fn errors(verdict: &Verdict) -> impl Iterator<Item = &Finding> {
 
 /// Looks for secrets in every file, and in the parts of the document, which is
 /// compressed itself.
-fn look_through(plan: &Plan, store: &Path) -> Result<(), Failure> {
+fn look_through(plan: &Plan, checklist: &str, store: &Path) -> Result<(), Failure> {
     let mut guard = Guard::new(store)?;
     for (name, _) in plan.files() {
         guard.look(name, &mut plan.open(name)?)?;
-        if name != CHECKLIST {
+        if name != checklist {
             continue;
         }
         let bug = |error: zip::result::ZipError| Failure::new(Kind::Bug, error);
@@ -395,13 +397,13 @@ fn print(printer: &mut Printer, report: &PackReport) {
             "README.txt" => "what this is, how to look and how to check",
             "index.html" => "the evidence for people",
             "verdict.json" => "what the gate says",
-            "checklist.docx" => "the form",
+            form if form.starts_with("checklist") => "the form",
             "signing-key.pem" => "the public key",
             "bundle.dsse.json" => "every other file with its SHA-256, signed",
             "bundle.json" => "every other file with its SHA-256",
             _ => "that this is no submission",
         };
-        printer.line(format!("  {paper:<17}{what}"));
+        printer.line(format!("  {paper:<16} {what}"));
     }
     printer.line(format!(
         "  {:<17}{} attempts, of which {} count, and {} seals",

@@ -7,7 +7,7 @@ use super::super::failure::{Failure, Kind};
 use crate::calendar::london;
 use crate::catalogue::Programme;
 use crate::digest::Digest;
-use crate::evidence::bundle::Mark;
+use crate::evidence::bundle::{self, Mark};
 use crate::evidence::{RunRecord, RunState, VerifyReport};
 use crate::ncts::build::Templates;
 use crate::project::Settings;
@@ -47,6 +47,7 @@ struct Words<'a> {
     key: Option<String>,
     tool: &'a str,
     checklist: String,
+    checklist_file: &'a str,
 }
 
 /// The text.
@@ -88,6 +89,7 @@ pub(super) fn render(about: &About<'_>) -> Result<String, Failure> {
         seals: about.integrity.seals.len(),
         key: about.key.map(|key| key.to_string()),
         tool: TOOL,
+        checklist_file: bundle::checklist(*mark),
         checklist: form.unwrap_or_else(|| "ctc-ready's own document".to_owned()),
     };
     Templates::new([("README.txt".to_owned(), TEMPLATE.to_owned())])

@@ -13,7 +13,7 @@ use super::judged::Judged;
 use super::names::{MAX_FILES, is_folder, limit_of};
 use super::read::{Bundle, is_bundle_file};
 use super::statement::{BundleStatement, Origin};
-use super::{CHECKLIST, KEY, Mark, PAGE, README, SIGNED, STORE, UNSIGNED, VERDICT};
+use super::{KEY, MARKS, Mark, PAGE, README, SIGNED, STORE, UNSIGNED, VERDICT, checklist};
 use crate::digest::{Digest, canonical_json};
 use crate::evidence::error::EvidenceError;
 use crate::evidence::event::RunId;
@@ -91,7 +91,7 @@ fn followed(path: &Path) -> PathBuf {
 /// Whatever else is wrong is in the report.
 pub fn verify_bundle(path: &Path, trust: &Trust) -> Result<VerifiedBundle, EvidenceError> {
     if path.is_dir() {
-        return Check::new(&Folder::new(path), Vec::new(), trust).run();
+        return Check::new(&Folder::apart(path), Vec::new(), trust).run();
     }
     let opened = Bundle::open(&followed(path))?;
     let mut verified = match &opened.bundle {
@@ -157,7 +157,7 @@ impl<'a> Check<'a> {
         if self.summary.files > MAX_FILES {
             self.problem("bundle-form", "", format!("it has more than {MAX_FILES} files"));
         }
-        for name in [README, PAGE, VERDICT, CHECKLIST] {
+        for name in [README, PAGE, VERDICT] {
             if !self.has(name) {
                 self.missing(name, "every bundle has it, and it is not there");
             }
@@ -165,6 +165,7 @@ impl<'a> Check<'a> {
         let statement = self.statement();
         if let Some(statement) = &statement {
             self.subjects(statement);
+            self.marks(statement.predicate.mark);
         }
         let (store, index) = self.store()?;
         self.signer(&index);
@@ -317,6 +318,26 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Compares the mark that the statement says with the names of the files
+    /// that say it too.
+    fn marks(&mut self, said: Option<Mark>) {
+        for mark in MARKS {
+            let right = mark == said;
+            let form = checklist(mark);
+            if right && !self.has(form) {
+                self.missing(form, "every bundle has a form, and it is not there");
+            } else if !right && self.has(form) {
+                let message = format!("the statement and the name `{form}` disagree");
+                self.problem("bundle-mark", form, message);
+            }
+            let Some(file) = mark.map(Mark::file) else { continue };
+            if self.has(file) != right {
+                let message = format!("the statement and the file `{file}` disagree");
+                self.problem("bundle-mark", file, message);
+            }
+        }
+    }
+
     /// Checks the store as `verify` does wherever it lies.
     fn store(&mut self) -> Result<(VerifyReport, Index), EvidenceError> {
         // The bundle's signature covers every file of the store: it, not the
@@ -378,12 +399,6 @@ impl<'a> Check<'a> {
         });
         if store.is_some_and(|store| store != said.store) {
             self.problem("bundle-statement", place, "it is about another store");
-        }
-        for mark in [Mark::Draft, Mark::Rehearsal] {
-            if self.has(mark.file()) != (said.mark == Some(mark)) {
-                let message = format!("the statement and the file `{}` disagree", mark.file());
-                self.problem("bundle-mark", mark.file(), message);
-            }
         }
         if said.mark.is_none() {
             if !judged.ready {

@@ -7,7 +7,7 @@
 //!   README.txt                  what this is, how to look, how to check
 //!   bundle.dsse.json            signed statement: the digest of every other file
 //!   bundle.json                 the same unsigned, in its place; only with a mark
-//!   checklist.docx              the form
+//!   checklist.docx              the form; `checklist-DRAFT.docx` and the like with a mark
 //!   evidence/…                  the store without lock, tmp and salt
 //!   index.html                  the evidence for people
 //!   signing-key.pem             the public key, where there is a signature
@@ -47,8 +47,6 @@ pub const README: &str = "README.txt";
 pub const PAGE: &str = "index.html";
 /// What the gate said.
 pub const VERDICT: &str = "verdict.json";
-/// The form.
-pub const CHECKLIST: &str = "checklist.docx";
 /// The public key.
 pub const KEY: &str = "signing-key.pem";
 /// The signed statement.
@@ -57,6 +55,14 @@ pub const SIGNED: &str = "bundle.dsse.json";
 pub const UNSIGNED: &str = "bundle.json";
 /// The store's folder.
 pub const STORE: &str = "evidence";
+
+/// Every mark that there is, and none.
+const MARKS: [Option<Mark>; 3] = [None, Some(Mark::Draft), Some(Mark::Rehearsal)];
+
+/// The form in a bundle with this mark.
+pub fn checklist(mark: Option<Mark>) -> &'static str {
+    mark.map_or("checklist.docx", Mark::checklist)
+}
 
 /// Says of a bundle that it is no submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +88,15 @@ impl Mark {
         match self {
             Self::Draft => "DRAFT.txt",
             Self::Rehearsal => "REHEARSAL.txt",
+        }
+    }
+
+    /// The form of such a bundle. It may be HMRC's own document, which nothing
+    /// but answers is written into, so its name says what it is worth.
+    pub fn checklist(self) -> &'static str {
+        match self {
+            Self::Draft => "checklist-DRAFT.docx",
+            Self::Rehearsal => "checklist-REHEARSAL.docx",
         }
     }
 

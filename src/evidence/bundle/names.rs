@@ -1,7 +1,7 @@
 //! What may lie in a bundle. A closed list: no name in it can lead out of a
 //! folder, differ from another in case alone, or mean a device.
 
-use super::{CHECKLIST, KEY, Mark, PAGE, README, SIGNED, STORE, UNSIGNED, VERDICT};
+use super::{KEY, MARKS, PAGE, README, SIGNED, STORE, UNSIGNED, VERDICT, checklist};
 use crate::digest::Digest;
 use crate::evidence::format::{
     INDEX, JOURNAL, MAX_DESCRIPTION, MAX_JOURNAL, MAX_OBJECT, MAX_SEAL, MAX_TIME_STAMP, OBJECTS,
@@ -22,11 +22,10 @@ const MAX_PAPER: u64 = 256 << 20;
 pub(super) fn limit_of(name: &str) -> Option<u64> {
     match name {
         README | KEY => Some(MAX_TEXT),
-        PAGE | CHECKLIST | VERDICT => Some(MAX_PAPER),
+        PAGE | VERDICT => Some(MAX_PAPER),
         SIGNED | UNSIGNED => Some(MAX_SEAL),
-        _ if [Mark::Draft, Mark::Rehearsal].iter().any(|mark| mark.file() == name) => {
-            Some(MAX_TEXT)
-        }
+        _ if MARKS.iter().flatten().any(|mark| mark.file() == name) => Some(MAX_TEXT),
+        _ if MARKS.iter().any(|mark| checklist(*mark) == name) => Some(MAX_PAPER),
         _ => limit_in_store(name.strip_prefix(STORE)?.strip_prefix('/')?),
     }
 }
@@ -81,6 +80,8 @@ mod tests {
             "bundle.dsse.json",
             "bundle.json",
             "checklist.docx",
+            "checklist-DRAFT.docx",
+            "checklist-REHEARSAL.docx",
             "index.html",
             "signing-key.pem",
             "verdict.json",

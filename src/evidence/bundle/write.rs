@@ -11,7 +11,7 @@ use super::judged::Judged;
 use super::names::{MAX_FILES, is_folder, limit_in_store, limit_of};
 use super::statement::{BundleStatement, Origin};
 use super::zip::{self, Member};
-use super::{CHECKLIST, KEY, Mark, PAGE, README, SIGNED, STORE, UNSIGNED, VERDICT};
+use super::{KEY, Mark, PAGE, README, SIGNED, STORE, UNSIGNED, VERDICT, checklist};
 use crate::digest::{Digest, Hasher};
 use crate::evidence::error::EvidenceError;
 use crate::evidence::format::{MAX_DESCRIPTION, MAX_SEAL, STORE_JSON};
@@ -126,7 +126,7 @@ impl Plan {
         plan.add_made(README, papers.readme.into())?;
         plan.add_made(PAGE, papers.page.into())?;
         plan.add_made(VERDICT, papers.verdict.into())?;
-        plan.add_made(CHECKLIST, papers.checklist)?;
+        plan.add_made(checklist(mark), papers.checklist)?;
         if let Some(mark) = mark {
             plan.add_made(mark.file(), mark.text().into())?;
         }

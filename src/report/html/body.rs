@@ -11,6 +11,7 @@ use super::pretty::pretty;
 use super::text::{fitting, thousands};
 use crate::digest::Digest;
 use crate::evidence::{ObjectRef, Store};
+use crate::report::text::unplaced;
 
 /// Bytes of HTML that one body's text takes at most.
 const MAX_TEXT: usize = 256 << 10;
@@ -60,16 +61,6 @@ pub(super) struct Shelf<'a> {
     placed: BTreeSet<Digest>,
     /// Those that cannot be read, with why.
     unreadable: BTreeMap<Digest, String>,
-}
-
-/// A message without the folder in which the store happens to lie: that is
-/// nobody's business, and another one on every machine.
-pub(super) fn unplaced(message: &str, store: &Store, prefix: &str) -> String {
-    let dir = store.dir().display().to_string();
-    match dir.as_str() {
-        "" | "." | "/" => message.to_owned(),
-        dir => message.replace(&format!("{dir}/"), prefix).replace(dir, prefix),
-    }
 }
 
 /// Bytes of HTML that a body takes at most.

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::PageOptions;
-use super::body::unplaced;
 use super::journal::state;
 use super::run::{Fact, name};
 use super::text::{count, short, thousands};
@@ -15,6 +14,7 @@ use super::times::When;
 use crate::catalogue::{Programme, RequirementKind};
 use crate::evidence::{RunId, RunRecord, Store};
 use crate::report::Dossier;
+use crate::report::text::unplaced;
 use crate::verdict::{Finding, RequirementState, RequirementStatus, Severity};
 
 /// Bytes of HTML that a text of a finding may take.
@@ -91,6 +91,16 @@ struct SealRow {
     key: String,
     covers: String,
     valid: bool,
+    stamped: Option<Stamped>,
+}
+
+/// A time stamp over a seal.
+#[derive(Debug, Serialize)]
+struct Stamped {
+    at: When,
+    by: Option<String>,
+    /// Its certificate was checked against authorities that were given.
+    checked: bool,
 }
 
 /// A run of which only the index tells.
@@ -321,6 +331,11 @@ pub(super) fn integrity(dossier: &Dossier, store: &Store, prefix: &str) -> Integ
                 key: seal.key.to_string(),
                 covers: count(seal.covers_runs, "run"),
                 valid: seal.valid,
+                stamped: seal.time_stamp.as_ref().map(|stamp| Stamped {
+                    at: When::second(stamp.at),
+                    by: stamp.authority.as_deref().map(|by| short(by, 120).into_owned()),
+                    checked: stamp.authority_checked,
+                }),
             })
             .collect(),
         store: store.description().store.to_string(),
