@@ -552,3 +552,78 @@ fn the_examples_in_a_new_file_are_valid() {
         "{told}"
     );
 }
+
+#[test]
+fn credentials_held_are_read_and_are_no_secret() {
+    let one = "[credentials]\ngranted = 2025-03-01\napi = \"2.1\"\nflows = [\"arrival\"]\n";
+    let list =
+        one.replace("[credentials]", "[[credentials]]").replace("2025-03-01", "\"2025-03-01\"");
+    for text in [one, &list] {
+        let settings = parse(&format!("{GOOD}{text}")).unwrap();
+        let [held] = &settings.credentials[..] else { panic!("{text}") };
+        assert_eq!(held.granted.to_string(), "2025-03-01");
+        assert_eq!((held.api.as_str(), &held.flows[..]), ("2.1", &[Flow::Arrival][..]));
+        assert_eq!(held.version, None);
+    }
+    assert!(parse(GOOD).unwrap().credentials.is_empty());
+    // Nothing else of that name is let pass, and nothing of it repeated.
+    for secret in [
+        "[credentials]\ntoken = \"hunter2\"\n",
+        "[[credentials]]\nclient-secret = \"hunter2\"\n",
+        "[run]\ncredentials = \"hunter2\"\n",
+        "[business.credentials]\nname = \"hunter2\"\n",
+    ] {
+        let told = with(secret);
+        assert!(told.contains("looks like a secret") && !told.contains("hunter2"), "{told}");
+    }
+    let told = parse(&format!("credentials = \"hunter2\"\n{GOOD}")).unwrap_err();
+    assert!(told.contains("looks like a secret") && !told.contains("hunter2"), "{told}");
+    // A heading is no reason to hide where a text goes wrong.
+    let told = with("[[credentials]]\ngranted = tomorrow\n");
+    assert!(told.contains("granted = tomorrow"), "{told}");
+}
+
+#[test]
+fn what_credentials_versions_and_changes_must_say() {
+    let told = with(
+        r#"
+[[software.other-versions]]
+version = "4.2"
+flows = ["arrival"]
+[[software.other-versions]]
+version = "3.9"
+flows = []
+[[software.other-versions]]
+version = "3.9"
+flows = ["guarantee-balance"]
+[[credentials]]
+granted = 2025-03-01
+api = "v2"
+flows = ["arrival", "arrival"]
+version = " "
+[[documentation-change]]
+on = 2026-06-01
+what = ""
+"#,
+    );
+    for problem in [
+        "ctc-ready.toml:11:1: `software.other-versions.1.version` is `software.version` itself",
+        "`software.other-versions.2.flows` names no flow",
+        "`software.other-versions.3.version` is there twice",
+        "`software.other-versions.3.flows` names `guarantee-balance`",
+        "`credentials.1.api` must be a version of the CTC Traders API",
+        "`credentials.1.flows` names `arrival` twice",
+        "`credentials.1.version` is empty",
+        "`documentation-change.1.what` is empty",
+    ] {
+        assert!(told.contains(problem), "`{problem}` is not said:\n{told}");
+    }
+    for (text, problem) in [
+        ("[[credentials]]\napi = \"2.1\"\nflows = [\"arrival\"]\n", "missing field `granted`"),
+        ("[credentials]\ngranted = 2025-02-29\n", "ctc-ready.toml:10:"),
+        ("[[documentation-change]]\non = 1999-12-31\nwhat = \"x\"\n", "between 2000-01-01 and"),
+        ("[credentials]\ncolour = 1\n", "unknown field `colour`"),
+    ] {
+        assert!(with(text).contains(problem), "{problem}: {}", with(text));
+    }
+}

@@ -147,7 +147,7 @@ pub fn usual(programmes: &[Programme], day: NaiveDate) -> Option<&Programme> {
     of_movements()
         .find(open)
         .or_else(|| of_movements().find(opens))
-        .or_else(|| of_movements().last())
+        .or_else(|| of_movements().next_back())
 }
 
 /// What the day of submission brings about. `today` is the London day judged
