@@ -113,7 +113,7 @@ fn exchanged(a: &str, b: &str, files: &Files) -> Option<Change> {
     (files[a] != files[b]).then(|| change.into())
 }
 
-fn names<'f>(files: &'f Files, wanted: impl Fn(&str) -> bool) -> Vec<&'f str> {
+fn names(files: &Files, wanted: impl Fn(&str) -> bool) -> Vec<&str> {
     files.keys().map(String::as_str).filter(|name| wanted(name)).collect()
 }
 
@@ -138,7 +138,7 @@ fn any<'f>(random: &mut Random, files: &'f Files) -> (&'f str, &'f [u8]) {
 
 fn of_kind<'f>(random: &mut Random, files: &'f Files, kind: &str) -> &'f str {
     let found = names(files, |name| inside(name).starts_with(kind));
-    *random.pick(&found)
+    random.pick::<&str>(&found)
 }
 
 /// A chain and its lines.

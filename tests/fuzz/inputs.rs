@@ -93,7 +93,9 @@ impl Target for SettingsFile {
             1 => mutate::text(random, &self.good, &self.pieces),
             _ => mutate::text(random, &lines, &self.pieces),
         };
-        text.truncate(text.floor_char_boundary(LARGEST_SETTINGS));
+        while text.len() > LARGEST_SETTINGS {
+            text.pop();
+        }
         text
     }
 

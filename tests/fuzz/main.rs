@@ -26,7 +26,6 @@ mod bundle;
 #[allow(dead_code, reason = "shared with other tests")]
 mod bundle_support;
 #[path = "../document_support/mod.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
 mod document_support;
 mod engine;
 mod inputs;
@@ -34,9 +33,6 @@ mod mutate;
 #[path = "../random/mod.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod random;
-#[path = "../reference/mod.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod reference;
 mod seals;
 mod store;
 #[path = "../evidence/support.rs"]
@@ -45,6 +41,8 @@ mod support;
 #[path = "../report/tale.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod tale;
+
+use document_support::reference;
 
 /// Counts what the whole process has on the heap, and its peak.
 #[global_allocator]

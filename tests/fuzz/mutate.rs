@@ -185,7 +185,7 @@ fn once(random: &mut Random, bytes: &mut Vec<u8>, others: &[Vec<u8>]) {
         3 => drop(bytes.drain(at..(at + 1 + random.below(8)).min(bytes.len()))),
         4 => drop(bytes.drain(from..to)),
         5 => bytes.truncate(at),
-        6 => put(bytes, at, *random.pick(WORDS)),
+        6 => put(bytes, at, random.pick::<&[u8]>(WORDS)),
         7 => {
             let word = random.pick(WORDS);
             let end = (at + word.len()).min(bytes.len());
@@ -312,7 +312,7 @@ fn spoil(random: &mut Random, place: &mut Value, whole: &Value) {
             *old = String::from_utf8_lossy(&bytes(random, old.as_bytes(), &[])).into_owned();
         }
         (0..=6, Value::Number(_)) | (5, _) => {
-            let number = serde_json::from_str(*random.pick(NUMBERS));
+            let number = serde_json::from_str(random.pick::<&str>(NUMBERS));
             *place = number.unwrap_or(Value::Null);
         }
         (6, _) => *place = random.pick(&[Value::Null, true.into(), false.into()]).clone(),
