@@ -79,5 +79,22 @@ fn foreign(output: &Path, kind: &Kind) -> Failure {
         output.display(),
         kind.what
     ))
-    .hint("name another file with `--output FILE`")
+    .hint("name another file")
+}
+
+/// Refuses a place in the evidence: a file there would be found as none of the
+/// store's own.
+///
+/// # Errors
+/// When `output` is inside `store`.
+pub(super) fn outside(output: &Path, store: &Path) -> Result<(), Failure> {
+    let folder = output.parent().and_then(|folder| folder.canonicalize().ok());
+    let store = store.canonicalize().ok();
+    match (folder, store) {
+        (Some(folder), Some(store)) if folder.starts_with(&store) => {
+            Err(Failure::usage(format!("`{}` is inside the evidence", output.display()))
+                .hint("the store holds its own files alone; name a file elsewhere"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -17,6 +17,7 @@ mod exports;
 mod input;
 mod message;
 mod pack;
+mod planning;
 mod prune;
 mod pulling;
 mod reading;

@@ -1,7 +1,5 @@
 //! `evidence export`: the evidence in other people's formats.
 
-use std::path::Path;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -44,7 +42,7 @@ pub(super) fn run(context: &mut Context, args: &EvidenceExport) -> Result<u8, Fa
     let store = open_store(&desk)?;
     let output = args.output.as_ref().map(|path| context.cwd.join(path));
     if let Some(output) = &output {
-        outside(output, store.dir())?;
+        kept::outside(output, store.dir())?;
     }
     let wanted = Wanted::new(&desk, &store, &args.filter)?;
     let mut evidence = desk.evidence(context.clock.now())?;
@@ -94,19 +92,6 @@ pub(super) fn run(context: &mut Context, args: &EvidenceExport) -> Result<u8, Fa
         only_indexed: dossier.only_indexed.len() as u64,
     });
     Ok(exit::DONE)
-}
-
-/// A file in the store would be found as none of its own.
-fn outside(output: &Path, store: &Path) -> Result<(), Failure> {
-    let folder = output.parent().and_then(|folder| folder.canonicalize().ok());
-    let store = store.canonicalize().ok();
-    match (folder, store) {
-        (Some(folder), Some(store)) if folder.starts_with(&store) => {
-            Err(Failure::usage(format!("`{}` is inside the evidence", output.display()))
-                .hint("the store holds its own files alone; name a file elsewhere"))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// As on the command line.
