@@ -15,6 +15,8 @@ pub(super) struct Kind {
     pub(super) max: u64,
     /// Whether such a file begins like one of its kind.
     pub(super) ours: fn(&[u8]) -> bool,
+    /// The flag that names it.
+    pub(super) flag: &'static str,
 }
 
 /// Makes room for `bytes` at `output`: another file of the kind that stands
@@ -52,7 +54,7 @@ pub(super) fn set_aside(output: &Path, old: &[u8], kind: &Kind) -> Result<PathBu
         }
     }
     Err(Failure::input(format!("too many earlier versions beside `{}`", output.display()))
-        .hint("remove some, or name another file with `--output`"))
+        .hint(format!("remove some, or name another file with `{}`", kind.flag)))
 }
 
 /// What stands at `output`: a file of the kind, or nothing.
@@ -79,7 +81,7 @@ fn foreign(output: &Path, kind: &Kind) -> Failure {
         output.display(),
         kind.what
     ))
-    .hint("name another file")
+    .hint(format!("name another file with `{} FILE`", kind.flag))
 }
 
 /// Refuses a place in the evidence: a file there would be found as none of the

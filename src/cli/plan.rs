@@ -33,6 +33,7 @@ const CALENDAR: kept::Kind = kept::Kind {
         bytes.starts_with(b"BEGIN:VCALENDAR")
             && head.windows(ics::PRODUCT.len()).any(|part| part == ics::PRODUCT.as_bytes())
     },
+    flag: "--ics",
 };
 
 /// Runs the command.
@@ -128,8 +129,9 @@ pub(super) fn print(printer: &mut Printer, programme: &Programme, plan: &Plan) {
 
     let day = plan.submit_on.map_or_else(String::new, |day| format!(" for submission on {day}"));
     let urgent = |rule: &str| rule == SUBMISSION_WINDOW.name || rule == OUTSIDE_PHASE.name;
-    let (urgent, others): (Vec<_>, Vec<_>) =
+    let (mut urgent, others): (Vec<_>, Vec<_>) =
         plan.consequences.iter().partition(|item| urgent(&item.rule));
+    urgent.sort_by_key(|item| item.rule != OUTSIDE_PHASE.name);
     if !urgent.is_empty() {
         printer.line("");
     }
@@ -138,7 +140,8 @@ pub(super) fn print(printer: &mut Printer, programme: &Programme, plan: &Plan) {
             printer.line(format!("  {}", paint(CARE, line)));
         }
     }
-    if !plan.schedule.is_empty() {
+    let open = plan.phase.as_ref().is_some_and(|phase| phase.open);
+    if open && !plan.schedule.is_empty() {
         printer.line("");
         printer.line(format!("  when to start{day} (London time)"));
         table(printer, &schedule(plan));
@@ -209,8 +212,8 @@ fn evidence(printer: &mut Printer, plan: &Plan) {
             vec![
                 (PLAIN, item.requirement.clone()),
                 (style, state.to_owned()),
-                (PLAIN, item.fresh_until.map_or_else(|| "-".to_owned(), london::for_tables)),
                 good,
+                (PLAIN, item.fresh_until.map_or_else(|| "-".to_owned(), london::for_tables)),
             ]
         })
         .collect();
@@ -220,7 +223,7 @@ fn evidence(printer: &mut Printer, plan: &Plan) {
     let then = plan.submit_on.map_or_else(|| "GATE".to_owned(), |day| format!("ON {day}"));
     printer.line("");
     printer.line("  what you have (London time)");
-    table(printer, &columns(&["REQUIREMENT", "NOW", "FRESH UNTIL", &then], &rows));
+    table(printer, &columns(&["REQUIREMENT", "NOW", &then, "FRESH UNTIL"], &rows));
     let mut required = plan
         .requirements
         .iter()
@@ -238,16 +241,12 @@ fn time(time: Option<DateTime<Utc>>) -> (Style, String) {
 fn schedule(plan: &Plan) -> Vec<String> {
     // Without a day of submission there may be no latest start.
     let with_latest = plan.submit_on.is_some();
-    let none = match plan.phase.as_ref().is_some_and(|phase| phase.open) {
-        true => "too late",
-        false => "not open",
-    };
     let rows: Vec<_> = plan
         .schedule
         .iter()
         .map(|item| {
             let first = match item.fit {
-                Fit::None => (BAD, none.to_owned()),
+                Fit::None => (BAD, "too late".to_owned()),
                 _ => time(item.start_no_earlier),
             };
             let mut row = vec![(BOLD, item.scenario.clone()), first];
@@ -282,7 +281,7 @@ fn notes(printer: &mut Printer, programme: &Programme, plan: &Plan) {
     let officers = programme.officers.as_ref();
     let days = officers.map_or(0, |officers| officers.follow_up_working_days);
     let days = if days == 1 { "a working day".to_owned() } else { format!("{days} working days") };
-    if plan.schedule.iter().any(|item| item.officer_steps > 0) {
+    if plan.schedule.iter().any(|item| item.officer_steps > 0 && item.fit != Fit::None) {
         let started = if plan.submit_on.is_some() { "NOT AFTER" } else { "NOT BEFORE" };
         printer.prose(
             2,

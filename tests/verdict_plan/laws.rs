@@ -7,7 +7,14 @@ use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Timelike as _, Utc, 
 use ctc_ready::calendar::freshness::{FreshnessPolicy, is_fresh};
 use ctc_ready::calendar::{holidays, london};
 use ctc_ready::catalogue::Scenario;
+use ctc_ready::engine::decide::Action;
+use ctc_ready::engine::hours::{self, Hours};
+use ctc_ready::engine::state::State;
+use ctc_ready::engine::tempo::Tempo;
+use ctc_ready::evidence::Actor;
 use ctc_ready::ncts::MessageType;
+use ctc_ready::project::Environment;
+use ctc_ready::verdict::plan::Fit;
 use ctc_ready::verdict::{PlanCase, plan};
 use proptest::prelude::*;
 
@@ -166,6 +173,48 @@ fn windows_are_exact_round_every_change_of_the_clocks() {
     assert!(windows > 900 && late > 30, "{windows} {late}");
 }
 
+/// Every published scenario has a window in an ordinary fortnight, and `run`
+/// holds nothing back that starts at either end of it.
+#[test]
+fn run_begins_when_the_plan_says() {
+    let mut seen = 0;
+    for (programme, as_of, submit_on) in [
+        ("ncts5-transition", "2024-04-22T12:00:00Z", "2024-05-10"),
+        ("ncts5-final", "2026-11-10T12:00:00Z", "2026-12-04"),
+        ("ncts6", "2026-05-01T12:00:00Z", "2026-05-10"),
+        ("ncts6", "2026-11-10T12:00:00Z", "2026-12-04"),
+    ] {
+        for scenario in CATALOGUE.scenarios(programme) {
+            let mut house = house_of(programme, &[&scenario.id]);
+            house.as_of = utc(as_of);
+            house.submit_on = Some(day(submit_on));
+            let found = published(&house);
+            let slot = &found.schedule[0];
+            let what = format!("{programme} {} for {submit_on}: {slot:?}", scenario.id);
+            assert_eq!(slot.fit, Fit::InTime, "{what}");
+            let (first, last) = (slot.start_no_earlier.unwrap(), slot.start_no_later.unwrap());
+            assert!(first <= last && last.timestamp() % 900 == 0, "{what}");
+            assert!(slot.finish_officers_at_once <= slot.finish_officers_late, "{what}");
+            assert!(slot.finish_officers_late <= Some(london::judging_instant(day(submit_on))));
+            let hours = Hours::of(&house.programme, Environment::TraderTest);
+            for start in [first, last] {
+                let state = State { opened: Some(start), ..State::default() };
+                let next = hours::next(scenario, &state, Tempo::REAL, &hours, start, None);
+                assert!(matches!(next, Action::Send { step: 1, .. }), "{what}: {next:?}");
+            }
+            // Officers have a day each time, or what a deadline leaves them.
+            let asks = slot.moments.iter().filter(|moment| moment.actor == Actor::Officer);
+            assert_eq!(asks.count(), slot.officer_steps as usize, "{what}");
+            assert!(
+                slot.moments.iter().all(|m| m.opens <= Some(m.from) && Some(m.from) < m.closes)
+            );
+            assert!(slot.moments.is_sorted_by_key(|moment| moment.from), "{what}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 200, "{seen}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 300, failure_persistence: None, ..ProptestConfig::default()
@@ -254,7 +303,6 @@ proptest! {
         prop_assert!(asked <= quick && quick <= late);
         let mut on = asked;
         while on <= late {
-            use ctc_ready::verdict::plan::Fit;
             house.submit_on = Some(on);
             let plan = plan_with(&house, &[NORMAL, SIMPLIFIED]);
             let safe = plan.schedule.iter().all(|slot| slot.fit == Fit::InTime);

@@ -126,7 +126,7 @@ fn kind(format: ExportFormat) -> kept::Kind {
             begins(bytes, markdown::FIRST_LINE.as_bytes())
         }),
     };
-    kept::Kind { what, extension: name(format), max: MAX_EXPORT, ours }
+    kept::Kind { what, extension: name(format), max: MAX_EXPORT, ours, flag: "--output" }
 }
 
 fn begins(bytes: &[u8], start: &[u8]) -> bool {

@@ -67,8 +67,11 @@ impl<'a> Course<'a> {
     /// Whether a start at `at` finds the environment open for long enough, and
     /// the officers at their desks where they are needed.
     pub(super) fn can_start(&self, at: DateTime<Utc>) -> bool {
-        let staffed = self.officer_steps() == 0 || self.officers.is_open(at);
-        staffed && self.hours.begins(self.scenario, at) == Some(at)
+        // The engine alone would do; but it looks for an opening, and most
+        // instants are closed.
+        self.environment.is_open(at)
+            && (self.officer_steps() == 0 || self.officers.is_open(at))
+            && self.hours.begins(self.scenario, at) == Some(at)
     }
 
     /// The first possible start at or after `at`.

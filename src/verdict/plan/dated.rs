@@ -74,21 +74,23 @@ pub(super) fn late(case: &Case<'_>, schedule: &[Scheduled], first: FirstDay) -> 
         None => "the end of the programme's window".to_owned(),
     };
     let works = in_words(case, first);
-    if let Some(names) = names(Fit::None) {
+    let late = names(Fit::None);
+    // Said once.
+    let also = if late.is_none() { format!("; {works}") } else { String::new() };
+    if let Some(names) = late {
+        // That it is not open, and when it is, is said already.
         let why = match open {
-            true => format!("too late: {names} cannot be finished in time for {by}"),
-            false => format!(
-                "{names} cannot be run for submission on {submission}: the programme is not open then"
-            ),
+            true => format!("too late: {names} cannot be finished in time for {by}; "),
+            false => String::new(),
         };
-        say(format!("{why}; {works}"), rules::SUBMISSION_WINDOW.source);
+        say(format!("{why}{works}"), rules::SUBMISSION_WINDOW.source);
     }
     if let Some(officers) = &case.programme.officers
         && let Some(names) = names(Fit::IfOfficersAnswerAtOnce)
     {
         say(
             format!(
-                "{names}: the time left before {by} is less than {} after which HMRC wants a follow-up; it holds only if the officers answer at once; {works}",
+                "{names}: the time left before {by} is less than {} after which HMRC wants a follow-up; it holds only if the officers answer at once{also}",
                 match officers.follow_up_working_days {
                     1 => "the working day".to_owned(),
                     days => format!("the {days} working days"),
