@@ -99,12 +99,18 @@ fn write(
     kept::outside(&output, &desk.project.evidence_dir())?;
     let text = ics::calendar(&desk.project.settings.software.name, plans)
         .map_err(|error| Failure::new(Kind::Bug, format!("the calendar: {error}")))?;
+    let events = ics::events(&text);
+    if events == 0 {
+        // RFC 5545 has no calendar without a component.
+        return Err(Failure::usage("there is nothing to put into a calendar")
+            .hint("name a day with `--submit-on DATE`"));
+    }
     let empty = output.metadata().is_ok_and(|data| data.is_file() && data.len() == 0);
     if !empty {
         kept::standing(&output, &CALENDAR)?;
     }
     files::write_atomic(&output, text.as_bytes())?;
-    Ok((shown(&output, &context.cwd), ics::events(&text)))
+    Ok((shown(&output, &context.cwd), events))
 }
 
 /// One programme's plan.

@@ -125,4 +125,8 @@ fn the_calendar_is_a_file_that_is_replaced_and_replaces_nothing_else() {
     let gone = ics("gone/plan.ics", &[]);
     assert_ne!(gone.code, 0);
     assert!(gone.stderr.contains("gone/plan.ics"), "{gone:#?}");
+    // Nothing ahead, nothing to do, no day.
+    let balances = ["plan", "--ics", "none.ics", "--programme", "guarantee-balance"];
+    project.call(&balances).code(2).says(&["nothing to put into a calendar", "--submit-on"]);
+    assert!(!project.file("none.ics").exists());
 }

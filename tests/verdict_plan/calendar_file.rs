@@ -156,6 +156,24 @@ fn a_calendar_has_what_people_must_not_miss() {
 }
 
 #[test]
+fn lapses_are_those_of_runs_that_count() {
+    let lapses = |house: &House| {
+        let (_, events) = read(&ics::calendar("Transit Desk", &[plan(house)]).unwrap());
+        events.iter().filter(|event| event["SUMMARY"].contains("lapses")).count()
+    };
+    let mut house = House::new();
+    // Good now, and too old on the day: all the more a date to know.
+    house.submit_on = Some(day("2026-12-10"));
+    assert_eq!(lapses(&house), 2);
+    // Of another version: it counts for nothing.
+    house.runs[0].software.version = "4.1".to_owned();
+    assert_eq!(lapses(&house), 1);
+    // Lapsed already.
+    house.as_of = utc("2026-12-04T00:00:00Z");
+    assert_eq!(lapses(&house), 0);
+}
+
+#[test]
 fn london_summer_is_an_hour_ahead_of_the_calendar() {
     let mut house = House::new();
     house.runs.clear();

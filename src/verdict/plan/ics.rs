@@ -11,10 +11,11 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use icalendar::{Calendar, Component, Event, EventLike};
 
-use super::model::{Fit, Moment, Plan, Scheduled};
+use super::model::{Fit, Moment, Plan, PlanRequirement, Scheduled};
 use crate::calendar::london;
 use crate::digest::Digest;
 use crate::evidence::Actor;
+use crate::verdict::rules::{EVIDENCE_EXPIRING, EVIDENCE_STALE};
 
 /// `PRODID` of the files written here; by it they are known again.
 pub const PRODUCT: &str = "-//ctc-ready//plan//EN";
@@ -60,24 +61,27 @@ impl Events<'_> {
             let officers = slot.moments.iter().filter(|moment| moment.actor == Actor::Officer);
             events.extend(officers.map(|moment| self.officers(slot, moment)));
         }
-        for item in &self.plan.requirements {
-            let good = item.good_on_submission == Some(true);
-            if let (true, Some(run), Some(until)) = (good, item.run, item.fresh_until) {
-                let summary = format!("Evidence for {} lapses", item.requirement);
-                let text = format!(
-                    "Run {run} may go to HMRC until {}, and no later.",
-                    london::for_people(until)
-                );
-                let about = ["lapses", &item.requirement];
-                events.push(self.event(&about, &summary, &text).starts(until).done());
-            }
-        }
+        events.extend(self.plan.requirements.iter().filter_map(|item| self.lapse(item)));
         events.extend(self.plan.submit_on.map(|day| {
             let text = "Evidence is judged at the end of this day in London.";
             self.day(&["submission"], day, "Send the application to HMRC", text)
         }));
         events.extend(self.published());
         events
+    }
+
+    /// The lapse of a run against which the gate has nothing but its age, if
+    /// that.
+    fn lapse(&self, item: &PlanRequirement) -> Option<Event> {
+        let (run, until) = (item.run?, item.fresh_until?);
+        let age = [EVIDENCE_STALE.name, EVIDENCE_EXPIRING.name];
+        let counts = item.findings.iter().all(|rule| age.contains(&rule.as_str()));
+        (counts && self.plan.as_of <= until).then(|| {
+            let summary = format!("Evidence for {} lapses", item.requirement);
+            let last = london::for_people(until);
+            let text = format!("Run {run} may go to HMRC until {last}, and no later.");
+            self.event(&["lapses", &item.requirement], &summary, &text).starts(until).done()
+        })
     }
 
     /// The last start, or the first where nothing ends the window.
