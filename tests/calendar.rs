@@ -245,6 +245,126 @@ fn the_ends_of_time_do_not_panic() {
     }
 }
 
+/// London is an hour ahead of UTC from the last Sunday of March, 01:00 UTC, to
+/// that of October: worked out without a time zone database.
+fn ahead(at: DateTime<Utc>) -> TimeDelta {
+    let (spring, autumn) = changes(at.year());
+    let change = |day: NaiveDate| day.and_hms_opt(1, 0, 0).unwrap().and_utc();
+    TimeDelta::hours(i64::from(change(spring) <= at && at < change(autumn)))
+}
+
+/// Checks an instant against that.
+fn check_local(at: DateTime<Utc>) {
+    let local = (at + ahead(at)).naive_utc();
+    assert_eq!((london::day_of(at), london::time_of(at)), (local.date(), local.time()), "{at}");
+    let (start, end) = (london::start_of_day(local.date()), london::end_of_day(local.date()));
+    assert!(start <= at && at < end, "{at} lies in {start} to {end}");
+}
+
+#[test]
+fn london_days_are_right_on_every_day_of_sixteen_years() {
+    let mut day = NaiveDate::from_ymd_opt(2020, 1, 1).unwrap();
+    let mut days = 0;
+    while day.year() <= 2035 {
+        // Midnight, and a millisecond to either side of it.
+        let start = london::start_of_day(day);
+        assert_eq!((start + ahead(start)).naive_utc(), day.and_hms_opt(0, 0, 0).unwrap());
+        assert_eq!(london::day_of(start - MS), day.pred_opt().unwrap());
+        assert_eq!(
+            london::judging_instant(day),
+            london::start_of_day(day.succ_opt().unwrap()) - MS
+        );
+        check_local(start);
+        check_local(start - MS);
+        check_local(start + TimeDelta::hours(12));
+        day = day.succ_opt().unwrap();
+        days += 1;
+    }
+    assert_eq!(days, 16 * 365 + 4, "with the leap days of 2020, 2024, 2028 and 2032");
+}
+
+#[test]
+fn london_time_is_right_in_every_minute_round_every_change() {
+    for year in 2020..=2035 {
+        for day in <[NaiveDate; 2]>::from(changes(year)) {
+            let change = day.and_hms_opt(1, 0, 0).unwrap().and_utc();
+            for minute in -26 * 60..=26 * 60 {
+                check_local(change + TimeDelta::minutes(minute));
+            }
+            check_local(change - MS);
+            let jump = london::time_of(change) - london::time_of(change - MS);
+            let spring = day.month() == 3;
+            assert_eq!(jump - MS, TimeDelta::hours(if spring { 1 } else { -1 }), "{day}");
+        }
+    }
+}
+
+/// Fresh until, found by counting: the youngest age that is too old by either
+/// rule, less a millisecond.
+fn counted(first: DateTime<Utc>, policy: FreshnessPolicy) -> DateTime<Utc> {
+    let by_hours = first + TimeDelta::days(14);
+    if policy == HOURS {
+        return by_hours - MS;
+    }
+    let first_day = (first + ahead(first)).naive_utc().date();
+    let fifteenth = (first_day + TimeDelta::days(14)).and_hms_opt(0, 0, 0).unwrap().and_utc();
+    // No change of the clocks falls on a midnight.
+    by_hours.min(fifteenth - ahead(fifteenth)) - MS
+}
+
+/// Every change of the clocks of 2020 to 2035, and every leap day; first
+/// submissions on each day whose freshness reaches over it, at the minutes on
+/// which days and hours turn.
+#[test]
+fn freshness_is_right_over_every_change_and_leap_day() {
+    let mut pairs = 0;
+    for year in 2020..=2035 {
+        let (spring, autumn) = changes(year);
+        let leap = NaiveDate::from_ymd_opt(year, 2, 29);
+        for over in [Some(spring), Some(autumn), leap].into_iter().flatten() {
+            for back in -1..=15 {
+                let day = (over - TimeDelta::days(back)).and_hms_opt(0, 0, 0).unwrap().and_utc();
+                // UTC minutes round both midnights of London, and both changes.
+                for minute in [-61, -60, -59, -1, 0, 1, 59, 60, 61, 119, 120, 720, 1379, 1380] {
+                    let first = day + TimeDelta::minutes(minute);
+                    for first in [first - MS, first, first + MS] {
+                        for policy in [STRICT, HOURS] {
+                            let until = fresh_until(first, policy);
+                            assert_eq!(until, counted(first, policy), "{first} {policy:?}");
+                            assert!(is_fresh(first, until, policy));
+                            assert!(!is_fresh(first, until + MS, policy));
+                            // Planning finds the same edge from the other side.
+                            let earliest = earliest_first_submission(until, policy);
+                            assert!(earliest <= first, "{first} {policy:?}");
+                            assert!(is_fresh(earliest, until, policy));
+                            assert!(!is_fresh(earliest - MS, until, policy));
+                            pairs += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(pairs > 50_000, "{pairs}");
+}
+
+#[test]
+fn hours_keep_londons_times_on_every_working_day() {
+    let hours = Timetable::working_days(time("07:00"), time("19:00"));
+    let mut on = NaiveDate::from_ymd_opt(2020, 1, 1).unwrap();
+    while on.year() <= 2035 {
+        match hours.open_on(on) {
+            Some((opens, closes)) => {
+                assert!(is_working_day(on));
+                assert_eq!((opens + ahead(opens)).naive_utc(), on.and_time(time("07:00")));
+                assert_eq!(closes - opens, TimeDelta::hours(12), "{on}");
+            }
+            None => assert!(!is_working_day(on), "{on}"),
+        }
+        on = on.succ_opt().unwrap();
+    }
+}
+
 /// Instants of 2020 to 2035, in milliseconds; half of them near a change of
 /// the clocks.
 fn instants() -> impl Strategy<Value = DateTime<Utc>> {

@@ -175,6 +175,12 @@ pub fn for_planning(instant: DateTime<Utc>) -> String {
     local(instant).format("%a %Y-%m-%d %H:%M (London)").to_string()
 }
 
+/// `Fri 4 Dec 16:30`, for tables whose heading says that it is London's time,
+/// and of which year.
+pub fn for_tables(instant: DateTime<Utc>) -> String {
+    local(instant).format("%a %-d %b %H:%M").to_string()
+}
+
 /// `2026-12-04 16:30 (London)`, for messages to people.
 pub fn for_people(instant: DateTime<Utc>) -> String {
     local(instant).format("%Y-%m-%d %H:%M (London)").to_string()

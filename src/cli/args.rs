@@ -246,6 +246,9 @@ pub struct Plan {
     /// Another programme than the project's first
     #[arg(long, value_name = "ID")]
     pub programme: Option<String>,
+    /// Write starts, officers' hours and dates as a calendar (iCalendar)
+    #[arg(long, value_name = "FILE")]
+    pub ics: Option<PathBuf>,
 }
 
 /// `run`.

@@ -26,6 +26,7 @@ const DOCUMENT: kept::Kind = kept::Kind {
     max: MAX_FORM,
     // A .docx is a zip.
     ours: |bytes| bytes.starts_with(b"PK"),
+    flag: "--output",
 };
 
 /// What to write, and where.

@@ -347,10 +347,7 @@ impl Desk {
                 ))
                 .hint("put the file back from a copy; `ctc-ready verify` tells more"))
             }
-            Err(EvidenceError::NoStore(_)) => {
-                let (runs, removed) = (Vec::new(), Vec::new());
-                Ok(Evidence { runs, removed, waiting: BTreeMap::new(), report: None })
-            }
+            Err(EvidenceError::NoStore(_)) => Ok(Evidence::default()),
             Err(error) => Err(error.into()),
         }
     }
@@ -440,6 +437,7 @@ pub fn scenario_in<'a>(
 }
 
 /// The evidence of a project.
+#[derive(Default)]
 pub struct Evidence {
     /// Every run that can be read.
     pub runs: Vec<RunRecord>,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args::{Demo, Run, UnderTest};
 use super::checklist::{self, Order};
-use super::context::{Context, Desk, case, shown};
+use super::context::{Context, Desk, Evidence, case, shown};
 use super::exit;
 use super::failure::Failure;
 use super::printer::{BOLD, DIM, paint};
@@ -63,7 +63,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         if place > 0 {
             context.printer.line("");
         }
-        let mut plan = plan::plan_of(&desk, programme, as_of, None)?;
+        let mut plan = plan::plan_of(&desk, &Evidence::default(), programme, as_of, None)?;
         // The full plan has its own command.
         plan.schedule.clear();
         plan.consequences.clear();

@@ -15,6 +15,8 @@ pub(super) struct Kind {
     pub(super) max: u64,
     /// Whether such a file begins like one of its kind.
     pub(super) ours: fn(&[u8]) -> bool,
+    /// The flag that names it.
+    pub(super) flag: &'static str,
 }
 
 /// Makes room for `bytes` at `output`: another file of the kind that stands
@@ -52,7 +54,7 @@ pub(super) fn set_aside(output: &Path, old: &[u8], kind: &Kind) -> Result<PathBu
         }
     }
     Err(Failure::input(format!("too many earlier versions beside `{}`", output.display()))
-        .hint("remove some, or name another file with `--output`"))
+        .hint(format!("remove some, or name another file with `{}`", kind.flag)))
 }
 
 /// What stands at `output`: a file of the kind, or nothing.
@@ -79,5 +81,22 @@ fn foreign(output: &Path, kind: &Kind) -> Failure {
         output.display(),
         kind.what
     ))
-    .hint("name another file with `--output FILE`")
+    .hint(format!("name another file with `{} FILE`", kind.flag))
+}
+
+/// Refuses a place in the evidence: a file there would be found as none of the
+/// store's own.
+///
+/// # Errors
+/// When `output` is inside `store`.
+pub(super) fn outside(output: &Path, store: &Path) -> Result<(), Failure> {
+    let folder = output.parent().and_then(|folder| folder.canonicalize().ok());
+    let store = store.canonicalize().ok();
+    match (folder, store) {
+        (Some(folder), Some(store)) if folder.starts_with(&store) => {
+            Err(Failure::usage(format!("`{}` is inside the evidence", output.display()))
+                .hint("the store holds its own files alone; name a file elsewhere"))
+        }
+        _ => Ok(()),
+    }
 }

@@ -30,6 +30,7 @@ const MESSAGE: kept::Kind = kept::Kind {
     extension: "xml",
     max: MESSAGE_LIMIT,
     ours: |bytes| std::str::from_utf8(bytes).is_ok_and(|text| Message::parse(text).is_ok()),
+    flag: "--output",
 };
 
 /// `message build --format json`.

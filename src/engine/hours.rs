@@ -86,6 +86,24 @@ impl Hours {
         Some(holidays::working_days_after(read, officers.follow_up_working_days))
     }
 
+    /// The first instant from `now` on at which a run's first message leaves:
+    /// what a deadline binds to a declaration can be done in the hours after it.
+    /// None: the environment does not open again.
+    pub fn begins(&self, scenario: &Scenario, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let first = scenario.step.first().and_then(|step| step.send);
+        let window = match first {
+            Some(MessageType::Ie015) => Window::after(scenario, 1),
+            _ => Window::default(),
+        };
+        self.start_or_try(window, now)
+    }
+
+    /// As [`Hours::start`]; a window that fits into no day must not keep a run
+    /// from ever trying.
+    fn start_or_try(&self, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.start(window, now).or_else(|| self.start(Window::default(), now))
+    }
+
     /// The first instant from `now` on at which a message may leave that needs
     /// this window. None: its hours leave no such instant.
     fn start(&self, window: Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -122,8 +140,7 @@ impl Hours {
     ) -> Option<Action> {
         let begins = message == MessageType::Ie015 && state.declared_at().is_none();
         let window = if begins { Window::after(scenario, step) } else { Window::default() };
-        // A window that fits into no day must not keep a run from ever trying.
-        let start = self.start(window, now).or_else(|| self.start(Window::default(), now));
+        let start = self.start_or_try(window, now);
         if start == Some(now) {
             return None;
         }

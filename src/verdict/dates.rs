@@ -90,7 +90,7 @@ fn opening(programme: &Programme, settings: &Settings, phase: &Phase) -> Option<
 }
 
 /// The programme's phases, with the days that the settings give.
-fn phases(programme: &Programme, settings: &Settings) -> impl Iterator<Item = Phase> {
+pub(super) fn phases(programme: &Programme, settings: &Settings) -> impl Iterator<Item = Phase> {
     programme.phase.iter().map(|phase| Phase {
         opens: opening(programme, settings, phase),
         closes: given_day(programme, settings, phase.closes_when.as_deref()).or(phase.closes),

@@ -14,10 +14,10 @@
 //! - `dates`: phases, lead times, dates nobody has published.
 //! - [`rules`]: the named rules, each with a line of description;
 //!   [`mod@explain`]: what there is to say about each.
-//! - [`mod@plan`]: what applies, and when it must start.
+//! - [`mod@plan`]: what applies, what is proven, and when the rest must start.
 //!
-//! Floor 6: it uses floors 1 to 4. The command line may call it, and
-//! [`crate::document`] uses its results.
+//! Floor 6: it uses floors 1 to 5, of the engine only when a run may begin.
+//! The command line may call it, and [`crate::document`] uses its results.
 
 pub mod case;
 pub mod credentials;

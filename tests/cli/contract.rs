@@ -265,8 +265,19 @@ fn plan() {
     assert_valid("plan", &plan);
     assert_fields(
         &plan,
-        &["programme", "as_of", "submit_on", "phase", "requirements", "schedule", "consequences"],
+        &[
+            "programme",
+            "as_of",
+            "submit_on",
+            "phase",
+            "requirements",
+            "schedule",
+            "first_day",
+            "consequences",
+        ],
     );
+    assert_fields(&plan["first_day"], &["officers_at_once", "officers_late"]);
+    assert_eq!(plan["first_day"]["officers_late"], "2026-12-04");
     assert_eq!(plan["programme"], "ncts5-final");
     assert_eq!(plan["submit_on"], "2026-12-04");
     assert_eq!(instant(&plan["as_of"]).to_rfc3339(), "2026-11-23T09:00:00+00:00");
@@ -276,7 +287,22 @@ fn plan() {
 
     let requirements = items(&plan, "requirements");
     for item in requirements {
-        assert_fields(item, &["requirement", "kind", "applies", "reason", "any_of", "chosen"]);
+        assert_fields(
+            item,
+            &[
+                "requirement",
+                "kind",
+                "applies",
+                "reason",
+                "any_of",
+                "chosen",
+                "state",
+                "run",
+                "fresh_until",
+                "good_on_submission",
+                "findings",
+            ],
+        );
         one_of(&item["kind"], &["mandatory", "recommended"]);
         if item["applies"] == true {
             assert!(items(item, "any_of").contains(&item["chosen"]), "{item:#}");
@@ -302,17 +328,28 @@ fn plan() {
                 "order",
                 "start_no_earlier",
                 "start_no_later",
+                "fit",
                 "needs_officer",
+                "officer_steps",
                 "expected_minutes",
+                "finish_officers_at_once",
+                "finish_officers_late",
+                "moments",
             ],
         );
+        assert_eq!(item["fit"], "in-time");
+        for moment in items(item, "moments") {
+            let fields = ["step", "actor", "what", "from", "until", "opens", "closes"];
+            assert_fields(moment, &fields);
+            one_of(&moment["actor"], &["you", "officer"]);
+        }
         assert_eq!(item["order"], order);
         assert!(instant(&item["start_no_earlier"]) < instant(&item["start_no_later"]));
     }
     assert_eq!(by(schedule, "scenario", "DNGB1")["needs_officer"], true);
     assert_eq!(by(schedule, "scenario", "ASGB1")["expected_minutes"], 45);
     for item in items(&plan, "consequences") {
-        assert_fields(item, &["rule", "message", "source"]);
+        assert_fields(item, &["rule", "message", "source", "on"]);
     }
 
     // Without a day of submission nothing ends the window.

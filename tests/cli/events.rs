@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::contract::assert_valid;
+use crate::contract::{assert_valid, instant};
 use crate::support::{Project, REQUIRED, SCALE, outcome};
 
 const TOKEN: &str = "canary-7f3a9c51e2";
@@ -51,12 +51,12 @@ fn events_are_complete_in_order_and_without_secrets() {
     events.iter().for_each(|event| assert_valid("run-events", event));
 
     let mut requests = 0;
-    let mut at = String::new();
+    let mut at = chrono::DateTime::UNIX_EPOCH;
     for event in &events {
         assert_eq!(event["schema_version"], 1);
         assert!(event["requests"].as_u64().unwrap() >= requests, "{event}");
         requests = event["requests"].as_u64().unwrap();
-        let next = event["at"].as_str().unwrap().to_owned();
+        let next = instant(&event["at"]);
         assert!(next >= at, "{at} {next}");
         at = next;
     }

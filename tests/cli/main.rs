@@ -19,6 +19,7 @@ mod gate;
 mod input;
 mod message;
 mod pack;
+mod planning;
 mod prune;
 mod pulling;
 mod reading;

@@ -34,7 +34,7 @@ struct Ready {
 }
 
 /// One run in Trader Test that passed.
-fn passed(store: &StoreWriter, clock: &ManualClock, scenario: &str) {
+pub fn passed(store: &StoreWriter, clock: &ManualClock, scenario: &str) {
     let opened = RunOpened {
         run: store.new_run_id(),
         programme: "ncts5-final".into(),

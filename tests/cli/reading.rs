@@ -181,7 +181,7 @@ fn colour_is_for_those_who_see_it() {
     crate::support::flip(&damaged);
     assert!(!project.call(&["verify", "-vv"]).stderr.contains('\u{1b}'));
     // JSON is never coloured.
-    let json = project.call(&["plan", "--format", "json", "--color", "always"]).code(0);
+    let json = project.call(&["scenario", "list", "--format", "json", "--color", "always"]).code(0);
     assert!(!json.stdout.contains('\u{1b}'));
     json.json();
 }

@@ -181,7 +181,7 @@ impl House {
         }
     }
 
-    fn case(&self) -> Case<'_> {
+    pub(crate) fn case(&self) -> Case<'_> {
         Case {
             programme: &self.programme,
             settings: &self.settings,

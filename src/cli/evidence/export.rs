@@ -1,7 +1,5 @@
 //! `evidence export`: the evidence in other people's formats.
 
-use std::path::Path;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -45,7 +43,7 @@ pub(super) fn run(context: &mut Context, args: &EvidenceExport) -> Result<u8, Fa
     let store = open_store(&desk)?;
     let output = args.output.as_ref().map(|path| context.cwd.join(path));
     if let Some(output) = &output {
-        outside(output, store.dir())?;
+        kept::outside(output, store.dir())?;
     }
     let wanted = Wanted::new(&desk, &store, &args.filter)?;
     let mut evidence = desk.evidence(context.clock.now())?;
@@ -98,19 +96,6 @@ pub(super) fn run(context: &mut Context, args: &EvidenceExport) -> Result<u8, Fa
     Ok(exit::DONE)
 }
 
-/// A file in the store would be found as none of its own.
-fn outside(output: &Path, store: &Path) -> Result<(), Failure> {
-    let folder = output.parent().and_then(|folder| folder.canonicalize().ok());
-    let store = store.canonicalize().ok();
-    match (folder, store) {
-        (Some(folder), Some(store)) if folder.starts_with(&store) => {
-            Err(Failure::usage(format!("`{}` is inside the evidence", output.display()))
-                .hint("the store holds its own files alone; name a file elsewhere"))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// As on the command line.
 fn name(format: ExportFormat) -> &'static str {
     match format {
@@ -143,7 +128,7 @@ fn kind(format: ExportFormat) -> kept::Kind {
             begins(bytes, markdown::FIRST_LINE.as_bytes())
         }),
     };
-    kept::Kind { what, extension: name(format), max: MAX_EXPORT, ours }
+    kept::Kind { what, extension: name(format), max: MAX_EXPORT, ours, flag: "--output" }
 }
 
 fn begins(bytes: &[u8], start: &[u8]) -> bool {

@@ -39,6 +39,7 @@ const BUNDLE: kept::Kind = kept::Kind {
     // Only the beginning is looked at.
     max: 0,
     ours: |bytes| bytes.starts_with(b"PK\x03\x04"),
+    flag: "--output",
 };
 
 /// `pack --format json`.

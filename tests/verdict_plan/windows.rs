@@ -1,64 +1,10 @@
-//! Planning: when scenarios must start.
+//! Windows, order, consequences, and the JSON.
 
-#![allow(clippy::unwrap_used)]
+use chrono::{DateTime, Utc};
+use ctc_ready::verdict::Plan;
 
-mod verdict_support;
-
-use chrono::{DateTime, NaiveDate, Utc};
-use ctc_ready::calendar::london;
-use ctc_ready::catalogue::Scenario;
-use ctc_ready::verdict::{Plan, PlanCase, plan};
-use proptest::prelude::*;
-use verdict_support::*;
-
-/// With officers, no timer.
-const NORMAL: &str = r#"
-id = "DNGB1"
-title = "Normal departure"
-flow = "standard-departure"
-side = "GB"
-procedure = "normal"
-source = "TG5"
-
-[[step]]
-send = "IE015"
-expect = [{ message = "IE928" }]
-
-[[step]]
-officer = "accept and release the declaration"
-expect = [{ message = "IE028" }, { message = "IE029" }]
-"#;
-
-/// Without officers, released by a timer.
-const SIMPLIFIED: &str = r#"
-id = "ANGB1"
-title = "Timed"
-flow = "arrival"
-side = "GB"
-procedure = "simplified"
-source = "TG5"
-
-[[step]]
-send = "IE015"
-expect = [{ message = "IE928" }, { message = "IE029", after_minutes = 45 }]
-"#;
-
-fn scenarios(texts: &[&str]) -> Vec<Scenario> {
-    texts.iter().map(|text| toml::from_str(text).unwrap()).collect()
-}
-
-fn plan_of(house: &House, as_of: &str, submit_on: Option<&str>, texts: &[&str]) -> Plan {
-    let scenarios = scenarios(texts);
-    plan(&PlanCase {
-        programme: &house.programme,
-        settings: &house.settings,
-        needs: &house.needs,
-        scenarios: &scenarios.iter().collect::<Vec<_>>(),
-        as_of: utc(as_of),
-        submit_on: submit_on.map(day),
-        recommended: false,
-    })
-}
+use crate::support::*;
+use crate::verdict_support::*;
 
 fn at(text: &str) -> Option<DateTime<Utc>> {
     Some(utc(text))
@@ -187,25 +133,9 @@ fn a_step_with_a_deadline_is_not_split_by_the_night() {
     // The second message must follow the first within 45 minutes, and waits
     // for a timer of 40: the last start is not so late that the environment
     // closes in between.
-    let pre_lodged = r#"
-id = "DNGB1"
-title = "Pre-lodged"
-flow = "pre-lodged-departure"
-side = "GB"
-procedure = "simplified"
-source = "TG5"
-
-[[step]]
-send = "IE015"
-expect = [{ message = "IE928", after_minutes = 40 }]
-
-[[step]]
-send = "IE170"
-deadline-minutes-after-ie015 = 45
-expect = [{ message = "IE028" }]
-"#;
+    let pre_lodged = PRE_LODGED.replace(r#""IE928""#, r#""IE928", after_minutes = 40"#);
     let house = House::new();
-    let plan = plan_of(&house, "2026-12-01T12:00:00Z", Some("2026-12-04"), &[pre_lodged]);
+    let plan = plan_of(&house, "2026-12-01T12:00:00Z", Some("2026-12-04"), &[&pre_lodged]);
     assert_eq!(plan.schedule[0].start_no_later, at("2026-12-04T18:15:00Z"));
 }
 
@@ -221,52 +151,4 @@ fn the_json_is_as_promised() {
     assert_eq!(json["schedule"][0]["start_no_earlier"], "2026-11-23T09:00:00Z");
     let schema = serde_json::to_value(schemars::schema_for!(Plan)).unwrap();
     assert!(jsonschema::validator_for(&schema).unwrap().is_valid(&json));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 200, failure_persistence: None, ..ProptestConfig::default()
-    })]
-
-    /// Whatever the day: evidence first submitted at either end of the window
-    /// is ready on the day of submission, as the gate sees it.
-    #[test]
-    fn the_gate_accepts_what_the_plan_promises(ahead in 0u64..40, from in 0i64..900) {
-        let as_of = utc("2026-01-01T12:00:00Z") + chrono::TimeDelta::days(from);
-        let submit_on: NaiveDate = london::add_days(london::day_of(as_of), ahead);
-        let mut house = House::new();
-        house.programme.phase[0].opens = Some(day("2025-01-01"));
-        let scenarios = scenarios(&[NORMAL, SIMPLIFIED]);
-        let plan = plan(&PlanCase {
-            programme: &house.programme,
-            settings: &house.settings,
-            needs: &house.needs,
-            scenarios: &scenarios.iter().collect::<Vec<_>>(),
-            as_of,
-            submit_on: Some(submit_on),
-            recommended: false,
-        });
-        for slot in &plan.schedule {
-            let (Some(first), Some(last)) = (slot.start_no_earlier, slot.start_no_later) else {
-                prop_assert_eq!(slot.start_no_earlier, slot.start_no_later);
-                continue;
-            };
-            prop_assert!(as_of <= first && first <= last);
-            for start in [first, last] {
-                let shift = start - utc("2026-11-20T10:00:05Z");
-                house.runs = vec![
-                    run(1, "DNGB1", ctc_ready::ncts::MessageType::Ie015),
-                    run(2, "ANGB1", ctc_ready::ncts::MessageType::Ie007),
-                ];
-                house.runs.iter_mut().for_each(|run| shift_run(run, shift));
-                house.submit_on = Some(submit_on);
-                house.as_of = start + chrono::TimeDelta::hours(1);
-                let verdict = house.judge();
-                prop_assert!(
-                    !verdict.findings.iter().any(|finding| finding.rule == "evidence-stale"),
-                    "{start}: {verdict:?}"
-                );
-            }
-        }
-    }
 }
