@@ -996,15 +996,12 @@ fn runs_start_no_earlier_than_a_change() {
         let mut house = House::new();
         let change = DocumentationChange { on: day(on), what: "order".into(), flows: vec![flow] };
         house.settings.documentation_change.push(change);
-        let case = PlanCase {
-            programme: &house.programme,
-            settings: &house.settings,
-            needs: &house.needs,
-            scenarios: &[&scenario],
-            as_of: utc("2026-11-10T12:00:00Z"),
-            submit_on: Some(day("2026-12-04")),
-            recommended: false,
-        };
+        house.runs.clear();
+        house.integrity = None;
+        house.as_of = utc("2026-11-10T12:00:00Z");
+        house.submit_on = Some(day("2026-12-04"));
+        let scenarios = [&scenario];
+        let case = PlanCase { case: house.case(), scenarios: &scenarios, recommended: false };
         plan(&case).schedule[0].start_no_earlier
     };
     // Fresh on 4 December is what began on Saturday 21 November or later.

@@ -37,7 +37,11 @@ fn given(programme: &Programme, settings: &Settings, id: &str) -> Given {
 }
 
 /// The day, if one is given that can be right.
-fn given_day(programme: &Programme, settings: &Settings, id: Option<&str>) -> Option<NaiveDate> {
+pub(super) fn given_day(
+    programme: &Programme,
+    settings: &Settings,
+    id: Option<&str>,
+) -> Option<NaiveDate> {
     match given(programme, settings, id?) {
         Given::Day(on) => Some(on),
         Given::Not | Given::Impossible(..) => None,

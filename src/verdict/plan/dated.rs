@@ -23,9 +23,9 @@ pub(super) fn dated(case: &Case<'_>, today: NaiveDate, submission: NaiveDate) ->
         .collect();
     // A lead time that is kept is worth saying in a plan, not at the gate.
     for unpublished in &case.programme.unpublished {
-        let date = case.settings.programme.dates.get(&unpublished.id);
+        let date = dates::given_day(case.programme, case.settings, Some(&unpublished.id));
         if let (Some(date), Some(lead)) = (date, unpublished.lead_days) {
-            let by = london::sub_days(*date, u64::from(lead));
+            let by = london::sub_days(date, u64::from(lead));
             if submission <= by {
                 consequences.push(Consequence {
                     rule: rules::LEAD_TIME.name.to_owned(),
