@@ -145,10 +145,10 @@ fn evidence_must_outlast_the_gates_margin() {
     let plan = on(&mut house, "2026-12-03");
     assert_eq!(item(&plan, "arrival").findings, ["evidence-expiring"]);
     assert_eq!(scheduled(&plan), ["DNGB1", "ANGB1"]);
-    // For Friday, 13 days back with a day's margin is Sunday the 22nd; for
-    // Sunday the 6th, Tuesday the 24th.
+    // For Sunday the 6th it must last beyond the 7th, since with exactly a day
+    // left the gate fails: 13 days before the 8th is Wednesday the 25th.
     let plan = on(&mut house, "2026-12-06");
-    assert_eq!(plan.schedule[0].start_no_earlier, Some(utc("2026-11-24T09:00:00Z")));
+    assert_eq!(plan.schedule[0].start_no_earlier, Some(utc("2026-11-25T09:00:00Z")));
     // A margin as long as freshness leaves no time at all.
     house.settings.gate.fail_before_hours = 14 * 24;
     let plan = on(&mut house, "2026-12-06");
