@@ -18,7 +18,7 @@ use url::Url;
 
 use super::decide;
 use super::exchange::Answered;
-use super::looks::{Group, Look};
+use super::looks::{self, Group, Look};
 use super::pull::{Errand, Pull};
 use super::report::{Doing, HeldBack, RunEntry, Watcher};
 use super::slot::{self, Slot};
@@ -393,9 +393,15 @@ impl<'a> Batch<'a> {
     /// Lets a call go.
     pub(super) fn spawn(&mut self, of: Whose, call: Call) {
         let (carrier, clock) = (Arc::clone(&self.carrier), Arc::clone(&self.clock));
+        let patience = match &of {
+            Whose::Look(group, _) => self.patience_with(group),
+            Whose::Slot(_) | Whose::Errand(_) => Duration::MAX,
+        };
         self.calls.spawn(async move {
             let sent_at = clock.now();
-            let result = carrier.carry(&call, clock.as_ref()).await;
+            let carried = carrier.carry(&call, clock.as_ref());
+            let result = tokio::time::timeout(patience, carried).await;
+            let result = result.unwrap_or_else(|_| Err(looks::too_slow(patience)));
             Done { of, call, sent_at, result }
         });
     }
