@@ -301,6 +301,12 @@ fn killed_at_every_event_of_every_ncts6_scenario() {
 
 #[test]
 #[ignore = "takes many minutes; see docs/testing.md"]
-fn killed_at_every_event_of_every_ncts5_scenario() {
-    every_scenario_of(&["ncts5-transition", "ncts5-final"]);
+fn killed_at_every_event_of_every_transition_scenario() {
+    every_scenario_of(&["ncts5-transition"]);
+}
+
+#[test]
+#[ignore = "takes many minutes; see docs/testing.md"]
+fn killed_at_every_event_of_every_final_scenario() {
+    every_scenario_of(&["ncts5-final"]);
 }

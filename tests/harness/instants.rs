@@ -1,5 +1,6 @@
-//! The real binary, killed (SIGKILL) at random instants of a batch: so many
-//! events after its start, and so many microseconds later.
+//! The real binary, killed (SIGKILL) at random instants of a batch: while it
+//! takes its runs up again, or after so many messages and mails; and so many
+//! microseconds later.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -7,15 +8,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ctc_ready::clock::SystemClock;
+use ctc_ready::evidence::Purpose;
 use ctc_ready::simulator::SimulatorOptions;
+use serde_json::Value;
 
 use super::house::{Guard, House, all, named, told};
-use super::world::Server;
+use super::world::{Server, sign_in};
 use super::{Dice, aloud, judge};
 
+/// Fewer messages and mails than this a life sends and gets: over two hundred
+/// lives, as many as all NCTS6 scenarios have.
+const MOST_NEWS: u64 = 6;
+
 /// A story of one batch: killed at most `kills` times, then left to finish.
-/// Tells how often it was killed.
-fn story(scenarios: &[&str], scale: f64, kills: usize, dice: &mut Dice) -> usize {
+/// Its news comes from lists, or is pulled. Tells how often it was killed.
+fn story(scenarios: &[&str], scale: f64, kills: usize, dice: &mut Dice, pull: bool) -> usize {
     let begin = Instant::now();
     let house = House::new("ncts6");
     let options = SimulatorOptions {
@@ -24,8 +31,16 @@ fn story(scenarios: &[&str], scale: f64, kills: usize, dice: &mut Dice) -> usize
         ..SimulatorOptions::default()
     };
     let server = Server::start(options, Arc::new(SystemClock::new()));
+    let signed_in = pull.then(|| {
+        let application = SimulatorOptions::default().applications.remove(0);
+        house.pulls(&application.client_id);
+        (sign_in(&server.base_url, &application), application.client_secret)
+    });
     let run = || {
         let mut run = house.run(&server.base_url, &scale.to_string(), &["--wait"]);
+        if let Some((token, secret)) = &signed_in {
+            run.env("CTC_READY_TOKEN", token).env("CTC_READY_CLIENT_SECRET", secret);
+        }
         run.args(scenarios);
         run
     };
@@ -38,17 +53,22 @@ fn story(scenarios: &[&str], scale: f64, kills: usize, dice: &mut Dice) -> usize
         let child = run().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut child = Guard(child);
         let mut events = BufReader::new(child.0.stdout.take().unwrap());
-        // One for each run taken up again, then those that are news.
-        let open = jobs.len() - over;
-        let wanted = dice.below(open as u64 + 16);
+        // Most lives get on: a batch that never does would die at its beginning
+        // alone, and its deadlines would pass.
+        let (any, mut wanted) = match dice.below(MOST_NEWS) {
+            0 => (true, dice.below(2 * (jobs.len() - over) as u64)),
+            news => (false, news),
+        };
         let mut line = String::new();
-        for _ in 0..wanted {
+        while wanted > 0 {
             line.clear();
             if events.read_line(&mut line).unwrap() == 0 {
                 break;
             }
-            let closes = ["passed", "failed"];
-            over += usize::from(closes.iter().any(|end| line.contains(&format!(":\"{end}\""))));
+            let event: Value = serde_json::from_str(&line).unwrap();
+            let kind = event["event"].as_str().unwrap();
+            wanted -= u64::from(any || ["sent", "received", "asked"].contains(&kind));
+            over += usize::from(["passed", "failed"].contains(&kind));
         }
         std::thread::sleep(Duration::from_micros(dice.below(20_000)));
         if child.0.try_wait().unwrap().is_some() {
@@ -58,12 +78,18 @@ fn story(scenarios: &[&str], scale: f64, kills: usize, dice: &mut Dice) -> usize
         child.0.wait().unwrap();
         killed += 1;
         judge::mendable(&house.evidence());
+        if killed % 20 == 0 {
+            let seconds = begin.elapsed().as_secs();
+            aloud(format_args!("killed {killed} times in {seconds} s; {over} runs are over"));
+        }
     }
     let output = run().output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
     judge::passed_once(&house.evidence(), &jobs, &server.get("/simulator/log"));
+    let told = judge::received_once(&house.evidence());
+    assert_eq!(told.contains(&Purpose::AcknowledgeNotifications), pull, "{told:?}");
     aloud(format_args!(
-        "killed at {killed} instants of a batch of {} scenarios: {:.1} s",
+        "killed at {killed} instants of a batch of {} scenarios, pull {pull}: {:.1} s",
         jobs.len(),
         begin.elapsed().as_secs_f64()
     ));
@@ -88,8 +114,10 @@ fn killed_at_random_instants_it_is_the_same_run() {
         "P6-PNGB-04",
         "P6-WCGB-01",
     ];
-    let killed = story(&scenarios, 600.0, 16, &mut Dice(1));
+    let killed = story(&scenarios, 600.0, 16, &mut Dice(1), false);
     assert!(killed >= 12, "only {killed} processes were killed");
+    let killed = story(&scenarios[..6], 600.0, 12, &mut Dice(3), true);
+    assert!(killed >= 8, "only {killed} processes were killed");
 }
 
 #[test]
@@ -98,6 +126,6 @@ fn killed_at_200_random_instants_of_every_scenario() {
     let mut dice = Dice(2);
     let mut killed = 0;
     while killed < 200 {
-        killed += story(&["--all"], 10.0, 200 - killed, &mut dice);
+        killed += story(&["--all"], 10.0, 200 - killed, &mut dice, false);
     }
 }

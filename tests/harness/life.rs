@@ -60,8 +60,9 @@ impl Life {
         let needed = |path: &str| {
             let folder = path.split('/').next().unwrap_or_default();
             // The programmes of NCTS5 share their scenarios.
-            let family = |name: &str| name.split('-').next() == folder.split('-').next();
-            let of = |(programme, _): &(String, String)| family(programme);
+            let of = |(programme, _): &(String, String)| {
+                folder == programme || Some(folder) == programme.split('-').next()
+            };
             folder == "shared" || self.jobs.iter().any(of)
         };
         Catalogue::load(Catalogue::embedded().filter(|(path, _)| needed(path))).unwrap()
