@@ -60,9 +60,8 @@ impl Life {
         let needed = |path: &str| {
             let folder = path.split('/').next().unwrap_or_default();
             // The programmes of NCTS5 share their scenarios.
-            let of = |(programme, _): &(String, String)| {
-                folder == programme || Some(folder) == programme.split('-').next()
-            };
+            let family = |name: &str| name.split('-').next() == folder.split('-').next();
+            let of = |(programme, _): &(String, String)| family(programme);
             folder == "shared" || self.jobs.iter().any(of)
         };
         Catalogue::load(Catalogue::embedded().filter(|(path, _)| needed(path))).unwrap()
