@@ -108,7 +108,9 @@ impl Play for Run {
                     _ => self.answer_as_expected(step),
                 }
             }
-            Action::Finish(closed) => self.log(Event::RunClosed(closed)),
+            Action::Finish(closed) | Action::GiveUp(closed) => {
+                self.log(Event::RunClosed(closed));
+            }
             Action::FollowUp { step } => panic!("step {step}: the core keeps no hours"),
             Action::Over => {}
         }
@@ -160,7 +162,7 @@ impl Play for Run {
         let refused = self.state.received.iter().any(|(_, received)| received.message.is_refusal());
         if refused && !expected.iter().any(|expectation| expectation.message.is_refusal()) {
             let over = match &action {
-                Action::Finish(closed) => closed.state == RunState::Failed,
+                Action::Finish(closed) | Action::GiveUp(closed) => closed.state == RunState::Failed,
                 Action::Over => self.state.closed.as_ref().unwrap().1.state == RunState::Failed,
                 _ => false,
             };
@@ -492,7 +494,7 @@ fn nothing_is_overdue_before_someone_looked() {
     assert_eq!(look_at(next(&run, start(), Some(start()))), first);
     assert_eq!(look_at(next(&run, give_up, None)), give_up);
     assert_eq!(look_at(next(&run, give_up, Some(due))), give_up);
-    assert!(matches!(next(&run, give_up, Some(give_up)), Action::Finish(_)));
+    assert!(matches!(next(&run, give_up, Some(give_up)), Action::GiveUp(_)));
     // Taken up again, a run first looks at what it missed.
     run.resume();
     assert_eq!(look_at(next(&run, start(), None)), start());
@@ -509,5 +511,5 @@ fn officers_have_14_days() {
     let Action::Await { waiting_for, .. } = run.next() else { panic!("{:?}", run.next()) };
     assert_eq!(waiting_for.actor, Actor::Officer);
     run.now = start() + Duration::days(14);
-    assert!(matches!(run.next(), Action::Finish(_)));
+    assert!(matches!(run.next(), Action::GiveUp(_)));
 }

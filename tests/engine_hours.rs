@@ -169,7 +169,8 @@ proptest! {
         }
         let due = hours.follow_up_due(begun).unwrap();
         let action = hours::next(&scenario, &state, Tempo::REAL, &hours, now, Some(looked));
-        let wanted = now >= due && looked >= due && !replied && !reminded;
+        let seen = looked >= due && hours.is_open(now);
+        let wanted = now >= due && seen && !replied && !reminded;
         prop_assert_eq!(action == Action::FollowUp { step: 2 }, wanted, "{:?}", action);
         if let Action::Await { waiting_for, look_at } = action {
             prop_assert_eq!(waiting_for.actor, Actor::Officer);

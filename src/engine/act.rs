@@ -117,6 +117,10 @@ impl Batch<'_> {
                 None => return Ok(()),
             },
         };
+        let absent = matches!(action, Action::FollowUp { .. } | Action::GiveUp(_));
+        if absent && !slot.made_sure() {
+            return Ok(());
+        }
         match action {
             Action::Send { attempts, .. } if attempts >= MAX_SENDS => {
                 let what = slot.last_problem.clone().unwrap_or_default();
@@ -150,7 +154,7 @@ impl Batch<'_> {
                 }
                 Ok(())
             }
-            Action::Finish(closed) => self.finish(index, closed),
+            Action::Finish(closed) | Action::GiveUp(closed) => self.finish(index, closed),
             Action::Over => {
                 slot.writer = None;
                 Ok(())

@@ -113,6 +113,8 @@ impl Batch<'_> {
                         self.finish(index, failed_run("officer-refused", mail.step, message))?;
                     }
                     Task::Fetch(Fetch::Notified(notice)) => self.doubt(index, &notice, &problem),
+                    // Of a movement that the API no longer keeps nothing comes.
+                    Task::Fetch(Fetch::List(..)) if self.slots[index].makes_sure() => {}
                     _ => self.stall(index, problem),
                 }
                 return Ok(());

@@ -3,10 +3,7 @@
 //!
 //! Calls of different runs are under way at the same time; one run has at
 //! most one. Everything is decided and recorded in one place, between calls.
-//! No call queues: when the budget lets one go, the most urgent of those that
-//! are due is decided on, recorded and sent.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +15,7 @@ use url::Url;
 
 use super::decide;
 use super::exchange::Answered;
-use super::looks::{Group, Look};
+use super::looks::{self, Group, Look};
 use super::pull::{Errand, Pull};
 use super::report::{Doing, HeldBack, RunEntry, Watcher};
 use super::slot::{self, Slot};
@@ -121,18 +118,6 @@ pub enum BatchError {
     Broken(#[from] tokio::task::JoinError),
 }
 
-/// Waits beyond this are not sat out unless asked to.
-const IMPATIENCE: chrono::Duration = chrono::Duration::seconds(90);
-
-/// How long an automatic answer that does not come is sat out unless asked to.
-const LINGER: chrono::Duration = chrono::Duration::minutes(5);
-
-/// The shortest nap: the loop must not spin.
-const SHORTEST_NAP: Duration = Duration::from_millis(1);
-
-/// The longest nap: a laptop that slept does not count its sleep.
-const NAP: Duration = Duration::from_secs(30);
-
 /// Many runs under one budget.
 pub struct Batch<'a> {
     pub(super) store: &'a mut StoreWriter,
@@ -151,21 +136,14 @@ pub struct Batch<'a> {
     /// Whether anything ever answered.
     answered: bool,
     carrier: Arc<dyn Carrier>,
-    pacer: Pacer,
+    pub(super) pacer: Pacer,
     /// Whether calls are due that the budget does not let go yet.
-    held: bool,
+    pub(super) held: bool,
     pub(super) calls: JoinSet<Done>,
-    requests: u64,
+    pub(super) requests: u64,
     pub(super) fatal: Option<BatchError>,
     /// The wall clock when last asked: it may be set back.
-    last_now: DateTime<Utc>,
-}
-
-/// Who wants to make a request now.
-enum Due {
-    Run(usize),
-    Look(Group),
-    Box(String),
+    pub(super) last_now: DateTime<Utc>,
 }
 
 /// A call that ended.
@@ -245,82 +223,11 @@ impl<'a> Batch<'a> {
         for job in jobs {
             self.open(job)?;
         }
-        loop {
-            self.notice_a_clock_set_back();
-            if self.fatal.is_none() && self.advance().await? {
-                continue;
-            }
-            if self.calls.is_empty()
-                && (self.fatal.is_some() || self.nothing_left() && !self.acknowledge_rest())
-            {
-                break;
-            }
-            let pause = self.next_wake();
-            tokio::select! {
-                // The same in every run of a test.
-                biased;
-                done = self.calls.join_next(), if !self.calls.is_empty() => self.finished(done)?,
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
+        self.take_turns().await?;
         if let Some(fatal) = self.fatal {
             return Err(fatal);
         }
         self.outcome()
-    }
-
-    /// Does what needs no request, then makes the requests that are due, the
-    /// most urgent first, as far as the budget goes. Stops where an answer has
-    /// come, which may make others more urgent; tells whether it did.
-    async fn advance(&mut self) -> Result<bool, BatchError> {
-        self.hand_out();
-        let mut due = Vec::new();
-        for index in 0..self.slots.len() {
-            due.extend(self.settle(index)?.map(|urgency| (urgency, Due::Run(index))));
-        }
-        let boxes = self.due_boxes().into_iter();
-        due.extend(boxes.map(|(urgency, id)| (urgency, Due::Box(id))));
-        let looks = self.due_looks().into_iter();
-        due.extend(looks.map(|(urgency, group)| (urgency, Due::Look(group))));
-        due.sort_by_key(|(urgency, _)| Reverse(*urgency));
-        self.held = false;
-        for (_, due) in due {
-            if !self.may_ask() {
-                break;
-            }
-            match due {
-                Due::Run(index) => self.drive(index)?,
-                Due::Look(group) => self.look(group),
-                Due::Box(id) => self.look_into(&id),
-            }
-            // To record a request takes longer than to answer one nearby.
-            tokio::task::yield_now().await;
-            if let Some(done) = self.calls.try_join_next() {
-                self.finished(Some(done))?;
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Plans made by a clock that was then set back would lie too far ahead.
-    fn notice_a_clock_set_back(&mut self) {
-        let now = self.clock.now();
-        if now < self.last_now {
-            for slot in &mut self.slots {
-                slot.plan = None;
-                slot.not_before = None;
-                for news in slot.news.values_mut() {
-                    news.list_at = news.list_at.min(now);
-                }
-                slot.waiting_since = slot.waiting_since.map(|since| since.min(now));
-            }
-            for look in self.looks.values_mut() {
-                look.not_before = None;
-            }
-            self.pull_by_a_clock_set_back();
-        }
-        self.last_now = now;
     }
 
     fn open(&mut self, job: Job) -> Result<(), BatchError> {
@@ -377,25 +284,18 @@ impl<'a> Batch<'a> {
         Api::new(self.options.base_url.clone(), version, self.options.token.clone())
     }
 
-    /// Whether the budget lets a request go now; that one was due is noted.
-    pub(super) fn may_ask(&mut self) -> bool {
-        self.held = !self.pacer.wait(self.clock.mono_ns()).is_zero();
-        !self.held
-    }
-
-    /// Counts a request to the API that leaves now.
-    pub(super) fn count_request(&mut self) {
-        self.pacer.take(self.clock.mono_ns());
-        self.requests += 1;
-        self.watcher.requested(self.requests);
-    }
-
     /// Lets a call go.
     pub(super) fn spawn(&mut self, of: Whose, call: Call) {
         let (carrier, clock) = (Arc::clone(&self.carrier), Arc::clone(&self.clock));
+        let patience = match &of {
+            Whose::Look(group, _) => self.patience_with(group),
+            Whose::Slot(_) | Whose::Errand(_) => Duration::MAX,
+        };
         self.calls.spawn(async move {
             let sent_at = clock.now();
-            let result = carrier.carry(&call, clock.as_ref()).await;
+            let carried = carrier.carry(&call, clock.as_ref());
+            let result = tokio::time::timeout(patience, carried).await;
+            let result = result.unwrap_or_else(|_| Err(looks::too_slow(patience)));
             Done { of, call, sent_at, result }
         });
     }
@@ -471,66 +371,6 @@ impl<'a> Batch<'a> {
         slot.stalled = Some(why.clone());
         let view = slot.view(Doing::Stopped(why));
         self.watcher.moved(&view);
-    }
-
-    /// Whether nothing is left that this batch should sit out.
-    fn nothing_left(&self) -> bool {
-        let now = self.clock.now();
-        self.slots.iter().filter(|slot| slot.open()).all(|slot| {
-            let busy = slot.under_way.is_some() || !slot.fetches.is_empty();
-            if self.options.wait || busy || slot.list_at(&slot.kinds()).is_some() {
-                return false;
-            }
-            let (Some(waiting), Some(plan)) = (&slot.waiting_for, &slot.plan) else {
-                return false;
-            };
-            // A look that is due may change everything.
-            if plan.look_at <= now && !plan.needs.is_empty() {
-                return false;
-            }
-            waiting.actor == Actor::Officer
-                || plan.look_at - now > IMPATIENCE
-                || slot.waiting_since.is_some_and(|since| now - since > LINGER)
-        })
-    }
-
-    /// How long there is certainly nothing to do but take answers.
-    fn next_wake(&self) -> Duration {
-        if self.fatal.is_some() {
-            return NAP;
-        }
-        let now = self.clock.now();
-        let wakes = self.slots.iter().filter(|slot| slot.open() && slot.under_way.is_none());
-        let news = wakes.clone().flat_map(|slot| slot.news.values());
-        let news = news.map(|news| news.list_at).filter(|list_at| *list_at > now);
-        let wakes = wakes.filter_map(|slot| match (&slot.plan, slot.not_before) {
-            (_, Some(instant)) if instant > now => Some(instant),
-            // It has a request to make.
-            (None, _) => None,
-            (Some(plan), _) if plan.needs.is_empty() => Some(plan.look_at),
-            (Some(plan), _) if slot.by_box => Some(plan.look_at).filter(|at| *at > now),
-            (Some(plan), _) => {
-                let version = &slot.programme.api.version;
-                let looks = plan.needs.iter().map(|kind| self.looks.get(&(version.clone(), *kind)));
-                looks
-                    .filter_map(|look| match look {
-                        // Its answer wakes us.
-                        Some(look) if look.under_way => None,
-                        Some(look) => look.not_before.max(Some(plan.look_at)),
-                        None => Some(plan.look_at),
-                    })
-                    .min()
-            }
-        });
-        // What is due and did not leave waits for the budget alone.
-        let nap = wakes
-            .chain(news)
-            .chain(self.next_pull())
-            .filter(|wake| !self.held || *wake > now)
-            .min()
-            .map_or(NAP, |wake| (wake - now).to_std().unwrap_or_default());
-        let budget = if self.held { self.pacer.wait(self.clock.mono_ns()) } else { NAP };
-        nap.min(budget).clamp(SHORTEST_NAP, NAP)
     }
 
     fn outcome(self) -> Result<Outcome, BatchError> {

@@ -60,6 +60,9 @@ pub enum Action {
     },
     /// The run is over.
     Finish(RunClosed),
+    /// The run is over, since a message did not come: unless its movements'
+    /// messages, listed once more, show it.
+    GiveUp(RunClosed),
     /// It was over already.
     Over,
 }
@@ -150,7 +153,8 @@ pub fn waiting_for(
         | Action::LookUp { .. }
         | Action::AskOfficer { .. }
         | Action::AskBalance { .. }
-        | Action::Finish(_) => Some(WaitingFor {
+        | Action::Finish(_)
+        | Action::GiveUp(_) => Some(WaitingFor {
             actor: Actor::You,
             what: "go on with `ctc-ready run`".to_owned(),
             deadline: None,
@@ -218,7 +222,7 @@ fn await_older(
     let too_late = now >= until;
     if too_late && looked.is_some_and(|looked| looked >= until) {
         let failure = Some(early.failure.clone());
-        return Action::Finish(RunClosed { state: RunState::Failed, failure });
+        return Action::GiveUp(RunClosed { state: RunState::Failed, failure });
     }
     let look_at = match too_late {
         true => now,

@@ -192,7 +192,7 @@ impl Hours {
                     let reminded = state.reminded.get(&step);
                     let replied = state.answered.contains_key(&step);
                     if !replied && reminded.is_none() && now >= due {
-                        if looked.is_some_and(|looked| looked >= due) {
+                        if looked.is_some_and(|looked| looked >= due) && self.is_open(now) {
                             return Action::FollowUp { step };
                         }
                         look_at = now;
@@ -281,7 +281,7 @@ fn closed(what: String, opens: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Act
 
 /// What a run does at `now`: what comes next ([`decide::next`]), if the hours
 /// let it. Outside the environment's hours nothing is sent, and no wait ends
-/// before it opens.
+/// before it opens, nor is anything given up.
 pub fn next(
     scenario: &Scenario,
     state: &State,
@@ -300,6 +300,12 @@ pub fn next(
             let what =
                 format!("Trader Test is closed; whether the {message} arrived is asked then");
             closed(what, opens, now)
+        }
+        Action::GiveUp(_) if !hours.is_open(now) => {
+            let opens = hours.environment.next_opening(now);
+            let what = "Trader Test is closed; whether what is missing came after all is asked \
+                        then";
+            closed(what.to_owned(), opens, now)
         }
         Action::Await { waiting_for, look_at } => {
             hours.awaiting(scenario, state, tempo, (now, looked), (waiting_for, look_at))

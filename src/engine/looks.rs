@@ -7,6 +7,7 @@
 //! together only once the movement is quiet. What a list told of is no news.
 
 use std::collections::BTreeMap;
+use std::time::Duration as StdDuration;
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -19,7 +20,7 @@ use super::urgency::Urgency;
 use crate::evidence::{EvidenceError, Purpose};
 use crate::hmrc::backoff;
 use crate::hmrc::ctc::{self, ListedMovement};
-use crate::hmrc::transport::Answer;
+use crate::hmrc::transport::{Answer, NoAnswer};
 use crate::ncts::MovementKind;
 
 /// The first look goes back this far before the oldest run, to be safe from
@@ -29,6 +30,13 @@ const OVERLAP: Duration = Duration::minutes(10);
 /// Later looks go back this far before the newest change seen: one that was
 /// made earlier may become visible later.
 const LATECOMERS: Duration = Duration::minutes(1);
+
+/// How long a list may take at first: all runs wait for what it tells. One that
+/// took longer gets twice as long the next time, up to what any call has.
+const PATIENCE: StdDuration = StdDuration::from_secs(20);
+
+/// Most doublings of that.
+const DOUBLINGS: u32 = 3;
 
 /// Most pages of one look: 20,000 movements. A list without end is a fault.
 const MAX_PAGES: u32 = 40;
@@ -59,6 +67,17 @@ pub(super) struct Look {
     known: BTreeMap<String, DateTime<Utc>>,
     /// Looks that failed one after the other.
     failures: u32,
+    /// How often its time was doubled.
+    doublings: u32,
+}
+
+/// What comes of a list that takes longer than this.
+pub(super) fn too_slow(patience: StdDuration) -> NoAnswer {
+    NoAnswer {
+        failure: "timeout",
+        detail: format!("no answer within {} seconds", patience.as_secs()),
+        may_have_arrived: true,
+    }
 }
 
 impl Batch<'_> {
@@ -124,6 +143,11 @@ impl Batch<'_> {
         self.spawn(Whose::Look(group, page), call);
     }
 
+    /// How long to wait for a list.
+    pub(super) fn patience_with(&self, group: &Group) -> StdDuration {
+        PATIENCE * (1 << self.looks.get(group).map_or(0, |look| look.doublings))
+    }
+
     /// Takes a page of a list.
     pub(super) fn take_look(
         &mut self,
@@ -131,8 +155,16 @@ impl Batch<'_> {
         page: u32,
         done: &Done,
     ) -> Result<(), BatchError> {
+        let took = (self.clock.now() - done.sent_at).to_std().unwrap_or_default();
         let look = self.looks.entry(group.clone()).or_default();
         look.under_way = false;
+        match &done.result {
+            Err(none) if none.failure == "timeout" => {
+                look.doublings = (look.doublings + 1).min(DOUBLINGS);
+            }
+            Ok(_) if took < PATIENCE => look.doublings = 0,
+            _ => {}
+        }
         let parsed = match &done.result {
             Ok(answer) if answer.status == 200 => {
                 ctc::movements(group.1, &answer.body).map_err(|error| error.to_string())
@@ -232,7 +264,7 @@ impl Batch<'_> {
             && slot.list_at(&kinds).is_none()
             && matches!(
                 decide::next(&slot.scenario, &slot.state, self.options.tempo, now, looked),
-                Action::Finish(_)
+                Action::Finish(_) | Action::GiveUp(_)
             )
     }
 

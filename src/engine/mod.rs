@@ -10,10 +10,11 @@
 //! - [`tempo`]: how fast the environment's timers run, and how often to ask.
 //! - [`mail`]: the e-mails to HMRC's officers; `eml`: as files.
 //! - [`batch`]: the shell: performs actions of many runs under one request
-//!   budget and appends what happened to the evidence. Its parts: `act` (what
-//!   a run does next), `rehearse` (every message once before any is sent),
-//!   `answer` (what an answer means for the run that asked), `ask` (balances of
-//!   guarantees), `looks` (news: one list for every run), `end` (a run's end).
+//!   budget and appends what happened to the evidence. Its parts: `turns`
+//!   (whose turn it is), `act` (what a run does next), `rehearse` (every message
+//!   once before any is sent), `answer` (what an answer means for the run that
+//!   asked), `ask` (balances of guarantees), `looks` (news: one list for every
+//!   run), `end` (a run's end).
 //! - `pull`: news from boxes of notifications instead. Its parts: `boxes` (what
 //!   is known of a box), `notified` (messages fetched and notifications
 //!   acknowledged), `token` (the application's).
@@ -49,6 +50,7 @@ mod slot;
 pub mod state;
 pub mod tempo;
 mod token;
+mod turns;
 mod urgency;
 mod wait;
 

@@ -57,6 +57,9 @@ pub(super) struct Slot {
     pub(super) looked: BTreeMap<MovementKind, DateTime<Utc>>,
     /// The movements' `updated` as of which their messages were listed.
     pub(super) listed: BTreeMap<MovementKind, DateTime<Utc>>,
+    /// How many messages it had when the messages of all its movements were
+    /// listed to make sure that none is missing.
+    sure_of: Option<usize>,
     /// Movements that changed since, and whose messages are to be listed.
     pub(super) news: BTreeMap<MovementKind, News>,
     /// Its own messages that the API took last.
@@ -208,6 +211,7 @@ impl Slot {
             plan: None,
             looked: BTreeMap::new(),
             listed: BTreeMap::new(),
+            sure_of: None,
             news: BTreeMap::new(),
             own: BTreeMap::new(),
             by_box: false,
@@ -310,6 +314,27 @@ impl Slot {
         self.news.clear();
         self.listed.clear();
         self.looked.clear();
+        self.sure_of = None;
+    }
+
+    /// Whether the messages of all its movements were listed for what is about
+    /// to be decided since one is missing; queues these lists where they were
+    /// not. A message that appears late, behind others, does not change when its
+    /// movement was last updated, so that it is no news.
+    pub(super) fn made_sure(&mut self) -> bool {
+        if self.makes_sure() {
+            self.sure_of = None;
+            return true;
+        }
+        self.sure_of = Some(self.state.received.len());
+        let movements = self.state.movements.iter();
+        self.fetches.extend(movements.map(|(kind, id)| Fetch::List(*kind, id.clone())));
+        false
+    }
+
+    /// Whether these lists were queued, and have brought nothing so far.
+    pub(super) fn makes_sure(&self) -> bool {
+        self.sure_of == Some(self.state.received.len())
     }
 
     /// Until when all these lists are known; `now` where there is nothing to

@@ -26,7 +26,7 @@ pub(super) fn await_expected(
     let give_up = due + tempo.patience(pace);
     let too_late = now >= give_up;
     if too_late && looked.is_some_and(|looked| looked >= give_up) {
-        return Action::Finish(failed(
+        return Action::GiveUp(failed(
             "overdue",
             progress.step,
             format!("{names} did not come by {} UTC", give_up.format("%Y-%m-%d %H:%M:%S")),

@@ -300,7 +300,7 @@ impl Run {
     /// Why it is over, if it is.
     pub(crate) fn failure(&self) -> Option<Failure> {
         match self.next() {
-            Action::Finish(closed) => closed.failure,
+            Action::Finish(closed) | Action::GiveUp(closed) => closed.failure,
             _ => None,
         }
     }

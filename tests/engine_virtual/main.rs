@@ -8,6 +8,7 @@ mod boxes;
 mod failures;
 mod fake;
 mod inside;
+mod missing;
 mod people;
 mod pulling;
 mod tempo;

@@ -11,13 +11,14 @@ use ctc_ready::engine::batch::{Job, Options};
 use ctc_ready::engine::tempo::Tempo;
 use ctc_ready::engine::{Batch, BatchError};
 use ctc_ready::evidence::{RunRecord, RunState, StoreWriter};
+use ctc_ready::ncts::MessageType;
 use ctc_ready::payload::{Payloads, Sources};
 use ctc_ready::simulator::{Faults, SimulatorOptions};
 use serde_json::Value;
 
 use super::house::all;
-use super::life::{Notes, TOOL, options};
-use super::world::Server;
+use super::life::{Life, Notes, TOOL, options};
+use super::world::{Blocking, FileTime, Moment, Server};
 use super::{REPRESENTATIVE, Scratch, aloud, judge, side_by_side};
 
 /// Every kind of fault, each now and then. Byte by byte, a long list would take
@@ -275,10 +276,11 @@ fn story(jobs: &[(&str, &str)], scale: f64, seed: u64) -> (BTreeSet<String>, usi
     (kinds, struck.len())
 }
 
-/// Whether a run failed since NCTS told its messages in a wrong order, and said
-/// so: by the API's own times, there is no other way to see it.
+/// Whether a run failed since NCTS told one of its messages after the next, and
+/// said so of just that message: by the API's own times, there is no other way
+/// to see it.
 fn failed_as_it_should(run: &RunRecord, log: &Value) -> bool {
-    let reason = run.failure.as_ref().map(|failure| failure.reason.as_str());
+    let Some(failure) = &run.failure else { return false };
     let movements: BTreeSet<&str> = log["submissions"]
         .as_array()
         .unwrap()
@@ -291,15 +293,45 @@ fn failed_as_it_should(run: &RunRecord, log: &Value) -> bool {
         })
         .filter_map(|one| one["movementId"].as_str())
         .collect();
-    let disordered = log["faults"].as_array().unwrap().iter().any(|one| {
+    let mut behind = log["faults"].as_array().unwrap().iter().filter(|one| {
         one["do"] == "out-of-order"
             && one["movementId"].as_str().is_some_and(|id| movements.contains(id))
     });
-    reason == Some("out-of-order") && disordered
+    behind.any(|one| {
+        let message = one["messageType"].as_str().unwrap();
+        match failure.reason.as_str() {
+            "out-of-order" => failure.message.contains(&format!(" came before the {message}, ")),
+            // Of two releases, only what they say tells one from the other.
+            "unexpected-release" => {
+                message == "IE025" && failure.answer == Some(MessageType::Ie025)
+            }
+            _ => false,
+        }
+    })
 }
 
 fn same(run: &RunRecord, programme: &str, scenario: &str) -> bool {
     run.programme == programme && run.scenario == scenario
+}
+
+/// A message that appears late behind another, and so changes nothing in the
+/// list of movements.
+#[test]
+fn a_message_that_appears_behind_others_is_found() {
+    let dir = Scratch::make();
+    let late = "[[fault]]\ndo = \"late\"\nmessage = \"IE060\"\nseconds = 50";
+    let options = SimulatorOptions {
+        requests_per_second: None,
+        faults: Some(Faults::parse("faults.toml", late).unwrap()),
+        ..SimulatorOptions::default()
+    };
+    let time = FileTime::create(&dir.path().join("time"));
+    let server = Server::start(options, Arc::new(time));
+    let life = Life::new(dir.path(), &server.base_url, &[("ncts6", "P6-DNGB-04")]);
+    life.live(Arc::new(Blocking(|_: Moment<'_>| ())), |clock| clock).unwrap();
+    let log = server.get("/simulator/log");
+    assert_eq!(log["faults"].as_array().map(Vec::len), Some(1), "{log:#}");
+    judge::passed_once(&life.evidence(), &life.jobs, &log);
 }
 
 #[test]

@@ -46,6 +46,19 @@ impl House {
         command
     }
 
+    /// From now on its news comes from this application's notifications.
+    pub fn pulls(&self, client_id: &str) {
+        let path = self.dir.path().join("ctc-ready.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for (key, value) in [("pull", "true"), ("client-id", &format!("{client_id:?}"))] {
+            let example = format!("# {key} = ");
+            let line = lines.iter_mut().find(|line| line.starts_with(&example));
+            *line.unwrap_or_else(|| panic!("`{key}` is no setting")) = format!("{key} = {value}");
+        }
+        std::fs::write(path, lines.join("\n")).unwrap();
+    }
+
     /// A run that tells its events on standard output.
     pub fn run(&self, base_url: &str, scale: &str, scenarios: &[&str]) -> Command {
         let mut command = self.command(&["run", "--environment", "simulator"]);

@@ -1,11 +1,11 @@
 //! What must hold at the end, whatever happened: by the evidence, and by the
 //! simulator's own log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ctc_ready::catalogue::{Catalogue, Scenario};
-use ctc_ready::evidence::{Problem, RunRecord, RunState, Store, verify};
+use ctc_ready::evidence::{Event, Problem, Purpose, RunRecord, RunState, Store, verify};
 use serde_json::Value;
 
 /// Every scenario passed in its first attempt, every message of it was taken
@@ -80,6 +80,26 @@ pub fn taken_once(runs: &[RunRecord], log: &Value) -> usize {
         assert!(*count <= wanted, "{} sent its {message} {count} times", run.scenario);
     }
     taken.values().sum()
+}
+
+/// No journal tells of a message twice. Returns what was asked for.
+#[track_caller]
+pub fn received_once(evidence: &Path) -> Vec<Purpose> {
+    let store = Store::open(evidence).unwrap();
+    let (mut received, mut purposes) = (BTreeSet::new(), Vec::new());
+    for run in store.runs().unwrap() {
+        for line in store.events(run.run).unwrap() {
+            match line.event {
+                Event::Received(got) => {
+                    let id = got.message_id.clone();
+                    assert!(received.insert(got.message_id), "{}: {id} twice", run.scenario);
+                }
+                Event::Request(request) => purposes.push(request.purpose),
+                _ => {}
+            }
+        }
+    }
+    purposes
 }
 
 /// The messages a scenario sends.

@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use chrono::{DateTime, Duration, Utc};
 use ctc_ready::clock::Clock;
 use ctc_ready::hmrc::transport::{Answer, Call, Carried, Carrier, NoAnswer};
-use ctc_ready::simulator::{self, SimulatorOptions};
+use ctc_ready::simulator::{self, Application, SimulatorOptions};
 use serde_json::Value;
 
 /// An instant in a file.
@@ -139,6 +139,29 @@ impl Drop for Server {
 pub fn get(base_url: &str, path: &str) -> Value {
     let answer = exchange(&format!("{base_url}{path}"), "GET", &[], &[]).unwrap();
     serde_json::from_slice(&answer.body).unwrap()
+}
+
+/// A trader's token of this application.
+pub fn sign_in(base_url: &str, application: &Application) -> String {
+    let Application { client_id, client_secret, .. } = application;
+    let back = "http://localhost/back";
+    let wish = format!(
+        "response_type=code&client_id={client_id}&redirect_uri={back}\
+         &scope=common-transit-convention-traders"
+    );
+    let answer = exchange(&format!("{base_url}/oauth/authorize?{wish}"), "GET", &[], &[]).unwrap();
+    let location = answer.headers.iter().find(|(name, _)| name == "location").unwrap();
+    let (_, code) = location.1.split_once("code=").unwrap();
+    let code = code.split('&').next().unwrap();
+    let form = format!(
+        "grant_type=authorization_code&client_id={client_id}&client_secret={client_secret}\
+         &redirect_uri={back}&code={code}"
+    );
+    let kind = ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
+    let url = format!("{base_url}/oauth/token");
+    let answer = exchange(&url, "POST", &[kind], form.as_bytes()).unwrap();
+    let json: Value = serde_json::from_slice(&answer.body).unwrap();
+    json["access_token"].as_str().unwrap().to_owned()
 }
 
 /// A simulator that lives by the time in this file, as fast as it can.
