@@ -39,7 +39,9 @@ impl Digest {
     /// The reader's.
     pub fn of_reader(reader: &mut impl Read) -> io::Result<(Self, u64)> {
         let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 64 * 1024];
+        // On the stack, and small enough to stay in a processor's first cache
+        // while it is hashed: most of what is read is smaller still.
+        let mut buffer = [0; 16 * 1024];
         let mut length = 0;
         loop {
             match reader.read(&mut buffer) {
@@ -76,6 +78,22 @@ impl Hasher {
     }
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// What a byte is worth as a digit. A table, since a branch for each of 64
+/// digits that nobody can foresee is slow.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        nibbles[DIGITS[value] as usize] = value as u8;
+        value += 1;
+    }
+    nibbles
+};
+/// Has all bits, so that it stays when others are or-ed to it.
+const NO_DIGIT: u8 = 0xff;
+
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Hasher({})", self.so_far())
@@ -84,7 +102,12 @@ impl fmt::Debug for Hasher {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            let digit = |nibble: u8| DIGITS[usize::from(nibble & 15)];
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte)]);
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -103,20 +126,15 @@ impl FromStr for Digest {
     type Err = NotADigest;
 
     fn from_str(text: &str) -> Result<Self, NotADigest> {
-        let nibble = |c: u8| match c {
-            b'0'..=b'9' => Some(c - b'0'),
-            b'a'..=b'f' => Some(c - b'a' + 10),
-            _ => None,
-        };
-        let refuse = || NotADigest(text.chars().take(80).collect());
-        let bytes = text.as_bytes();
-        if bytes.len() != 64 {
-            return Err(refuse());
-        }
-        let mut out = [0; 32];
-        for (slot, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-            let (high, low) = nibble(pair[0]).zip(nibble(pair[1])).ok_or_else(refuse)?;
+        let (mut out, mut all) = ([0; 32], 0);
+        for (slot, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let nibble = |digit: u8| NIBBLES[usize::from(digit)];
+            let (high, low) = (nibble(pair[0]), nibble(pair[1]));
+            all |= high | low;
             *slot = high << 4 | low;
+        }
+        if text.len() != 64 || all == NO_DIGIT {
+            return Err(NotADigest(text.chars().take(80).collect()));
         }
         Ok(Self(out))
     }
@@ -174,7 +192,8 @@ pub fn inexact_number(value: &Value) -> Option<&Number> {
 
 /// The order of member names (RFC 8785, section 3.2.3).
 pub fn canonical_order(a: &str, b: &str) -> std::cmp::Ordering {
-    a.encode_utf16().cmp(b.encode_utf16())
+    // Of ASCII, bytes have the same order.
+    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
 fn write_value(value: &Value, out: &mut String) {
@@ -218,22 +237,31 @@ pub(crate) fn write_member(name: &str, value: &Value, out: &mut String) {
 
 fn write_string(text: &str, out: &mut String) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            c if c < ' ' => {
-                // Writing to a string cannot fail.
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
+    let mut rest = text;
+    let escaped = |byte: u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    while let Some(at) = rest.bytes().position(escaped) {
+        let (plain, from) = rest.split_at(at);
+        out.push_str(plain);
+        let (character, after) = from.split_at(1);
+        rest = after;
+        match character {
+            "\u{8}" => out.push_str("\\b"),
+            "\t" => out.push_str("\\t"),
+            "\n" => out.push_str("\\n"),
+            "\u{c}" => out.push_str("\\f"),
+            "\r" => out.push_str("\\r"),
+            "\"" | "\\" => {
+                out.push('\\');
+                out.push_str(character);
             }
-            c => out.push(c),
+            control => {
+                let code = control.bytes().next().unwrap_or_default();
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{code:04x}");
+            }
         }
     }
+    out.push_str(rest);
     out.push('"');
 }
 
@@ -340,6 +368,27 @@ mod tests {
     }
 
     #[test]
+    fn what_must_be_escaped_is_and_nothing_else() {
+        // RFC 8785, section 3.2.2.2.
+        let escaped = |code: u8| match code {
+            0x08 => "\\b".to_owned(),
+            0x09 => "\\t".to_owned(),
+            0x0a => "\\n".to_owned(),
+            0x0c => "\\f".to_owned(),
+            0x0d => "\\r".to_owned(),
+            b'"' => "\\\"".to_owned(),
+            b'\\' => "\\\\".to_owned(),
+            0..0x20 => format!("\\u00{code:02x}"),
+            _ => char::from(code).to_string(),
+        };
+        for code in 0..=0xff {
+            let text = format!("\u{e9}{}a{0}", char::from(code));
+            let expected = format!("\"\u{e9}{}a{0}\"", escaped(code));
+            assert_eq!(canonical_json(&json!(text)), expected);
+        }
+    }
+
+    #[test]
     fn members_are_sorted_by_utf16_code_units() {
         // RFC 8785, section 3.2.3: an emoji sorts before U+FB33.
         let value = json!({"\u{20ac}": 1, "\r": 2, "\u{fb33}": 3, "1": 4, "\u{1f600}": 5,
@@ -371,6 +420,24 @@ mod tests {
         hasher.update(&bytes[7..]);
         assert_eq!(hasher.so_far(), whole);
         assert_eq!(whole.to_string().parse::<Digest>().unwrap(), whole);
+    }
+
+    #[test]
+    fn a_digest_is_64_lower_case_digits() {
+        let text = "00019fa0ff7e1234567890abcdef1234567890abcdef1234567890abcdef0a0b";
+        let digest: Digest = text.parse().unwrap();
+        assert_eq!(digest.to_string(), text);
+        assert_eq!(digest.as_bytes()[..6], [0x00, 0x01, 0x9f, 0xa0, 0xff, 0x7e]);
+        for at in 0..64 {
+            for wrong in (0..128_u8).map(char::from).filter(|c| !"0123456789abcdef".contains(*c)) {
+                let other = format!("{}{wrong}{}", &text[..at], &text[at + 1..]);
+                assert!(other.parse::<Digest>().is_err(), "{other}");
+            }
+        }
+        for other in ["", &text[..62], &text[..63], &format!("{text}0"), &format!("{text}00")] {
+            assert!(other.parse::<Digest>().is_err(), "{other}");
+        }
+        assert!("\u{e9}".repeat(32).parse::<Digest>().is_err());
     }
 
     fn values() -> impl Strategy<Value = Value> {

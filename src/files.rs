@@ -414,7 +414,7 @@ pub fn list(folder: &Path) -> Result<Vec<fs::DirEntry>, FileError> {
     let mut entries = fs::read_dir(folder)
         .and_then(Iterator::collect::<io::Result<Vec<_>>>)
         .named("list", folder)?;
-    entries.sort_by_key(fs::DirEntry::file_name);
+    entries.sort_by_cached_key(fs::DirEntry::file_name);
     Ok(entries)
 }
 

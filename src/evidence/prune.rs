@@ -14,7 +14,6 @@ use serde::Serialize;
 use super::chain;
 use super::error::EvidenceError;
 use super::event::{RunId, RunState};
-use super::format::object_refs;
 use super::record::RunRecord;
 use super::store::Store;
 use crate::digest::Digest;
@@ -159,21 +158,19 @@ fn weigh(store: &Store, plan: &mut PrunePlan) -> Result<(), EvidenceError> {
     let mut seen: BTreeSet<Digest> = BTreeSet::new();
     for planned in &plan.keep {
         chain::read_chain(&layout.journal(planned.run), |line| {
-            object_refs(&line.body, &mut |object, _| {
-                seen.insert(object);
-            });
+            seen.extend(line.objects.iter().map(|(object, _)| *object));
             Ok(())
         })?;
     }
     for planned in &mut plan.remove {
         let (mut objects, mut bytes) = (0, 0);
         let end = chain::read_chain(&layout.journal(planned.run), |line| {
-            object_refs(&line.body, &mut |object, length| {
+            for (object, length) in line.objects {
                 if seen.insert(object) {
                     objects += 1;
                     bytes += length;
                 }
-            });
+            }
             Ok(())
         })?;
         planned.bytes = bytes + end.length;

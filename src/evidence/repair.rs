@@ -14,7 +14,7 @@ use super::error::EvidenceError;
 use super::event::{Event, RunClosed, RunId, RunOpened};
 use super::format::{
     Description, FORMAT, INDEX, IndexEvent, JOURNAL, LOCK, Layout, MAX_SEAL, MAX_TIME_STAMP,
-    OBJECTS, RUNS, SALT, SEALS, STORE_JSON, TMP, journal_name, object_refs, run_of_folder,
+    OBJECTS, RUNS, SALT, SEALS, STORE_JSON, TMP, journal_name, run_of_folder,
 };
 use super::index::{Index, IndexWriter};
 use super::seal::statement::{Extent, digest_of_start};
@@ -283,7 +283,7 @@ pub(super) fn mend_open_run(
     let path = layout.journal(run);
     let mut closed: Option<RunClosed> = None;
     let end = chain::read_chain(&path, |line| {
-        if line.kind() == Some("run-closed")
+        if line.kind().as_deref() == Some("run-closed")
             && let Event::RunClosed(event) = line.event()?
         {
             closed = Some(event);
@@ -349,9 +349,7 @@ pub(super) fn remove_orphans(
         let name = entry.file_name();
         let read = name.to_str().and_then(run_of_folder).map(|run| {
             chain::read_chain(&layout.journal(run), |line| {
-                object_refs(&line.body, &mut |object, _| {
-                    known.insert(object);
-                });
+                known.extend(line.objects.iter().map(|(object, _)| *object));
                 Ok(())
             })
         });

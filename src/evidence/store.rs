@@ -236,7 +236,7 @@ fn walk_journal(
     layout: &Layout,
     run: RunId,
     indexed: &IndexedRun,
-    mut each: impl FnMut(Line) -> Result<(), LineError>,
+    mut each: impl FnMut(Line<'_>) -> Result<(), LineError>,
 ) -> Result<chain::End, EvidenceError> {
     let path = layout.journal(run);
     let mut first = None;

@@ -13,7 +13,7 @@ use super::error::EvidenceError;
 use super::event::{Event, RunId, RunState};
 use super::format::{
     INDEX, IndexEvent, JOURNAL, LOCK, MAX_DESCRIPTION, OBJECTS, RUNS, SALT, SEALS, STORE_JSON, TMP,
-    journal_name, object_refs, run_of_folder,
+    journal_name, run_of_folder,
 };
 use super::index::{Index, IndexedRun};
 use super::record::{Recorded, RunRecord};
@@ -309,7 +309,7 @@ impl Check<'_> {
         missing: &'static str,
         digests: bool,
         mut at: impl FnMut(&mut Self, &Start),
-        mut each: impl FnMut(&mut Self, &Line, &str, &Start),
+        mut each: impl FnMut(&mut Self, &Line<'_>, &str, &Start),
     ) -> Option<Chain> {
         let tree = self.tree;
         let file = match tree.open(name) {
@@ -539,11 +539,9 @@ impl Check<'_> {
     }
 
     /// Notes the objects that a line refers to.
-    fn collect(&mut self, line: &Line, place: &str) {
-        let mut found = Vec::new();
-        object_refs(&line.body, &mut |object, bytes| found.push((object, bytes)));
-        for (object, bytes) in found {
-            self.refer(object, bytes, place);
+    fn collect(&mut self, line: &Line<'_>, place: &str) {
+        for (object, bytes) in &line.objects {
+            self.refer(*object, *bytes, place);
         }
     }
 

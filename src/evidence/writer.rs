@@ -24,9 +24,7 @@ use uuid::{ContextV7, Timestamp, Uuid};
 use super::chain::{ChainWriter, End, Head, Line, LineError};
 use super::error::EvidenceError;
 use super::event::{Event, ObjectRef, RunClosed, RunId, RunOpened, RunResumed, RunState};
-use super::format::{
-    Holder, IndexEvent, JOURNAL, Layout, MAX_OBJECT, journal_name, object_ref, object_refs,
-};
+use super::format::{Holder, IndexEvent, JOURNAL, Layout, MAX_OBJECT, journal_name, object_ref};
 use super::index::IndexWriter;
 use super::record::Recorded;
 use super::redact::Redactor;
@@ -350,7 +348,7 @@ impl Inner {
         run: RunId,
         head: Head,
         event: Event,
-    ) -> Result<(Event, String, Line), EvidenceError> {
+    ) -> Result<(Event, String, Line<'static>), EvidenceError> {
         let event = self.redactor.event(event).ok_or(LineError::NotFaithful);
         event
             .and_then(|event| {
@@ -461,9 +459,9 @@ impl RunWriter {
             chain.append(&text, &line)?;
             self.unsynced = true;
             let mut pending = locked(&inner.pending);
-            object_refs(&line.body, &mut |object, _| {
-                pending.remove(&object);
-            });
+            for (object, _) in &line.objects {
+                pending.remove(object);
+            }
             drop(pending);
             if durability == Durability::Synced {
                 chain.sync()?;
