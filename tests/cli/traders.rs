@@ -10,11 +10,26 @@ use crate::support::{Project, call};
 
 const UTR: &str = "1123456789";
 
+/// Nothing in it is missing or wrong.
+const GOOD: &str = r#"
+[[trader]]
+eori = "GB123456789000"
+# vat = "GB123456789"
+sic = "52290"
+utr = "1123456789"
+name = "EXAMPLE HAULAGE LIMITED"
+address = "1 Quay Street, Dover, CT16 1AA"
+established = 2001-02-03
+email = "customs@example.com"
+contact = "A. Person, 01304 000000"
+"#;
+
 fn template() -> (Project, String) {
     let project = Project::new();
     project.call(&["traders", "init"]).code(0);
-    let text = fs::read_to_string(project.file("traders.toml")).unwrap();
-    (project, text)
+    // What nobody has filled in is not complete.
+    project.call(&["traders", "check"]).code(1);
+    (project, GOOD.to_owned())
 }
 
 /// What is found of a file: field and state of each finding, in order.
