@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Deserializer};
-
-use super::day::Written;
+use serde::Deserialize;
 
 /// Something to be done first.
 #[derive(Clone, Debug, Deserialize)]
@@ -59,21 +57,8 @@ pub fn steps() -> &'static [BeforeStep] {
 #[serde(transparent)]
 pub struct BeforeYouStart {
     /// The London day on which a step was taken, by its id.
-    #[serde(deserialize_with = "days")]
+    #[serde(deserialize_with = "super::day::by_key")]
     pub days: BTreeMap<String, NaiveDate>,
-}
-
-/// Reads the days as people write them.
-fn days<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, NaiveDate>, D::Error> {
-    BTreeMap::<String, Written>::deserialize(from)?
-        .into_iter()
-        .map(|(step, written)| match written.day() {
-            Some(day) => Ok((step, day)),
-            None => Err(serde::de::Error::custom(format!(
-                "`{step}` is not a date between 2000-01-01 and 2099-12-31, such as 2026-12-04"
-            ))),
-        })
-        .collect()
 }
 
 #[cfg(test)]

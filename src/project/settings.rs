@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 pub use super::before::BeforeYouStart;
 use super::credentials::one_or_many;
 pub use super::credentials::{Credentials, DocumentationChange, OtherVersion};
-use super::day::Written;
 pub use super::policy::{BuildPolicy, Driver, GateSettings, RecommendedPolicy, SealPolicy};
 pub use super::waivers::Waiver;
 pub use crate::calendar::freshness::FreshnessPolicy;
@@ -300,21 +299,8 @@ impl AnswerValue {
 pub struct ProgrammeSettings {
     /// Dates HMRC has not published, by the catalogue's key for them; a TOML
     /// date or the same as text.
-    #[serde(default, deserialize_with = "dates")]
+    #[serde(default, deserialize_with = "super::day::by_key")]
     pub dates: BTreeMap<String, NaiveDate>,
-}
-
-/// Dates by their keys.
-fn dates<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, NaiveDate>, D::Error> {
-    BTreeMap::<String, Written>::deserialize(from)?
-        .into_iter()
-        .map(|(key, written)| match written.day() {
-            Some(day) => Ok((key, day)),
-            None => Err(serde::de::Error::custom(format!(
-                "`{key}` is not a date between 2000-01-01 and 2099-12-31, such as 2026-12-04"
-            ))),
-        })
-        .collect()
 }
 
 /// An overlay of the catalogue.
