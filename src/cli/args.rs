@@ -387,6 +387,8 @@ pub struct Explain {
 
 /// `checklist`.
 #[derive(Debug, Args)]
+#[command(after_help = "--check exits with 0 where the form agrees, with 1 where it does not.\n\n\
+    Example:\n  ctc-ready checklist --check signed.docx")]
 pub struct Checklist {
     /// HMRC's .docx form to fill; without it, ctc-ready's own document
     #[arg(long, value_name = "FILE")]
@@ -400,6 +402,9 @@ pub struct Checklist {
     /// Let simulated evidence count, and mark the document REHEARSAL
     #[arg(long)]
     pub rehearsal: bool,
+    /// Write nothing: compare a filled form with evidence and settings
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["form", "output"])]
+    pub check: Option<PathBuf>,
     /// Judge for this build
     #[command(flatten)]
     pub under_test: UnderTest,
@@ -798,6 +803,8 @@ pub enum SchemaName {
     Explain,
     /// `checklist`.
     Checklist,
+    /// `checklist --check`.
+    ChecklistCheck,
     /// `verify`.
     Verify,
     /// `evidence list`.

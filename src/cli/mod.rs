@@ -18,6 +18,7 @@ pub mod args;
 mod bench;
 mod board;
 mod checklist;
+mod checklist_check;
 pub mod context;
 mod demo;
 mod doctor;

@@ -6,7 +6,7 @@ use super::args::{Schema, SchemaName};
 use super::context::Context;
 use super::exit;
 use super::failure::Failure;
-use crate::document::ChecklistReport;
+use crate::document::{CheckReport, ChecklistReport};
 use crate::engine::report::RunReport;
 use crate::report::json::{EvidenceExport, EvidenceList, EvidenceShow};
 use crate::verdict::plan::Plan;
@@ -25,6 +25,7 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::Rules => schema_for!(super::explain::Rules),
         SchemaName::Explain => schema_for!(super::explain::Explained),
         SchemaName::Checklist => schema_for!(ChecklistReport),
+        SchemaName::ChecklistCheck => schema_for!(CheckReport),
         SchemaName::EvidenceList => schema_for!(EvidenceList),
         SchemaName::EvidenceShow => schema_for!(EvidenceShow),
         SchemaName::EvidenceExport => schema_for!(EvidenceExport),
