@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `unknown-mrn` | the reference belongs to no run of the store |
 //! | `mrn-of-another-scenario` | it belongs to a run of another scenario than the form names, or of none that the requirement takes |
+//! | `run-not-passed` | it belongs to a run that has not come to its end |
 //! | `wrong-scenario` | the scenario is none that the requirement takes |
 //! | `time-differs` | the time is not that of the run's message |
 //! | `time-unclear` | no date and time can be read |
@@ -38,10 +39,10 @@ use super::package::Package;
 use super::report::{CheckFinding, CheckReport};
 use super::times::{Written, times};
 use crate::catalogue::RequirementKind;
-use crate::evidence::{MessageRecord, RunRecord};
+use crate::evidence::{MessageRecord, RunId, RunRecord, RunState};
 use crate::ncts::MessageType;
 use crate::project::questions::{QuestionKind, question};
-use crate::verdict::{self, Case, RequirementState, RequirementStatus, Severity};
+use crate::verdict::{self, Case, Finding, RequirementState, RequirementStatus, Severity};
 
 /// Longest piece of a form that is repeated, in characters.
 const MAX_QUOTE: usize = 60;
@@ -141,7 +142,7 @@ struct Said {
 struct Found {
     says: Option<String>,
     expected: Option<String>,
-    run: Option<crate::evidence::RunId>,
+    run: Option<RunId>,
     message: String,
 }
 
@@ -200,8 +201,7 @@ impl<'a> Checker<'a> {
                     }
                 }
             }
-            // A slot without a test stays empty.
-            (Some(part), None) if part.is_recommended() => {}
+            (Some(part), None) if part.is_recommended() => self.half_empty(field, &part),
             (_, None) => self.empty(field),
             (None, Some(value)) => self.answered(field, &value),
         }
@@ -222,7 +222,13 @@ impl<'a> Checker<'a> {
                 super::Source::Settings => "`ctc-ready.toml`",
                 super::Source::Evidence => "the evidence",
             };
-            let message = format!("the form says nothing here; {from} has an answer");
+            let message = match &answer.value {
+                Value::Text(text) => format!("nothing stands here; {from} has {}", quote(text)),
+                Value::Choice(choice) => {
+                    format!("no box is ticked; {from} says `{}`", choice.as_str())
+                }
+                Value::Tick(_) => format!("the box is not ticked; by {from} it should be"),
+            };
             let found = Found { expected, message, ..Found::default() };
             return self.find("answer-missing", Severity::Error, &field.name, found);
         }
@@ -243,6 +249,32 @@ impl<'a> Checker<'a> {
             false => ("unanswered", Severity::Warning),
         };
         self.find(rule, severity, &name, Found { message, ..Found::default() });
+    }
+
+    /// A slot without a test stays empty, but both of its fields do.
+    fn half_empty(&mut self, field: &Field, part: &Part<'_>) {
+        let text = |name: &str| self.text(&format!("{}.{name}", part.block));
+        let (run, expected) = match part.name {
+            "mrn" => {
+                let Some(scenario) = text("scenario") else { return };
+                let of_it = |run: &&RunRecord| scenario.trim().eq_ignore_ascii_case(&run.scenario);
+                let mut counted = self.requirements.iter().filter_map(|status| status.run);
+                let run = counted
+                    .find_map(|id| self.case.runs.iter().filter(of_it).find(|run| run.run == id));
+                (run, run.and_then(|run| run.mrn.clone().or_else(|| run.lrn.clone())))
+            }
+            _ => {
+                let Some(mrn) = text("mrn") else { return };
+                let run = self.run_of(part, &mrn);
+                (run, run.map(|run| run.scenario.clone()))
+            }
+        };
+        let message = match &expected {
+            Some(expected) => format!("nothing stands here; the evidence has {}", quote(expected)),
+            None => "nothing stands here, and something in the field beside it".to_owned(),
+        };
+        let found = Found { expected, message, run: run.map(|run| run.run), says: None };
+        self.find("answer-missing", Severity::Error, &field.name, found);
     }
 
     /// A field that the settings answer.
@@ -315,16 +347,19 @@ impl<'a> Checker<'a> {
             true => format!("{} is no recommended test of this programme", quote(text)),
             false => format!("{} is not a scenario of this test: {}", quote(text), listed(&any_of)),
         };
-        let expected = self.answers.get(&field.key).map(|answer| answer.value.to_string());
+        let expected = self.expected(field, part);
         let found = Found { says: Some(one_line(text)), expected, message, run: None };
         self.find("wrong-scenario", Severity::Error, &field.name, found);
     }
 
     fn mrn(&mut self, field: &Field, part: &Part<'_>, text: &str) {
         let says = Some(one_line(text));
-        let expected = self.answers.get(&field.key).map(|answer| answer.value.to_string());
+        let expected = self.expected(field, part);
         let Some(run) = self.run_of(part, text) else {
-            let message = format!("{} belongs to no run in the evidence", quote(text));
+            let mut message = format!("{} belongs to no run in the evidence", quote(text));
+            if let Some(expected) = &expected {
+                message.push_str(&format!("; the one that counts has {}", quote(expected)));
+            }
             let found = Found { says, expected, message, run: None };
             return self.find("unknown-mrn", Severity::Error, &field.name, found);
         };
@@ -364,9 +399,7 @@ impl<'a> Checker<'a> {
             let whole = self.requirements.iter().find(|it| it.requirement == status.requirement);
             let counted = whole.and_then(|whole| whole.run).filter(|counted| *counted != run.run);
             let other = self.case.runs.iter().find(|it| Some(it.run) == counted);
-            if let Some(other) =
-                other.filter(|other| other.state == crate::evidence::RunState::Passed)
-            {
+            if let Some(other) = other.filter(|other| other.state == RunState::Passed) {
                 let expected = other.mrn.clone().or_else(|| other.lrn.clone());
                 let message = format!(
                     "this run of `{}` is good; the gate takes attempt {} of `{}`",
@@ -382,13 +415,18 @@ impl<'a> Checker<'a> {
             let found = Found { says, message, run: Some(run.run), expected: None };
             return self.find("contradicts-settings", Severity::Error, &field.name, found);
         }
-        let findings = verdict.findings.iter().filter(|finding| {
-            finding.run == Some(run.run)
-                && finding.severity != Severity::Info
-                && finding.waived.is_none()
-                && finding.requirement.as_ref().is_none_or(|it| *it == status.requirement)
-        });
-        for finding in findings {
+        let about: Vec<&Finding> = verdict
+            .findings
+            .iter()
+            .filter(|finding| finding.run == Some(run.run) && finding.severity != Severity::Info)
+            .filter(|it| it.requirement.as_ref().is_none_or(|id| *id == status.requirement))
+            .collect();
+        if about.is_empty() {
+            let message = format!("its run of `{}` has not passed", run.scenario);
+            let found = Found { says, message, run: Some(run.run), expected: None };
+            return self.find("run-not-passed", Severity::Error, &field.name, found);
+        }
+        for finding in about.into_iter().filter(|finding| finding.waived.is_none()) {
             let message = finding.message.clone();
             let found = Found { says: says.clone(), message, run: Some(run.run), expected: None };
             self.find(finding.rule, finding.severity, &field.name, found);
@@ -400,7 +438,7 @@ impl<'a> Checker<'a> {
         let written = times(text);
         let says = Some(one_line(text));
         if written.is_empty() {
-            let expected = self.answers.get(&field.key).map(|answer| answer.value.to_string());
+            let expected = self.expected(field, part);
             let message = format!("no date with a time can be read in {}", quote(text));
             let found = Found { says, expected, message, run: None };
             return self.find("time-unclear", Severity::Warning, &field.name, found);
@@ -511,6 +549,13 @@ impl<'a> Checker<'a> {
             RequirementKind::Mandatory => block_key(&status.requirement) == part.block,
             RequirementKind::Recommended => part.is_recommended(),
         }
+    }
+
+    /// What evidence has for a field. Recommended tests may stand in any
+    /// order: theirs is none.
+    fn expected(&self, field: &Field, part: &Part<'_>) -> Option<String> {
+        let answer = self.answers.get(&field.key).filter(|_| !part.is_recommended())?;
+        Some(answer.value.to_string())
     }
 
     /// What a field says, where it says anything.

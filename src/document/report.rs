@@ -67,7 +67,8 @@ pub struct CheckReport {
     pub agrees: bool,
     /// How many fields were found and read.
     pub fields_read: usize,
-    /// What is wrong, or good to know, in the form's order.
+    /// What is wrong, or good to know: fields that were not found, then the
+    /// others in the form's order.
     pub findings: Vec<CheckFinding>,
 }
 

@@ -9,6 +9,7 @@ mod answered;
 #[allow(dead_code, reason = "not every kind is wanted here")]
 mod authority;
 mod canary;
+mod checking;
 mod contract;
 mod credentials;
 mod doctor;
