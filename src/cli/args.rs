@@ -136,6 +136,8 @@ pub enum Command {
     Explain(Explain),
     /// Fill HMRC's form, or write ctc-ready's own document
     Checklist(Checklist),
+    /// Write what HMRC's support asks for about a run that went wrong
+    Query(Query),
     /// Check that no evidence was changed: a store, or a bundle
     Verify(Verify),
     /// Sign what is in the evidence store
@@ -408,6 +410,19 @@ pub struct Checklist {
     /// Judge for this build
     #[command(flatten)]
     pub under_test: UnderTest,
+}
+
+/// `query`.
+#[derive(Debug, Args)]
+#[command(after_help = "Nothing that holds a known secret is written.\n\n\
+    Example:\n  ctc-ready query --run 0192a3")]
+pub struct Query {
+    /// The run's id, or its beginning
+    #[arg(long, value_name = "RUN")]
+    pub run: String,
+    /// The folder to write, new or empty [default: query-RUN in the project]
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 }
 
 /// `verify`.
@@ -805,6 +820,8 @@ pub enum SchemaName {
     Checklist,
     /// `checklist --check`.
     ChecklistCheck,
+    /// `query`.
+    Query,
     /// `verify`.
     Verify,
     /// `evidence list`.

@@ -22,6 +22,7 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::RunEvents => schema_for!(super::events::RunEvent),
         SchemaName::Status => schema_for!(Status),
         SchemaName::Gate => schema_for!(Verdict),
+        SchemaName::Query => schema_for!(super::query::Query),
         SchemaName::Rules => schema_for!(super::explain::Rules),
         SchemaName::Explain => schema_for!(super::explain::Explained),
         SchemaName::Checklist => schema_for!(ChecklistReport),

@@ -23,6 +23,7 @@ mod pack;
 mod planning;
 mod prune;
 mod pulling;
+mod query;
 mod reading;
 #[path = "../reference/mod.rs"]
 mod reference;
