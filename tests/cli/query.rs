@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::contract::assert_valid;
-use crate::support::{Project, evidence_of, outcome, set};
+use crate::support::{Project, evidence_of, outcome};
 
 fn run_of(project: &Project, index: usize) -> String {
     let list = project.json(&["evidence", "list"], 0);
@@ -63,15 +63,7 @@ fn a_question_about_a_run_has_everything_with_it() {
 
 #[test]
 fn what_went_wrong_is_told_with_the_refusal() {
-    let project = Project::new();
-    let built = project.call(&["message", "build", "DNGB1"]).code(0).stdout;
-    let (before, after) = built.split_once("<identificationNumber>").unwrap();
-    let (_, after) = after.split_once('<').unwrap();
-    fs::create_dir_all(project.file("own/DNGB1")).unwrap();
-    let file = project.file("own/DNGB1/1-IE015.xml");
-    fs::write(file, format!("{before}<identificationNumber><{after}")).unwrap();
-    project.write_settings(&set(&project.settings(), "folder", "\"own\""));
-    project.call(&["run", "DNGB1", "--environment", "simulator"]).code(1);
+    let project = Project::refused();
 
     let said = project.call(&["query", "--run", "0", "--output", "ask"]).code(0).stdout;
     assert!(said.contains("wrote ask") && said.contains("REHEARSAL"), "{said}");
