@@ -136,6 +136,8 @@ pub enum Command {
     Explain(Explain),
     /// Fill HMRC's form, or write ctc-ready's own document
     Checklist(Checklist),
+    /// Write what HMRC's support asks for about a run that went wrong
+    Query(Query),
     /// Check that no evidence was changed: a store, or a bundle
     Verify(Verify),
     /// Sign what is in the evidence store
@@ -387,6 +389,8 @@ pub struct Explain {
 
 /// `checklist`.
 #[derive(Debug, Args)]
+#[command(after_help = "--check exits with 0 where the form agrees, with 1 where it does not.\n\n\
+    Example:\n  ctc-ready checklist --check signed.docx")]
 pub struct Checklist {
     /// HMRC's .docx form to fill; without it, ctc-ready's own document
     #[arg(long, value_name = "FILE")]
@@ -400,9 +404,25 @@ pub struct Checklist {
     /// Let simulated evidence count, and mark the document REHEARSAL
     #[arg(long)]
     pub rehearsal: bool,
+    /// Write nothing: compare a filled form with evidence and settings
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["form", "output"])]
+    pub check: Option<PathBuf>,
     /// Judge for this build
     #[command(flatten)]
     pub under_test: UnderTest,
+}
+
+/// `query`.
+#[derive(Debug, Args)]
+#[command(after_help = "Nothing that holds a known secret is written.\n\n\
+    Example:\n  ctc-ready query --run 0192a3")]
+pub struct Query {
+    /// The run's id, or its beginning
+    #[arg(long, value_name = "RUN")]
+    pub run: String,
+    /// The folder to write, new or empty [default: query-RUN in the project]
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 }
 
 /// `verify`.
@@ -798,6 +818,10 @@ pub enum SchemaName {
     Explain,
     /// `checklist`.
     Checklist,
+    /// `checklist --check`.
+    ChecklistCheck,
+    /// `query`.
+    Query,
     /// `verify`.
     Verify,
     /// `evidence list`.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::Checklist;
+use super::checklist_check;
 use super::context::{Context, Desk, Evidence, case, shown};
 use super::exit;
 use super::failure::{Failure, Kind};
@@ -41,6 +42,9 @@ pub(super) struct Order<'a> {
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure> {
+    if let Some(file) = &args.check {
+        return checklist_check::run(context, args, file);
+    }
     let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let as_of = context.as_of()?;
     let evidence = desk.evidence(context.clock.now())?;
@@ -60,7 +64,7 @@ pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure
 }
 
 /// The forms of all programmes.
-fn forms(desk: &Desk) -> Result<Vec<FormDefinition>, Failure> {
+pub(super) fn forms(desk: &Desk) -> Result<Vec<FormDefinition>, Failure> {
     let files: Vec<&FormFile> = desk
         .catalogue
         .programmes()
@@ -71,7 +75,7 @@ fn forms(desk: &Desk) -> Result<Vec<FormDefinition>, Failure> {
     document::forms(files).map_err(|error| Failure::new(Kind::Bug, error))
 }
 
-fn read_form(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read_form(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(files::read_bounded(path, MAX_FORM)?)
 }
 
@@ -100,6 +104,15 @@ fn programme_of_form<'a>(
     let forms = forms(desk)?;
     let form = document::recognise(&bytes, &forms)
         .map_err(|error| Failure::from(error).hint(format!("the file is `{}`", path.display())))?;
+    programme_taking(desk, form, day)
+}
+
+/// The project's programme that takes the form, the one open on the day first.
+pub(super) fn programme_taking<'a>(
+    desk: &'a Desk,
+    form: &FormDefinition,
+    day: NaiveDate,
+) -> Result<&'a Programme, Failure> {
     let open = desk.programme(None, day)?;
     let ours = desk.programmes(None)?;
     let mut in_order = std::iter::once(open).chain(ours);

@@ -18,6 +18,7 @@ pub mod args;
 mod bench;
 mod board;
 mod checklist;
+mod checklist_check;
 pub mod context;
 mod demo;
 mod doctor;
@@ -40,6 +41,7 @@ mod pack;
 mod plan;
 pub mod printer;
 mod progress;
+mod query;
 mod run;
 mod scenario;
 mod schema;
@@ -156,6 +158,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Gate(args) => gate::run(context, &args),
         Command::Explain(args) => explain::run(context, &args),
         Command::Checklist(args) => checklist::run(context, &args),
+        Command::Query(args) => query::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
         Command::Evidence(args) => evidence::run(context, &args),
         Command::Seal(args) => seal::run(context, &args),

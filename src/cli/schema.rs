@@ -6,7 +6,7 @@ use super::args::{Schema, SchemaName};
 use super::context::Context;
 use super::exit;
 use super::failure::Failure;
-use crate::document::ChecklistReport;
+use crate::document::{CheckReport, ChecklistReport};
 use crate::engine::report::RunReport;
 use crate::report::json::{EvidenceExport, EvidenceList, EvidenceShow};
 use crate::verdict::plan::Plan;
@@ -22,9 +22,11 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::RunEvents => schema_for!(super::events::RunEvent),
         SchemaName::Status => schema_for!(Status),
         SchemaName::Gate => schema_for!(Verdict),
+        SchemaName::Query => schema_for!(super::query::Query),
         SchemaName::Rules => schema_for!(super::explain::Rules),
         SchemaName::Explain => schema_for!(super::explain::Explained),
         SchemaName::Checklist => schema_for!(ChecklistReport),
+        SchemaName::ChecklistCheck => schema_for!(CheckReport),
         SchemaName::EvidenceList => schema_for!(EvidenceList),
         SchemaName::EvidenceShow => schema_for!(EvidenceShow),
         SchemaName::EvidenceExport => schema_for!(EvidenceExport),

@@ -32,7 +32,7 @@ use crate::project::{AnswerValue, Settings};
 use crate::verdict::{RequirementState, RequirementStatus};
 
 /// The requirement of NCTS6, which has fields of its own in the form.
-const OUTBOUND: &str = "outbound-movement";
+pub(super) const OUTBOUND: &str = "outbound-movement";
 
 /// What an answer says.
 #[derive(Clone, Debug, PartialEq, Eq)]

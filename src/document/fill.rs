@@ -19,7 +19,7 @@ use super::write::{Splice, Writer, apply};
 const REHEARSAL_REASON: &str =
     "References and times of this copy may come from a simulator. It proves nothing to HMRC.";
 /// Beside every value from evidence in a rehearsal's copy.
-const REHEARSAL_BESIDE: &str = " [REHEARSAL]";
+pub(super) const REHEARSAL_BESIDE: &str = " [REHEARSAL]";
 
 /// A filled document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,16 @@ pub fn recognise<'f>(
 ) -> Result<&'f FormDefinition, DocumentError> {
     let package = Package::open(bytes)?;
     let body = Body::parse(package.document())?;
+    let form = edition(&body, forms)?;
+    refuse_rehearsal(&body)?;
+    Ok(form)
+}
+
+/// The form that a document is an edition of, whoever filled it.
+pub(super) fn edition<'f>(
+    body: &Body,
+    forms: &'f [FormDefinition],
+) -> Result<&'f FormDefinition, DocumentError> {
     let absent = |form: &FormDefinition| -> Vec<String> {
         let occurs = |phrase: &&String| {
             body.paragraphs.iter().any(|paragraph| paragraph.text.contains(phrase.as_str()))
@@ -76,10 +86,7 @@ pub fn recognise<'f>(
     let found: Vec<&FormDefinition> =
         absent.iter().filter(|(_, absent)| absent.is_empty()).map(|(form, _)| *form).collect();
     match found.as_slice() {
-        [form] => {
-            refuse_rehearsal(&body)?;
-            Ok(form)
-        }
+        [form] => Ok(form),
         [] => {
             // Half of the phrases or more: most likely another edition.
             let near = absent

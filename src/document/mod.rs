@@ -6,12 +6,14 @@
 //! - [`form`]: how an edition of a form is recognised and where answers go,
 //!   read from `scenarios/<programme>/forms/*.toml`.
 //! - [`mod@fill`]: recognises a form and writes the answers into it.
+//! - [`mod@check`]: a filled form read back, and compared with evidence and
+//!   settings.
 //! - [`own`]: the same answers as a document of our own, with an appendix of
 //!   the evidence.
-//! - [`report`]: the JSON of `checklist`.
+//! - [`report`]: the JSON of `checklist` and `checklist --check`.
 //!
 //! Under them, private: `package` (the zip), `body` and `parse` (the document's
-//! paragraphs with byte offsets), `locate` (a field's place), `write` (pieces
+//! paragraphs with byte offsets), `locate` (a field's place), `times` (times as people write them), `write` (pieces
 //! of WordprocessingML), `paper` (the looks of our own document).
 //!
 //! A form is HMRC's document: everything but the answers stays as it was, byte
@@ -23,6 +25,7 @@
 
 pub mod answers;
 mod body;
+pub mod check;
 mod error;
 pub mod fill;
 pub mod form;
@@ -32,13 +35,15 @@ mod package;
 mod paper;
 mod parse;
 pub mod report;
+mod times;
 mod write;
 
 pub use answers::{Answer, Answers, Choice, Source, Value, collect};
+pub use check::{FilledForm, check};
 pub use error::DocumentError;
 pub use fill::{Filled, FilledField, LeftField, fill, recognise};
 pub use form::{FormDefinition, FormProblem, forms};
-pub use report::ChecklistReport;
+pub use report::{CheckFinding, CheckReport, ChecklistReport};
 
 /// The words that mark a document as a rehearsal, on every output of one.
 pub const REHEARSAL_MARK: &str = "REHEARSAL: NOT FOR SUBMISSION";

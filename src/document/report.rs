@@ -1,9 +1,12 @@
-//! The JSON of `checklist` (`schema_version` 1).
+//! The JSON of `checklist` and `checklist --check` (`schema_version` 1).
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fill::{Filled, FilledField, LeftField};
+use crate::evidence::RunId;
+use crate::verdict::Severity;
 
 /// `checklist --format json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -43,6 +46,50 @@ impl ChecklistReport {
             not_found: filled.not_found.clone(),
         }
     }
+}
+
+/// `checklist --check FILE --format json`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CheckReport {
+    /// Always 1.
+    pub schema_version: u32,
+    /// Stable id of the form's edition.
+    pub form: String,
+    /// The name of the file read, without its folder.
+    pub file: String,
+    /// The programme it was compared for.
+    pub programme: String,
+    /// The instant judged at.
+    pub as_of: DateTime<Utc>,
+    /// It was compared with a rehearsal: never for a submission.
+    pub rehearsal: bool,
+    /// Nothing is wrong: there is no finding but of weight `info`.
+    pub agrees: bool,
+    /// How many fields were found and read.
+    pub fields_read: usize,
+    /// What is wrong, or good to know: fields that were not found, then the
+    /// others in the form's order.
+    pub findings: Vec<CheckFinding>,
+}
+
+/// A field that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CheckFinding {
+    /// Stable name: one of [`mod@super::check`], or the gate's of a run that no
+    /// longer counts.
+    pub rule: &'static str,
+    /// Its weight.
+    pub severity: Severity,
+    /// The field's name, or that of a block of fields.
+    pub field: String,
+    /// What the form says there, shortened.
+    pub says: Option<String>,
+    /// What evidence or settings say, shortened.
+    pub expected: Option<String>,
+    /// The run concerned.
+    pub run: Option<RunId>,
+    /// What was found.
+    pub message: String,
 }
 
 #[cfg(test)]

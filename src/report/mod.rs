@@ -8,6 +8,7 @@
 //! - [`har`]: HTTP Archive 1.2, for browser tools.
 //! - [`html`]: one self-contained page for people.
 //! - [`markdown`]: the summary of a CI job.
+//! - [`mod@query`]: one run that went wrong, for HMRC's support.
 //! - [`mod@timeline`]: what happened in a run, in plain words.
 //! - `bodies`: which bodies a report holds; `text`: foreign text made fit.
 //!
@@ -22,6 +23,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod model;
+pub mod query;
 mod text;
 pub mod timeline;
 pub mod view;

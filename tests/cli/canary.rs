@@ -378,8 +378,12 @@ fn a_hostile_server_and_a_leaking_proxy_leave_no_secret_anywhere() {
     ] {
         call(&project, args);
     }
+    let list = project.json(&["evidence", "list"], 0);
+    call(&project, &["query", "--run", list["runs"][0]["run"].as_str().unwrap(), "-o", "ask"]);
     project.call(&["verify"]).code(0);
-    for written in ["report.html", "report.har", "report.json", "report.xml", "report.md"] {
+    for written in
+        ["report.html", "report.har", "report.json", "report.xml", "report.md", "ask/query.txt"]
+    {
         assert!(project.file(written).exists(), "{written}");
     }
     assert_nowhere(&project);

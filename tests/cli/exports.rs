@@ -120,15 +120,7 @@ fn a_run_is_shown_by_the_beginning_of_its_id() {
 
 #[test]
 fn a_run_that_failed_is_explained() {
-    let project = Project::new();
-    let built = project.call(&["message", "build", "DNGB1"]).code(0).stdout;
-    let (before, after) = built.split_once("<identificationNumber>").unwrap();
-    let (_, after) = after.split_once('<').unwrap();
-    fs::create_dir_all(project.file("own/DNGB1")).unwrap();
-    let file = project.file("own/DNGB1/1-IE015.xml");
-    fs::write(file, format!("{before}<identificationNumber><{after}")).unwrap();
-    project.write_settings(&set(&project.settings(), "folder", "\"own\""));
-    project.call(&["run", "DNGB1", "--environment", "simulator"]).code(1);
+    let project = Project::refused();
 
     let all = runs(&project, &[]);
     assert_eq!(all[0]["failure"]["reason"], "refused-by-api");

@@ -9,6 +9,7 @@ mod answered;
 #[allow(dead_code, reason = "not every kind is wanted here")]
 mod authority;
 mod canary;
+mod checking;
 mod contract;
 mod credentials;
 mod doctor;
@@ -22,6 +23,7 @@ mod pack;
 mod planning;
 mod prune;
 mod pulling;
+mod query;
 mod reading;
 #[path = "../reference/mod.rs"]
 mod reference;

@@ -180,6 +180,20 @@ impl Project {
         Self { dir }
     }
 
+    /// A project with a run whose first message the simulator refused.
+    pub fn refused() -> Self {
+        let project = Self::new();
+        let built = project.call(&["message", "build", "DNGB1"]).code(0).stdout;
+        let (before, after) = built.split_once("<identificationNumber>").unwrap();
+        let (_, after) = after.split_once('<').unwrap();
+        fs::create_dir_all(project.file("own/DNGB1")).unwrap();
+        let file = project.file("own/DNGB1/1-IE015.xml");
+        fs::write(file, format!("{before}<identificationNumber><{after}")).unwrap();
+        project.write_settings(&set(&project.settings(), "folder", "\"own\""));
+        project.call(&["run", "DNGB1", "--environment", "simulator"]).code(1);
+        project
+    }
+
     pub fn path(&self) -> &Path {
         self.dir.path()
     }

@@ -16,6 +16,7 @@ use super::leaks::Guard;
 use crate::evidence::{EvidenceError, RunId, Store};
 
 pub(super) use export::Written;
+pub(super) use show::find;
 
 /// What marks everything that simulated evidence was let count in.
 pub(super) const REHEARSAL: &str = "REHEARSAL, not for submission";
@@ -34,7 +35,7 @@ pub(super) fn run(context: &mut Context, command: &EvidenceCommand) -> Result<u8
 ///
 /// # Errors
 /// When there is none, or it cannot be read.
-fn open_store(desk: &Desk) -> Result<Store, Failure> {
+pub(super) fn open_store(desk: &Desk) -> Result<Store, Failure> {
     Store::open(&desk.project.evidence_dir()).map_err(|error| match error {
         EvidenceError::NoStore(_) => no_evidence(error),
         _ => error.into(),

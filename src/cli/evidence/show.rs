@@ -52,7 +52,10 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
 }
 
 /// The one run whose id begins so.
-fn find(store: &Store, wanted: &str) -> Result<RunId, Failure> {
+///
+/// # Errors
+/// When there is none, or more than one.
+pub(in crate::cli) fn find(store: &Store, wanted: &str) -> Result<RunId, Failure> {
     let found = beginning_with(store, wanted);
     match found[..] {
         [run] => Ok(run),
