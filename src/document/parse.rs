@@ -9,7 +9,8 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
 
 use super::body::{
-    Body, CROSSED_BOX, Checkbox, Control, EMPTY_BOX, Item, Paragraph, Props, Run, Symbol, normalise,
+    Body, CROSSED_BOX, Checkbox, Control, EMPTY_BOX, FormBox, Item, Paragraph, Props, Run, Symbol,
+    normalise,
 };
 use super::error::DocumentError;
 
@@ -36,7 +37,11 @@ enum Open {
     RunProps { of_mark: bool },
     Text,
     Table,
+    Row,
     Cell,
+    FormField,
+    FormData,
+    FormBox(usize),
     Control(usize),
     ControlProps,
     ControlContent(usize),
@@ -53,6 +58,7 @@ pub(super) struct Parser<'a> {
     /// Open paragraphs: text boxes put one inside another.
     paragraphs: Vec<OpenParagraph>,
     tables: Vec<u32>,
+    rows: Vec<u32>,
     cells: Vec<u32>,
     next_id: u32,
     items: usize,
@@ -79,6 +85,7 @@ impl<'a> Parser<'a> {
             stack: Vec::new(),
             paragraphs: Vec::new(),
             tables: Vec::new(),
+            rows: Vec::new(),
             cells: Vec::new(),
             next_id: 0,
             items: 0,
@@ -203,6 +210,11 @@ impl<'a> Parser<'a> {
                 self.tables.push(self.next_id);
                 Open::Table
             }
+            b"tr" => {
+                self.next_id += 1;
+                self.rows.push(self.next_id);
+                Open::Row
+            }
             b"tc" => {
                 self.next_id += 1;
                 self.cells.push(self.next_id);
@@ -235,6 +247,36 @@ impl<'a> Parser<'a> {
             b"br" | b"cr" if parent == Some(Open::Run) => self.thing('\n', range)?,
             b"drawing" | b"pict" | b"object" | b"sym" if parent == Some(Open::Run) => {
                 self.thing(OBJECT, range)?
+            }
+            b"fldChar" if parent == Some(Open::Run) => Open::FormField,
+            b"ffData" if parent == Some(Open::FormField) => Open::FormData,
+            b"checkBox" if parent == Some(Open::FormData) => {
+                let form_box = self.body.form_boxes.len();
+                self.body.form_boxes.push(FormBox::default());
+                self.item(EMPTY_BOX.to_string(), range.clone(), false)?;
+                let item = self
+                    .paragraphs
+                    .last()
+                    .and_then(|open| self.body.paragraphs.get_mut(open.index)?.items.last_mut());
+                if let Some(item) = item.filter(|item| item.range == *range) {
+                    item.form_box = Some(form_box);
+                }
+                Open::FormBox(form_box)
+            }
+            b"checked" | b"default" => {
+                if let Some(Open::FormBox(index)) = parent
+                    && let Some(form_box) = self.body.form_boxes.get_mut(index)
+                {
+                    let on =
+                        !matches!(attribute(tag, "val").as_deref(), Some("0" | "false" | "off"));
+                    if name == b"checked" {
+                        form_box.checked = Some(range.clone());
+                        form_box.ticked = on;
+                    } else if form_box.checked.is_none() {
+                        form_box.ticked = on;
+                    }
+                }
+                Open::Other
             }
             b"sdt" => {
                 if self.body.controls.len() >= MAX_CONTROLS {
@@ -320,6 +362,7 @@ impl<'a> Parser<'a> {
         self.body.paragraphs.push(Paragraph {
             range: range.clone(),
             tables: self.tables.clone(),
+            row: self.rows.last().copied(),
             cell: self.cells.last().copied(),
             ..Paragraph::default()
         });
@@ -380,7 +423,7 @@ impl<'a> Parser<'a> {
             }
             (None, None) => return Ok(()),
         };
-        paragraph.items.push(Item { text, range, in_text, run, control });
+        paragraph.items.push(Item { text, range, in_text, run, control, form_box: None });
         Ok(())
     }
 
@@ -388,7 +431,13 @@ impl<'a> Parser<'a> {
         let Some(open) = self.stack.pop() else { return };
         match open {
             Open::Table => drop(self.tables.pop()),
+            Open::Row => drop(self.rows.pop()),
             Open::Cell => drop(self.cells.pop()),
+            Open::FormBox(index) => {
+                if let Some(form_box) = self.body.form_boxes.get_mut(index) {
+                    form_box.close = (!empty).then_some(start);
+                }
+            }
             Open::Run => {
                 if let Some(paragraph) = self.paragraphs.last_mut() {
                     let run = paragraph.kept_run.take().and_then(|run| {
@@ -438,7 +487,7 @@ impl<'a> Parser<'a> {
 
     /// A check box shows whatever glyph its font has; here it is a box.
     fn finish_texts(&mut self) {
-        let Body { paragraphs, controls, .. } = &mut self.body;
+        let Body { paragraphs, controls, form_boxes, .. } = &mut self.body;
         for paragraph in paragraphs {
             let mut last = None;
             for item in &mut paragraph.items {
@@ -454,6 +503,10 @@ impl<'a> Parser<'a> {
                     item.in_text = false;
                 }
                 last = control;
+                let form_box = item.form_box.and_then(|index| form_boxes.get(index));
+                if form_box.is_some_and(|form_box| form_box.ticked) {
+                    item.text = CROSSED_BOX.to_string();
+                }
             }
             let whole: String = paragraph.items.iter().map(|item| item.text.as_str()).collect();
             paragraph.text = normalise(&whole);
