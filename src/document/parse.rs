@@ -23,6 +23,9 @@ const MAX_DEPTH: usize = 200;
 const MAX_PARAGRAPHS: usize = 100_000;
 const MAX_ITEMS: usize = 500_000;
 const MAX_CONTROLS: usize = 20_000;
+/// Each is looked at for every name below it. Word declares some forty, and
+/// two more for every picture.
+const MAX_DECLARATIONS: usize = 1_000;
 
 /// Stands for a picture or another thing that is not text.
 const OBJECT: char = '\u{FFFC}';
@@ -62,6 +65,7 @@ pub(super) struct Parser<'a> {
     cells: Vec<u32>,
     next_id: u32,
     items: usize,
+    declarations: usize,
     found_body: bool,
 }
 
@@ -89,6 +93,7 @@ impl<'a> Parser<'a> {
             cells: Vec::new(),
             next_id: 0,
             items: 0,
+            declarations: 0,
             found_body: false,
         }
     }
@@ -157,6 +162,12 @@ impl<'a> Parser<'a> {
     ) -> Result<(), DocumentError> {
         if self.stack.len() >= MAX_DEPTH {
             return Err(broken("its elements are nested too deeply".into(), range.start));
+        }
+        let declared = tag.attributes_raw().windows(6).filter(|window| window == b" xmlns");
+        self.declarations += declared.count();
+        if self.declarations > MAX_DECLARATIONS {
+            let limit = MAX_DECLARATIONS;
+            return Err(DocumentError::TooMany { what: "namespace declarations", limit });
         }
         let parent = self.stack.last().copied();
         let local = tag.local_name();
@@ -536,9 +547,11 @@ impl Namespace {
     }
 }
 
-/// An attribute by local name, whatever its prefix.
+/// An attribute by local name, whatever its prefix. That none occurs twice is
+/// not checked: it would take time by the square of their number.
 fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
     tag.attributes()
+        .with_checks(false)
         .flatten()
         .find(|attribute| attribute.key.local_name().as_ref() == name.as_bytes())
         .map(|attribute| String::from_utf8_lossy(&attribute.value).into_owned())
