@@ -17,34 +17,6 @@ fn filled(form: &[u8], answers: &Answers) -> Filled {
     fill(form, form_definition, answers).unwrap()
 }
 
-fn ncts5_answers(rehearsal: bool) -> Answers {
-    let (statuses, runs) = ncts5_evidence();
-    collect(&ncts5(), &full_settings(), &statuses, &runs, rehearsal)
-}
-
-fn ncts6_answers(rehearsal: bool) -> Answers {
-    let (statuses, runs) = ncts6_evidence();
-    collect(&ncts6(), &full_settings(), &statuses, &runs, rehearsal)
-}
-
-/// The paragraphs of `after` that differ from `before`; both have as many.
-fn changed(before: &[u8], after: &[u8]) -> Vec<(String, String)> {
-    let (before, after) = (paragraphs(before), paragraphs(after));
-    assert_eq!(before.len(), after.len(), "no paragraph may come or go");
-    before.into_iter().zip(after).filter(|(before, after)| before != after).collect()
-}
-
-fn assert_other_members_untouched(before: &[u8], after: &[u8]) {
-    let (mut before, mut after) = (members(before), members(after));
-    before.remove("word/document.xml").unwrap();
-    after.remove("word/document.xml").unwrap();
-    assert!(!before.is_empty());
-    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
-    for (name, member) in &before {
-        assert!(after[name] == *member, "`{name}` changed");
-    }
-}
-
 #[test]
 fn the_ncts5_form_holds_every_answer_where_a_reader_looks() {
     let Some(form) = reference(NCTS5_FORM) else { return };
@@ -213,26 +185,6 @@ fn a_flow_that_is_not_supported_says_why_in_its_block() {
     let at = text.iter().position(|paragraph| paragraph == "We do not pre-lodge.").unwrap();
     assert_eq!(text[at - 1], "If not applicable please tell us why:");
     assert!(text[at - 2].starts_with("2. Mandatory test"), "{}", text[at - 2]);
-}
-
-/// State and glyph of every check box control of NCTS6's form, in order.
-fn check_boxes(docx: &[u8]) -> Vec<(String, String)> {
-    const W14: &str = "http://schemas.microsoft.com/office/word/2010/wordml";
-    let xml = part(docx, "word/document.xml");
-    let tree = roxmltree::Document::parse(&xml).unwrap();
-    tree.descendants()
-        .filter(|node| node.has_tag_name((W14, "checkbox")))
-        .map(|checkbox| {
-            let checked = checkbox.children().find(|n| n.has_tag_name((W14, "checked"))).unwrap();
-            let control = checkbox.parent().unwrap().parent().unwrap();
-            let glyphs: String = control
-                .descendants()
-                .filter(|node| node.tag_name().name() == "t")
-                .filter_map(|node| node.text())
-                .collect();
-            (checked.attribute((W14, "val")).unwrap().to_owned(), glyphs)
-        })
-        .collect()
 }
 
 #[test]

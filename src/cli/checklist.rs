@@ -189,6 +189,11 @@ pub(super) fn print(printer: &mut Printer, report: &ChecklistReport) {
     };
     printer.line(format!("wrote {}", paint(BOLD, &report.output)));
     printer.line(format!("  {kind}: {} fields filled", report.filled.len()));
+    if report.edition_known == Some(false) {
+        printer.line("");
+        printer.line(paint(CARE, "this edition of the form is unknown to ctc-ready"));
+        printer.prose(2, "It was filled by its labels. Compare every field and every statement with what HMRC asks there");
+    }
     if !report.left_for_you.is_empty() {
         printer.line("");
         printer.line(paint(CARE, format!("left for you: {}", report.left_for_you.len())));

@@ -27,6 +27,8 @@ pub(super) struct Body {
     pub(super) paragraphs: Vec<Paragraph>,
     /// Content controls.
     pub(super) controls: Vec<Control>,
+    /// Check boxes of forms of Word 97 to 2003.
+    pub(super) form_boxes: Vec<FormBox>,
 }
 
 /// A paragraph.
@@ -38,6 +40,8 @@ pub(super) struct Paragraph {
     pub(super) close: Option<usize>,
     /// The tables around it, outermost first.
     pub(super) tables: Vec<u32>,
+    /// The innermost table row around it.
+    pub(super) row: Option<u32>,
     /// The innermost table cell around it.
     pub(super) cell: Option<u32>,
     /// Run properties of the paragraph mark: what typing here would look like.
@@ -74,6 +78,8 @@ pub(super) struct Item {
     pub(super) run: usize,
     /// The innermost content control around it.
     pub(super) control: Option<usize>,
+    /// The check box that it stands for, an index into [`Body::form_boxes`].
+    pub(super) form_box: Option<usize>,
 }
 
 /// Properties of a run: each child of `w:rPr` by local name.
@@ -97,6 +103,19 @@ pub(super) struct Control {
     pub(super) bound: bool,
     /// What makes it a check box.
     pub(super) checkbox: Option<Checkbox>,
+}
+
+/// The `w:checkBox` of a form field (ECMA-376 part 1, 17.16.7): a box without
+/// a glyph of its own, with its state in `w:checked`, else in `w:default`.
+#[derive(Debug, Default)]
+pub(super) struct FormBox {
+    /// Start of `</w:checkBox>`, where a missing `w:checked` goes; none for an
+    /// empty element, which has no size either and cannot be ticked.
+    pub(super) close: Option<usize>,
+    /// The `w:checked` element.
+    pub(super) checked: Option<Range<usize>>,
+    /// Its state.
+    pub(super) ticked: bool,
 }
 
 /// The `w14:checkbox` of a control.

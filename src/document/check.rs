@@ -36,10 +36,12 @@ use super::REHEARSAL_MARK;
 use super::answers::{Answers, Choice, Unanswered, Value};
 use super::body::{Body, normalise};
 use super::error::DocumentError;
-use super::fill::{REHEARSAL_BESIDE, edition};
-use super::form::{Field, FormDefinition};
+use super::fill::REHEARSAL_BESIDE;
+use super::form::{Edition, Field, FormDefinition};
+use super::label::Finder;
 use super::locate::{Place, locate};
 use super::package::Package;
+use super::recognise::form_of;
 use super::report::{CheckFinding, CheckReport};
 use crate::evidence::RunId;
 use crate::project::questions::{QuestionKind, question};
@@ -60,15 +62,15 @@ impl<'f> FilledForm<'f> {
     /// Reads a `.docx`, also a copy that a rehearsal filled.
     ///
     /// # Errors
-    /// A file that is no safe Word document; none of the forms, or another
-    /// edition of one.
+    /// A file that is no safe Word document; none of the forms, or several
+    /// of them.
     pub fn read(bytes: &[u8], forms: &'f [FormDefinition]) -> Result<Self, DocumentError> {
         let package = Package::open(bytes)?;
         // The marks beside values are no part of what was answered.
         let document = package.document().replace(REHEARSAL_BESIDE, "");
         let beside = document.len() != package.document().len();
         let body = Body::parse(&document)?;
-        let definition = edition(&body, forms)?;
+        let definition = form_of(&body, forms)?;
         let at_the_top = body.paragraphs.iter().any(|it| it.text.contains(REHEARSAL_MARK));
         Ok(Self { definition, body, rehearsal: beside || at_the_top })
     }
@@ -162,8 +164,10 @@ impl<'a> Checker<'a> {
     /// Reads every field first: fields are judged by one another.
     fn read(&mut self) {
         let form = self.form;
+        let edition = form.definition.edition(&form.body).unwrap_or(Edition::Known);
+        let finder = Finder::new(&form.body, edition);
         for field in &form.definition.fields {
-            match locate(&form.body, field) {
+            match locate(&finder, field) {
                 Ok(located) => {
                     let boxes = match located.place {
                         Place::Boxes(boxes) => Some(boxes.into_keys().collect()),

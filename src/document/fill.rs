@@ -1,4 +1,4 @@
-//! Recognising a form and writing answers into it, in place.
+//! Writing answers into a form, in place.
 //!
 //! What a person wrote into the form before stays; a field that cannot be
 //! found with certainty is reported and left alone.
@@ -10,9 +10,11 @@ use super::REHEARSAL_MARK;
 use super::answers::{Answer, Answers, Source, Unanswered, Value};
 use super::body::{Body, CROSSED_BOX, Checkbox, EMPTY_BOX, Symbol, normalise};
 use super::error::DocumentError;
-use super::form::{Field, FormDefinition};
+use super::form::{Edition, Field, FormDefinition};
+use super::label::Finder;
 use super::locate::{BoxKind, Located, Place, TickBox, locate};
 use super::package::Package;
+use super::recognise::refuse_rehearsal;
 use super::write::{Splice, Writer, apply};
 
 /// A second line under the mark at the top of a rehearsal's copy.
@@ -26,6 +28,9 @@ pub(super) const REHEARSAL_BESIDE: &str = " [REHEARSAL]";
 pub struct Filled {
     /// The `.docx`.
     pub bytes: Vec<u8>,
+    /// It is an edition that a form file describes. Otherwise its fields were
+    /// found by their labels alone, and a person must compare each of them.
+    pub edition_known: bool,
     /// Fields that hold an answer.
     pub filled: Vec<FilledField>,
     /// Fields left for a person.
@@ -54,63 +59,11 @@ pub struct LeftField {
     pub why: String,
 }
 
-/// The form that `bytes` is an edition of, among `forms`.
-///
-/// # Errors
-/// A file that is no safe Word document; none of the forms, or another edition
-/// of one; a copy that a rehearsal filled.
-pub fn recognise<'f>(
-    bytes: &[u8],
-    forms: &'f [FormDefinition],
-) -> Result<&'f FormDefinition, DocumentError> {
-    let package = Package::open(bytes)?;
-    let body = Body::parse(package.document())?;
-    let form = edition(&body, forms)?;
-    refuse_rehearsal(&body)?;
-    Ok(form)
-}
-
-/// The form that a document is an edition of, whoever filled it.
-pub(super) fn edition<'f>(
-    body: &Body,
-    forms: &'f [FormDefinition],
-) -> Result<&'f FormDefinition, DocumentError> {
-    let absent = |form: &FormDefinition| -> Vec<String> {
-        let occurs = |phrase: &&String| {
-            body.paragraphs.iter().any(|paragraph| paragraph.text.contains(phrase.as_str()))
-        };
-        form.recognise.iter().filter(|phrase| !occurs(phrase)).cloned().collect()
-    };
-    let absent: Vec<(&FormDefinition, Vec<String>)> =
-        forms.iter().map(|form| (form, absent(form))).collect();
-    let found: Vec<&FormDefinition> =
-        absent.iter().filter(|(_, absent)| absent.is_empty()).map(|(form, _)| *form).collect();
-    match found.as_slice() {
-        [form] => Ok(form),
-        [] => {
-            // Half of the phrases or more: most likely another edition.
-            let near = absent
-                .iter()
-                .filter(|(form, absent)| absent.len() * 2 <= form.recognise.len())
-                .min_by_key(|(_, absent)| absent.len());
-            Err(match near.and_then(|(form, absent)| Some((form, absent.first()?))) {
-                Some((form, missing)) => DocumentError::OtherEdition {
-                    form: form.title.clone(),
-                    missing: missing.clone(),
-                },
-                None => DocumentError::UnknownForm {
-                    known: forms.iter().map(|form| form.title.clone()).collect(),
-                },
-            })
-        }
-        several => Err(DocumentError::SeveralForms {
-            forms: several.iter().map(|form| form.title.clone()).collect(),
-        }),
-    }
-}
-
-/// Writes `answers` into `bytes`, an edition that [`recognise`] knows as
-/// `form`. All other members of the `.docx` keep their bytes; in the document
+/// Writes `answers` into `bytes`, an edition that
+/// [`recognise`](super::recognise()) takes for `form`: by the descriptions of
+/// its fields if it is the known one, by their labels if it is another
+/// ([`Filled::edition_known`]). All other members of the `.docx` keep their
+/// bytes; in the document
 /// itself only the answers change. A rehearsal's copy is marked at the top and
 /// beside every value from evidence.
 ///
@@ -134,8 +87,16 @@ pub fn fill(
     let body = Body::parse(document)?;
     refuse_rehearsal(&body)?;
     let writer = Writer { document, prefix: &body.prefix };
-    let mut filler =
-        Filler { body: &body, writer, answers, splices: Vec::new(), out: Outcome::default() };
+    let edition = form.edition(&body);
+    let mut filler = Filler {
+        body: &body,
+        // What is no edition of the form at all is held to every word.
+        finder: Finder::new(&body, edition.unwrap_or(Edition::Known)),
+        writer,
+        answers,
+        splices: Vec::new(),
+        out: Outcome::default(),
+    };
     if answers.rehearsal {
         let banner = writer.banner(REHEARSAL_MARK, REHEARSAL_REASON);
         filler.splices.push(Splice { range: body.start..body.start, with: banner });
@@ -152,12 +113,8 @@ pub fn fill(
     Body::parse(&filled)?;
     let bytes = package.with_document(&filled)?;
     let Outcome { filled, left_for_you, not_found, .. } = out;
-    Ok(Filled { bytes, filled, left_for_you, not_found })
-}
-
-fn refuse_rehearsal(body: &Body) -> Result<(), DocumentError> {
-    let marked = body.paragraphs.iter().any(|paragraph| paragraph.text.contains(REHEARSAL_MARK));
-    if marked { Err(DocumentError::RehearsalCopy) } else { Ok(()) }
+    let edition_known = edition == Some(Edition::Known);
+    Ok(Filled { bytes, edition_known, filled, left_for_you, not_found })
 }
 
 #[derive(Default)]
@@ -171,6 +128,7 @@ struct Outcome {
 
 struct Filler<'a> {
     body: &'a Body,
+    finder: Finder<'a>,
     writer: Writer<'a>,
     answers: &'a Answers,
     splices: Vec<Splice>,
@@ -179,7 +137,7 @@ struct Filler<'a> {
 
 impl Filler<'_> {
     fn field(&mut self, form: &FormDefinition, field: &Field) {
-        let located = match locate(self.body, field) {
+        let located = match locate(&self.finder, field) {
             Ok(located) => located,
             Err(why) => {
                 self.out.not_found.push(format!("{}: {}", field.name, why.0));
@@ -365,6 +323,14 @@ impl Filler<'_> {
             BoxKind::Glyph(range) => {
                 let glyph = if ticked { CROSSED_BOX } else { EMPTY_BOX };
                 self.splice(range.clone(), glyph.to_string());
+            }
+            BoxKind::FormField(index) => {
+                let Some(form_box) = self.body.form_boxes.get(*index) else { return };
+                let at = form_box.checked.clone().or(form_box.close.map(|close| close..close));
+                let Some(at) = at else { return };
+                let w = self.writer.prefix;
+                let state = u8::from(ticked);
+                self.splice(at, format!("<{w}:checked {w}:val=\"{state}\"/>"));
             }
             BoxKind::Control { control, like } => {
                 let Some(control) = self.body.controls.get(*control) else { return };

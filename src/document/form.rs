@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::answers::Choice;
-use super::body::normalise;
+use super::body::{Body, normalise};
 use crate::catalogue::FormFile;
 
 /// One edition of a form.
@@ -23,8 +23,21 @@ pub struct FormDefinition {
     pub source: String,
     /// Phrases that must all occur, each inside one paragraph; normalised.
     pub recognise: Vec<String>,
+    /// Phrases that occur in every edition of the form, in whatever capitals,
+    /// each inside one paragraph; normalised. Empty: no other edition is taken
+    /// for this form.
+    pub family: Vec<String>,
     /// Every field: those of the whole form first, then section by section.
     pub fields: Vec<Field>,
+}
+
+/// How a document relates to a form of which it is an edition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edition {
+    /// The edition that the form file describes.
+    Known,
+    /// Another one of the same family.
+    Unknown,
 }
 
 /// One place of a form.
@@ -38,6 +51,11 @@ pub struct Field {
     pub section: Option<Section>,
     /// What its paragraph begins with; normalised.
     pub label: String,
+    /// Other wordings that an unknown edition may use; normalised.
+    pub also: Vec<String>,
+    /// The number in the label tells it from its neighbours; in other labels
+    /// an unknown edition may have another number, or none.
+    pub numbered: bool,
     /// How the answer is written.
     pub kind: FieldKind,
     /// Key of the field that explains an answer for which this one has no box.
@@ -54,6 +72,10 @@ pub struct Section {
     /// What one of its paragraphs, and no other in a table, begins with;
     /// normalised.
     pub table: String,
+    /// As [`Field::also`].
+    pub also: Vec<String>,
+    /// As [`Field::numbered`].
+    pub numbered: bool,
 }
 
 /// How an answer is written into a form.
@@ -117,6 +139,10 @@ impl FormDefinition {
         if recognise.len() < 2 || recognise.iter().any(String::is_empty) {
             return Err(problem("`recognise` needs two phrases or more".to_owned()));
         }
+        let family: Vec<String> = raw.family.iter().map(|text| normalise(text)).collect();
+        if family.iter().any(String::is_empty) {
+            return Err(problem("a phrase of `family` is empty".to_owned()));
+        }
         if raw.programmes.is_empty() {
             return Err(problem("`programmes` is empty".to_owned()));
         }
@@ -129,6 +155,8 @@ impl FormDefinition {
                 let of = Section {
                     name: numbered(&section.name, n),
                     table: normalise(&numbered(&section.table, n)),
+                    also: wordings(&section.also, n),
+                    numbered: section.table.contains(NUMBER),
                 };
                 if of.table.is_empty() {
                     return Err(problem(format!("the section `{}` has no `table`", of.name)));
@@ -148,8 +176,29 @@ impl FormDefinition {
             programmes: raw.programmes,
             source: raw.source,
             recognise,
+            family,
             fields,
         })
+    }
+
+    /// The phrases of the known edition that `body` does not have.
+    pub(super) fn absent(&self, body: &Body) -> Vec<&String> {
+        let occurs = |phrase: &&String| {
+            body.paragraphs.iter().any(|paragraph| paragraph.text.contains(phrase.as_str()))
+        };
+        self.recognise.iter().filter(|phrase| !occurs(phrase)).collect()
+    }
+
+    /// Which edition of the form `body` is, if any.
+    pub(super) fn edition(&self, body: &Body) -> Option<Edition> {
+        if self.absent(body).is_empty() {
+            return Some(Edition::Known);
+        }
+        let occurs = |phrase: &String| {
+            let phrase = phrase.to_lowercase();
+            body.paragraphs.iter().any(|paragraph| paragraph.text.to_lowercase().contains(&phrase))
+        };
+        (!self.family.is_empty() && self.family.iter().all(occurs)).then_some(Edition::Unknown)
     }
 }
 
@@ -161,6 +210,8 @@ struct RawForm {
     source: String,
     recognise: Vec<String>,
     #[serde(default)]
+    family: Vec<String>,
+    #[serde(default)]
     field: Vec<RawField>,
     #[serde(default)]
     section: Vec<RawSection>,
@@ -171,6 +222,8 @@ struct RawForm {
 struct RawSection {
     name: String,
     table: String,
+    #[serde(default)]
+    also: Vec<String>,
     count: Option<u32>,
     field: Vec<RawField>,
 }
@@ -182,6 +235,8 @@ struct RawField {
     name: String,
     kind: RawKind,
     label: String,
+    #[serde(default)]
+    also: Vec<String>,
     options: Option<BTreeMap<Choice, String>>,
     explained_in: Option<String>,
     #[serde(default)]
@@ -228,6 +283,8 @@ impl RawField {
             name: numbered(&self.name, n),
             section,
             label,
+            also: wordings(&self.also, n),
+            numbered: self.label.contains(NUMBER),
             kind,
             explained_in: self.explained_in.clone(),
             published_ticked: self.published_ticked,
@@ -235,6 +292,13 @@ impl RawField {
     }
 }
 
+/// Where the number of a repeated section goes.
+const NUMBER: &str = "{n}";
+
 fn numbered(text: &str, n: u32) -> String {
-    text.replace("{n}", &n.to_string())
+    text.replace(NUMBER, &n.to_string())
+}
+
+fn wordings(texts: &[String], n: u32) -> Vec<String> {
+    texts.iter().map(|text| normalise(&numbered(text, n))).collect()
 }

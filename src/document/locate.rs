@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::answers::{Choice, Value};
-use super::body::{
-    Body, CROSSED_BOX, EMPTY_BOX, Paragraph, Placed, Run, TICKED_BOX, normalise, plain,
-};
-use super::form::{Field, FieldKind, Section};
-
-/// How many paragraphs below a question its boxes may be.
-const BOXES_WITHIN: usize = 4;
+use super::body::{Body, Paragraph, Placed, Run};
+use super::boxes::{choice, tick};
+use super::form::{Field, FieldKind};
+use super::label::{Finder, Wanted, missing};
 
 /// A field's place, and what stands there.
 #[derive(Debug)]
@@ -55,102 +52,104 @@ pub(super) enum BoxKind {
     Glyph(Range<usize>),
     /// A check box control and the run that shows its state.
     Control { control: usize, like: Run },
+    /// A check box of a form of Word 97 to 2003, an index into
+    /// [`Body::form_boxes`].
+    FormField(usize),
 }
 
 /// Why a field was not found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotFound(pub(super) String);
 
-/// Finds `field` in `body`.
-pub(super) fn locate(body: &Body, field: &Field) -> Result<Located, NotFound> {
-    let scope = scope(body, field.section.as_ref())?;
+/// Finds `field` in the finder's document.
+pub(super) fn locate(finder: &Finder<'_>, field: &Field) -> Result<Located, NotFound> {
+    let scope = finder.scope(field.section.as_ref())?;
+    let body = finder.body;
+    let wanted = Wanted::from(field);
+    let label = wanted.label;
+    if field.kind == FieldKind::Tick {
+        return tick(finder, &scope, wanted);
+    }
+    let index = finder.only(&scope, wanted)?;
+    let Some(paragraph) = body.paragraphs.get(index) else { return Err(missing(label)) };
+    let chars = paragraph.chars();
+    let Some(after) = finder.label_end(&chars, wanted) else { return Err(missing(label)) };
     match &field.kind {
-        FieldKind::Tick => tick(body, &scope, &field.label),
-        kind => {
-            let index =
-                only(&scope, &field.label, |paragraph| paragraph.text.starts_with(&field.label))?;
-            let Some(paragraph) = body.paragraphs.get(index) else {
-                return Err(missing(&field.label));
-            };
-            let chars = paragraph.chars();
-            let Some(after) = label_end(&chars, &field.label) else {
-                return Err(missing(&field.label));
-            };
-            match kind {
-                FieldKind::AfterLabel => after_label(paragraph, &chars, after),
-                FieldKind::Line => line(paragraph, &chars, after, &field.label),
-                FieldKind::Control => control(body, index, &chars, after, &field.label),
-                FieldKind::Below => below(body, index, &chars, after, &field.label),
-                FieldKind::Choice(options) => {
-                    choice(body, index, &chars, after, options, &field.label)
-                }
-                FieldKind::Tick => Err(missing(&field.label)),
-            }
-        }
+        FieldKind::Choice(options) => choice(finder, index, &chars, after, options, label),
+        kind if finder.is_loose() => as_laid_out(body, index, &chars, after, label, kind),
+        FieldKind::AfterLabel => after_label(paragraph, &chars, after),
+        FieldKind::Line => line(paragraph, &chars, after, label),
+        FieldKind::Control => control(body, index, &chars, after, label),
+        FieldKind::Below => below(body, index, &chars, after, label),
+        FieldKind::Tick => Err(missing(label)),
     }
 }
 
-/// The paragraphs in which to look, with their indexes.
-fn scope<'a>(
-    body: &'a Body,
-    section: Option<&Section>,
-) -> Result<Vec<(usize, &'a Paragraph)>, NotFound> {
-    let all = body.paragraphs.iter().enumerate();
-    let Some(section) = section else { return Ok(all.collect()) };
-    let in_tables: Vec<(usize, &Paragraph)> =
-        all.clone().filter(|(_, paragraph)| !paragraph.tables.is_empty()).collect();
-    let title =
-        only(&in_tables, &section.table, |paragraph| paragraph.text.starts_with(&section.table))?;
-    let table = body.paragraphs.get(title).and_then(|paragraph| paragraph.tables.last());
-    Ok(all
-        .filter(|(_, paragraph)| table.is_some_and(|table| paragraph.tables.contains(table)))
-        .collect())
-}
-
-/// The one paragraph that `fits`.
-fn only(
-    scope: &[(usize, &Paragraph)],
+/// A field of text in an unknown edition goes where that edition has left
+/// room for it: into a content control or in place of underscores behind the
+/// label, into the cell beside it; else where the known edition has it.
+fn as_laid_out(
+    body: &Body,
+    index: usize,
+    chars: &[Placed],
+    after: usize,
     label: &str,
-    fits: impl Fn(&Paragraph) -> bool,
-) -> Result<usize, NotFound> {
-    let mut found = scope.iter().filter(|(_, paragraph)| fits(paragraph));
-    let Some((index, _)) = found.next() else { return Err(missing(label)) };
-    match found.count() {
-        0 => Ok(*index),
-        more => Err(NotFound(format!(
-            "`{label}` occurs {} times, so that it is not certain which is meant",
-            more + 1
-        ))),
+    kind: &FieldKind,
+) -> Result<Located, NotFound> {
+    let Some(paragraph) = body.paragraphs.get(index) else { return Err(missing(label)) };
+    let rest = chars.get(after..).unwrap_or_default();
+    let in_control =
+        |p: &Placed| paragraph.items.get(p.item).is_some_and(|item| item.control.is_some());
+    if rest.iter().any(in_control) {
+        return control(body, index, chars, after, label);
     }
-}
-
-fn missing(label: &str) -> NotFound {
-    NotFound(format!("`{label}` does not occur where it should"))
-}
-
-/// The index after the label in a paragraph that begins with it. White space
-/// in the label stands for any amount of it.
-fn label_end(chars: &[Placed], label: &str) -> Option<usize> {
-    let mut at = chars.iter().position(|placed| !placed.c.is_whitespace())?;
-    for (number, word) in label.split(' ').enumerate() {
-        if number > 0 {
-            let space = chars.get(at..)?.iter().take_while(|p| p.c.is_whitespace()).count();
-            if space == 0 {
-                return None;
-            }
-            at += space;
+    if rest.iter().any(|placed| placed.c == '_') {
+        return line(paragraph, chars, after, label);
+    }
+    if rest.iter().all(|placed| placed.c.is_whitespace()) {
+        let like = run_of(paragraph, after.checked_sub(1).and_then(|at| chars.get(at)));
+        if let Some(found) = beside(body, index, like, label) {
+            return found;
         }
-        for c in word.chars() {
-            if plain(chars.get(at)?.c) != c {
-                return None;
-            }
-            at += 1;
+        if *kind == FieldKind::Below {
+            return below(body, index, chars, after, label);
         }
     }
-    Some(at)
+    after_label(paragraph, chars, after)
 }
 
-fn string(chars: &[Placed]) -> String {
+/// The next cell of the label's row, if there is one.
+fn beside(
+    body: &Body,
+    index: usize,
+    like: Option<&Run>,
+    label: &str,
+) -> Option<Result<Located, NotFound>> {
+    let paragraph = body.paragraphs.get(index)?;
+    let row = paragraph.row?;
+    let mut following = body.paragraphs.iter().enumerate().skip(index + 1);
+    let (first, next) = following.find(|(_, next)| next.cell != paragraph.cell)?;
+    if next.row != Some(row) {
+        return None;
+    }
+    let cell = body.paragraphs.iter().enumerate().skip(first);
+    let cell = cell.take_while(|(_, paragraph)| paragraph.cell == next.cell);
+    let mut text = Vec::new();
+    for (index, paragraph) in cell {
+        if paragraph.items.iter().any(|item| item.control.is_some()) {
+            return Some(control(body, index, &paragraph.chars(), 0, label));
+        }
+        if paragraph.text.contains('_') {
+            return Some(line(paragraph, &paragraph.chars(), 0, label));
+        }
+        text.push(paragraph.text.as_str());
+    }
+    let text = text.join("\n").trim().to_owned();
+    let place = Place::Blank { paragraph: first, like: like.cloned() };
+    Some(Ok(Located { place, current: (!text.is_empty()).then_some(Value::Text(text)) }))
+}
+
+pub(super) fn string(chars: &[Placed]) -> String {
     chars.iter().map(|placed| placed.c).collect()
 }
 
@@ -264,102 +263,4 @@ fn below(
     let beside = written(chars.get(after..).unwrap_or_default());
     let current = beside.or_else(|| written(&next.chars()));
     Ok(Located { place: Place::Blank { paragraph: index + 1, like }, current })
-}
-
-fn tick(body: &Body, scope: &[(usize, &Paragraph)], label: &str) -> Result<Located, NotFound> {
-    let index = only(scope, label, |paragraph| {
-        paragraph.text.strip_prefix(is_box).is_some_and(|rest| rest.trim_start().starts_with(label))
-    })?;
-    let found = body.paragraphs.get(index).and_then(|paragraph| {
-        let chars = paragraph.chars();
-        let placed = chars.iter().find(|placed| is_box(placed.c))?;
-        a_box(body, paragraph, placed)
-    });
-    let Some(found) = found else { return Err(missing(label)) };
-    let current = found.ticked.then_some(Value::Tick(true));
-    Ok(Located { place: Place::Tick(found), current })
-}
-
-fn choice(
-    body: &Body,
-    index: usize,
-    chars: &[Placed],
-    after: usize,
-    options: &BTreeMap<Choice, String>,
-    label: &str,
-) -> Result<Located, NotFound> {
-    let question = body.paragraphs.get(index);
-    let beside = question
-        .map(|paragraph| labelled(body, paragraph, chars.get(after..).unwrap_or_default()))
-        .filter(|boxes| !boxes.is_empty());
-    let boxes = beside.or_else(|| {
-        let cell = question.map(|paragraph| paragraph.cell);
-        body.paragraphs
-            .iter()
-            .skip(index + 1)
-            .take(BOXES_WITHIN)
-            .take_while(|paragraph| Some(paragraph.cell) == cell)
-            .map(|paragraph| labelled(body, paragraph, &paragraph.chars()))
-            .find(|boxes| !boxes.is_empty())
-    });
-    let boxes = boxes.ok_or_else(|| NotFound(format!("no boxes follow `{label}`")))?;
-    let mut out = BTreeMap::new();
-    for (choice, word) in options {
-        // Words of the question may precede the first box's own word.
-        let mut fitting = boxes.iter().enumerate().filter(|(number, (before, _))| {
-            before == word || (*number == 0 && ends_with_word(before, word))
-        });
-        let found = fitting.next();
-        if fitting.next().is_some() {
-            return Err(NotFound(format!("`{label}` is followed by several boxes `{word}`")));
-        }
-        let Some((_, (_, found))) = found else {
-            return Err(NotFound(format!("`{label}` is followed by no box `{word}`")));
-        };
-        out.insert(*choice, found.clone());
-    }
-    let mut ticked = out.iter().filter(|(_, found)| found.ticked).map(|(choice, _)| *choice);
-    let current = match (ticked.next(), ticked.next()) {
-        (None, _) => None,
-        (Some(choice), None) => Some(Value::Choice(choice)),
-        (Some(_), Some(_)) => Some(Value::Text("more than one box".to_owned())),
-    };
-    Ok(Located { place: Place::Boxes(out), current })
-}
-
-/// The boxes of a line, each with the words before it.
-fn labelled(body: &Body, paragraph: &Paragraph, chars: &[Placed]) -> Vec<(String, TickBox)> {
-    let mut out = Vec::new();
-    let mut from = 0;
-    for (at, placed) in chars.iter().enumerate() {
-        if is_box(placed.c) {
-            if let Some(found) = a_box(body, paragraph, placed) {
-                let words = string(chars.get(from..at).unwrap_or_default());
-                out.push((normalise(&words), found));
-            }
-            from = at + 1;
-        }
-    }
-    out
-}
-
-fn ends_with_word(text: &str, word: &str) -> bool {
-    text.strip_suffix(word).is_some_and(|before| !before.ends_with(char::is_alphanumeric))
-}
-
-fn is_box(c: char) -> bool {
-    matches!(c, EMPTY_BOX | CROSSED_BOX | TICKED_BOX)
-}
-
-fn a_box(body: &Body, paragraph: &Paragraph, placed: &Placed) -> Option<TickBox> {
-    let item = paragraph.items.get(placed.item)?;
-    let checkbox = item.control.filter(|index| {
-        body.controls.get(*index).is_some_and(|control| control.checkbox.is_some())
-    });
-    let of = match checkbox {
-        Some(control) => BoxKind::Control { control, like: paragraph.runs.get(item.run)?.clone() },
-        None if item.in_text => BoxKind::Glyph(placed.start..placed.end),
-        None => return None,
-    };
-    Some(TickBox { ticked: placed.c != EMPTY_BOX, of })
 }

@@ -5,7 +5,8 @@
 //!   key without one the reason.
 //! - [`form`]: how an edition of a form is recognised and where answers go,
 //!   read from `scenarios/<programme>/forms/*.toml`.
-//! - [`mod@fill`]: recognises a form and writes the answers into it.
+//! - [`mod@fill`]: writes the answers into a form that [`recognise()`] knows, be
+//!   it an edition described in a form file or another of its family.
 //! - [`mod@check`]: a filled form read back, and compared with evidence and
 //!   settings.
 //! - [`own`]: the same answers as a document of our own, with an appendix of
@@ -13,7 +14,8 @@
 //! - [`report`]: the JSON of `checklist` and `checklist --check`.
 //!
 //! Under them, private: `package` (the zip), `body` and `parse` (the document's
-//! paragraphs with byte offsets), `locate` (a field's place), `times` (times as people write them), `write` (pieces
+//! paragraphs with byte offsets), `label`, `locate` and `boxes` (a field's
+//! place), `times` (times as people write them), `write` (pieces
 //! of WordprocessingML), `paper` (the looks of our own document).
 //!
 //! A form is HMRC's document: everything but the answers stays as it was, byte
@@ -25,15 +27,18 @@
 
 pub mod answers;
 mod body;
+mod boxes;
 pub mod check;
 mod error;
 pub mod fill;
 pub mod form;
+mod label;
 mod locate;
 pub mod own;
 mod package;
 mod paper;
 mod parse;
+mod recognise;
 pub mod report;
 mod times;
 mod write;
@@ -41,8 +46,9 @@ mod write;
 pub use answers::{Answer, Answers, Choice, Source, Value, collect};
 pub use check::{FilledForm, check};
 pub use error::DocumentError;
-pub use fill::{Filled, FilledField, LeftField, fill, recognise};
-pub use form::{FormDefinition, FormProblem, forms};
+pub use fill::{Filled, FilledField, LeftField, fill};
+pub use form::{Edition, FormDefinition, FormProblem, forms};
+pub use recognise::recognise;
 pub use report::{CheckFinding, CheckReport, ChecklistReport};
 
 /// The words that mark a document as a rehearsal, on every output of one.

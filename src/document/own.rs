@@ -77,7 +77,13 @@ pub fn write(dossier: &Dossier<'_>) -> Result<Filled, DocumentError> {
     paper = author.messages(paper, words);
     paper = author.other_attempts(paper, words);
     let Author { filled, left, .. } = author;
-    Ok(Filled { bytes: paper.finish()?, filled, left_for_you: left, not_found: Vec::new() })
+    Ok(Filled {
+        bytes: paper.finish()?,
+        edition_known: true,
+        filled,
+        left_for_you: left,
+        not_found: Vec::new(),
+    })
 }
 
 struct Author<'a> {

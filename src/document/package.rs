@@ -17,6 +17,8 @@ const MAX_TOTAL: u64 = 64 << 20;
 const MAX_DOCUMENT: u64 = 16 << 20;
 const MAX_CONTENT_TYPES: u64 = 1 << 20;
 const MAX_MEMBERS: usize = 2_000;
+/// It is a list: two levels (ECMA-376 part 2, 7.2.3.2).
+const MAX_TYPES_DEPTH: usize = 8;
 
 const DOCUMENT: &str = "word/document.xml";
 const CONTENT_TYPES: &str = "[Content_Types].xml";
@@ -174,12 +176,25 @@ fn check_content_type(types: &str) -> Result<(), DocumentError> {
         offset: usize::try_from(offset).unwrap_or(usize::MAX),
     };
     let mut main = None;
+    let mut depth = 0_usize;
     loop {
         let at = reader.buffer_position();
         let (namespace, event) =
             reader.read_resolved_event().map_err(|error| broken(error.to_string(), at))?;
         let tag = match event {
-            Event::Start(tag) | Event::Empty(tag) => tag,
+            Event::Start(_) if depth == MAX_TYPES_DEPTH => {
+                return Err(broken("its elements are nested too deeply".to_owned(), at));
+            }
+            Event::Start(tag) => {
+                depth += 1;
+                tag
+            }
+            Event::Empty(tag) => tag,
+            Event::End(_) => {
+                depth = depth.saturating_sub(1);
+                continue;
+            }
+            Event::Eof if depth > 0 => return Err(broken("it ends in the middle".to_owned(), at)),
             Event::DocType(_) => return Err(broken("it has a DOCTYPE".to_owned(), at)),
             Event::Eof => break,
             _ => continue,

@@ -9,7 +9,8 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
 
 use super::body::{
-    Body, CROSSED_BOX, Checkbox, Control, EMPTY_BOX, Item, Paragraph, Props, Run, Symbol, normalise,
+    Body, CROSSED_BOX, Checkbox, Control, EMPTY_BOX, FormBox, Item, Paragraph, Props, Run, Symbol,
+    normalise,
 };
 use super::error::DocumentError;
 
@@ -22,6 +23,9 @@ const MAX_DEPTH: usize = 200;
 const MAX_PARAGRAPHS: usize = 100_000;
 const MAX_ITEMS: usize = 500_000;
 const MAX_CONTROLS: usize = 20_000;
+/// Each is looked at for every name below it. Word declares some forty, and
+/// two more for every picture.
+const MAX_DECLARATIONS: usize = 1_000;
 
 /// Stands for a picture or another thing that is not text.
 const OBJECT: char = '\u{FFFC}';
@@ -36,7 +40,11 @@ enum Open {
     RunProps { of_mark: bool },
     Text,
     Table,
+    Row,
     Cell,
+    FormField,
+    FormData,
+    FormBox(usize),
     Control(usize),
     ControlProps,
     ControlContent(usize),
@@ -53,9 +61,11 @@ pub(super) struct Parser<'a> {
     /// Open paragraphs: text boxes put one inside another.
     paragraphs: Vec<OpenParagraph>,
     tables: Vec<u32>,
+    rows: Vec<u32>,
     cells: Vec<u32>,
     next_id: u32,
     items: usize,
+    declarations: usize,
     found_body: bool,
 }
 
@@ -79,9 +89,11 @@ impl<'a> Parser<'a> {
             stack: Vec::new(),
             paragraphs: Vec::new(),
             tables: Vec::new(),
+            rows: Vec::new(),
             cells: Vec::new(),
             next_id: 0,
             items: 0,
+            declarations: 0,
             found_body: false,
         }
     }
@@ -151,6 +163,12 @@ impl<'a> Parser<'a> {
         if self.stack.len() >= MAX_DEPTH {
             return Err(broken("its elements are nested too deeply".into(), range.start));
         }
+        let declared = tag.attributes_raw().windows(6).filter(|window| window == b" xmlns");
+        self.declarations += declared.count();
+        if self.declarations > MAX_DECLARATIONS {
+            let limit = MAX_DECLARATIONS;
+            return Err(DocumentError::TooMany { what: "namespace declarations", limit });
+        }
         let parent = self.stack.last().copied();
         let local = tag.local_name();
         let open = if parent == Some(Open::Skipped) {
@@ -203,6 +221,11 @@ impl<'a> Parser<'a> {
                 self.tables.push(self.next_id);
                 Open::Table
             }
+            b"tr" => {
+                self.next_id += 1;
+                self.rows.push(self.next_id);
+                Open::Row
+            }
             b"tc" => {
                 self.next_id += 1;
                 self.cells.push(self.next_id);
@@ -235,6 +258,36 @@ impl<'a> Parser<'a> {
             b"br" | b"cr" if parent == Some(Open::Run) => self.thing('\n', range)?,
             b"drawing" | b"pict" | b"object" | b"sym" if parent == Some(Open::Run) => {
                 self.thing(OBJECT, range)?
+            }
+            b"fldChar" if parent == Some(Open::Run) => Open::FormField,
+            b"ffData" if parent == Some(Open::FormField) => Open::FormData,
+            b"checkBox" if parent == Some(Open::FormData) => {
+                let form_box = self.body.form_boxes.len();
+                self.body.form_boxes.push(FormBox::default());
+                self.item(EMPTY_BOX.to_string(), range.clone(), false)?;
+                let item = self
+                    .paragraphs
+                    .last()
+                    .and_then(|open| self.body.paragraphs.get_mut(open.index)?.items.last_mut());
+                if let Some(item) = item.filter(|item| item.range == *range) {
+                    item.form_box = Some(form_box);
+                }
+                Open::FormBox(form_box)
+            }
+            b"checked" | b"default" => {
+                if let Some(Open::FormBox(index)) = parent
+                    && let Some(form_box) = self.body.form_boxes.get_mut(index)
+                {
+                    let on =
+                        !matches!(attribute(tag, "val").as_deref(), Some("0" | "false" | "off"));
+                    if name == b"checked" {
+                        form_box.checked = Some(range.clone());
+                        form_box.ticked = on;
+                    } else if form_box.checked.is_none() {
+                        form_box.ticked = on;
+                    }
+                }
+                Open::Other
             }
             b"sdt" => {
                 if self.body.controls.len() >= MAX_CONTROLS {
@@ -320,6 +373,7 @@ impl<'a> Parser<'a> {
         self.body.paragraphs.push(Paragraph {
             range: range.clone(),
             tables: self.tables.clone(),
+            row: self.rows.last().copied(),
             cell: self.cells.last().copied(),
             ..Paragraph::default()
         });
@@ -380,7 +434,7 @@ impl<'a> Parser<'a> {
             }
             (None, None) => return Ok(()),
         };
-        paragraph.items.push(Item { text, range, in_text, run, control });
+        paragraph.items.push(Item { text, range, in_text, run, control, form_box: None });
         Ok(())
     }
 
@@ -388,7 +442,13 @@ impl<'a> Parser<'a> {
         let Some(open) = self.stack.pop() else { return };
         match open {
             Open::Table => drop(self.tables.pop()),
+            Open::Row => drop(self.rows.pop()),
             Open::Cell => drop(self.cells.pop()),
+            Open::FormBox(index) => {
+                if let Some(form_box) = self.body.form_boxes.get_mut(index) {
+                    form_box.close = (!empty).then_some(start);
+                }
+            }
             Open::Run => {
                 if let Some(paragraph) = self.paragraphs.last_mut() {
                     let run = paragraph.kept_run.take().and_then(|run| {
@@ -438,7 +498,7 @@ impl<'a> Parser<'a> {
 
     /// A check box shows whatever glyph its font has; here it is a box.
     fn finish_texts(&mut self) {
-        let Body { paragraphs, controls, .. } = &mut self.body;
+        let Body { paragraphs, controls, form_boxes, .. } = &mut self.body;
         for paragraph in paragraphs {
             let mut last = None;
             for item in &mut paragraph.items {
@@ -454,6 +514,10 @@ impl<'a> Parser<'a> {
                     item.in_text = false;
                 }
                 last = control;
+                let form_box = item.form_box.and_then(|index| form_boxes.get(index));
+                if form_box.is_some_and(|form_box| form_box.ticked) {
+                    item.text = CROSSED_BOX.to_string();
+                }
             }
             let whole: String = paragraph.items.iter().map(|item| item.text.as_str()).collect();
             paragraph.text = normalise(&whole);
@@ -483,9 +547,11 @@ impl Namespace {
     }
 }
 
-/// An attribute by local name, whatever its prefix.
+/// An attribute by local name, whatever its prefix. That none occurs twice is
+/// not checked: it would take time by the square of their number.
 fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
     tag.attributes()
+        .with_checks(false)
         .flatten()
         .find(|attribute| attribute.key.local_name().as_ref() == name.as_bytes())
         .map(|attribute| String::from_utf8_lossy(&attribute.value).into_owned())

@@ -18,6 +18,9 @@ pub struct ChecklistReport {
     pub form: Option<String>,
     /// Whether the form given is one that ctc-ready knows.
     pub recognised: bool,
+    /// Whether it is an edition that ctc-ready knows. If not, its fields were
+    /// found by their labels: compare each with the form. None without a form.
+    pub edition_known: Option<bool>,
     /// The file written.
     pub output: String,
     /// Simulated evidence was let count: never for a submission.
@@ -39,6 +42,7 @@ impl ChecklistReport {
             schema_version: 1,
             form: form.map(str::to_owned),
             recognised: form.is_some(),
+            edition_known: form.map(|_| filled.edition_known),
             output: output.to_owned(),
             rehearsal,
             filled: filled.filled.clone(),
@@ -101,6 +105,7 @@ mod tests {
     fn the_json_is_as_promised() {
         let filled = Filled {
             bytes: vec![1, 2, 3],
+            edition_known: false,
             filled: vec![FilledField {
                 field: "sandbox application name".to_owned(),
                 value: "Desk".to_owned(),
@@ -115,8 +120,8 @@ mod tests {
         let id = "ncts6-readiness-2026-04-14";
         let report = ChecklistReport::new(Some(id), "checklist.docx", false, &filled);
         let expected = serde_json::json!({
-            "schema_version": 1, "form": id, "recognised": true, "output": "checklist.docx",
-            "rehearsal": false,
+            "schema_version": 1, "form": id, "recognised": true, "edition_known": false,
+            "output": "checklist.docx", "rehearsal": false,
             "filled": [{"field": "sandbox application name", "value": "Desk", "from": "settings"}],
             "left_for_you": [{"field": "electronic signature", "why": "only a person may sign"}],
             "not_found": [],

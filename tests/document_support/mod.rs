@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Duration, Utc};
 use ctc_ready::catalogue::{FormFile, Programme, RequirementKind};
 use ctc_ready::digest::Digest;
-use ctc_ready::document::{FormDefinition, forms};
+use ctc_ready::document::{Answers, FormDefinition, collect, forms};
 use ctc_ready::evidence::{
     Driver, MessageRecord, ObjectRef, RunId, RunRecord, RunState, SoftwareId,
 };
@@ -373,6 +373,54 @@ pub fn paragraphs(docx: &[u8]) -> Vec<String> {
         .collect()
 }
 
+pub fn ncts5_answers(rehearsal: bool) -> Answers {
+    let (statuses, runs) = ncts5_evidence();
+    collect(&ncts5(), &full_settings(), &statuses, &runs, rehearsal)
+}
+
+pub fn ncts6_answers(rehearsal: bool) -> Answers {
+    let (statuses, runs) = ncts6_evidence();
+    collect(&ncts6(), &full_settings(), &statuses, &runs, rehearsal)
+}
+
+/// The paragraphs of `after` that differ from `before`; both have as many.
+pub fn changed(before: &[u8], after: &[u8]) -> Vec<(String, String)> {
+    let (before, after) = (paragraphs(before), paragraphs(after));
+    assert_eq!(before.len(), after.len(), "no paragraph may come or go");
+    before.into_iter().zip(after).filter(|(before, after)| before != after).collect()
+}
+
+pub fn assert_other_members_untouched(before: &[u8], after: &[u8]) {
+    let (mut before, mut after) = (members(before), members(after));
+    before.remove("word/document.xml").unwrap();
+    after.remove("word/document.xml").unwrap();
+    assert!(!before.is_empty());
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    for (name, member) in &before {
+        assert!(after[name] == *member, "`{name}` changed");
+    }
+}
+
+/// State and glyph of every check box control in order.
+pub fn check_boxes(docx: &[u8]) -> Vec<(String, String)> {
+    const W14: &str = "http://schemas.microsoft.com/office/word/2010/wordml";
+    let xml = part(docx, "word/document.xml");
+    let tree = roxmltree::Document::parse(&xml).unwrap();
+    tree.descendants()
+        .filter(|node| node.has_tag_name((W14, "checkbox")))
+        .map(|checkbox| {
+            let checked = checkbox.children().find(|n| n.has_tag_name((W14, "checked"))).unwrap();
+            let control = checkbox.parent().unwrap().parent().unwrap();
+            let glyphs: String = control
+                .descendants()
+                .filter(|node| node.tag_name().name() == "t")
+                .filter_map(|node| node.text())
+                .collect();
+            (checked.attribute((W14, "val")).unwrap().to_owned(), glyphs)
+        })
+        .collect()
+}
+
 /// A `.docx` with this content of `w:body`, as small as Word accepts.
 pub fn docx(body: &str) -> Vec<u8> {
     docx_with(&document(body), &[])
@@ -410,4 +458,20 @@ pub fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
         writer.write_all(bytes).unwrap();
     }
     writer.finish().unwrap().into_inner()
+}
+
+/// `docx` with another `word/document.xml`.
+pub fn with_document(docx: &[u8], document: &str) -> Vec<u8> {
+    let mut from = zip::ZipArchive::new(Cursor::new(docx)).unwrap();
+    let mut to = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for index in 0..from.len() {
+        let member = from.by_index_raw(index).unwrap();
+        if member.name() == "word/document.xml" {
+            to.start_file(member.name(), zip::write::SimpleFileOptions::default()).unwrap();
+            to.write_all(document.as_bytes()).unwrap();
+        } else {
+            to.raw_copy_file(member).unwrap();
+        }
+    }
+    to.finish().unwrap().into_inner()
 }
