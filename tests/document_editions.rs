@@ -401,6 +401,41 @@ fn boxes_of_other_kinds_and_on_the_other_side() {
 }
 
 #[test]
+fn the_boxes_of_another_question_are_not_taken() {
+    for between in [
+        // The question has no boxes; the next one has, beside it or below it.
+        vec!["Are you a bank? Yes ☐ No ☐"],
+        vec!["Are you a bank? ☐ Yes ☐ No ☐ Perhaps"],
+        vec!["", "Are you a bank?", "Yes ☐ No ☐"],
+        vec!["Are you a bank?", "☐ Yes", "☐ No"],
+    ] {
+        let mut sheet = Sheet::of_ncts5();
+        sheet.text("Are you using an on-premise solution?");
+        for text in &between {
+            sheet.text(text);
+        }
+        let filled = sheet.check();
+        let named = filled.not_found.iter().any(|name| name.starts_with("on-premise"));
+        assert!(named, "{between:?}: {:?}", filled.filled);
+    }
+}
+
+#[test]
+fn no_label_begins_another_of_its_section() {
+    // Otherwise an edition without the longer one would get both answers there.
+    for form in known_forms() {
+        for (at, field) in form.fields.iter().enumerate() {
+            let label = field.label.to_lowercase();
+            let others = form.fields.iter().enumerate().filter(|(other, _)| *other != at);
+            for (_, other) in others.filter(|(_, other)| other.section == field.section) {
+                let longer = other.label.to_lowercase();
+                assert!(!longer.starts_with(&label), "{}: {label} / {longer}", form.id);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_field_that_is_there_twice_is_refused_by_name() {
     let mut sheet = Sheet::of_ncts5();
     sheet.text("business name:");

@@ -17,6 +17,8 @@ struct Line {
     boxes: Vec<(String, TickBox)>,
     /// The words after the last.
     tail: String,
+    /// It is the question's own, so that words of it may precede the boxes.
+    of_question: bool,
 }
 
 /// The box of a statement: before it, or in an unknown edition wherever in its
@@ -85,7 +87,11 @@ pub(super) fn choice(
     let before = assigned(&words_before(&lines), options, label);
     let before = before
         .and_then(|found| if lines.iter().all(ends) { Ok(found) } else { Err(unclear(label)) });
-    let after = if lines.iter().any(|line| line.tail.is_empty()) {
+    // Words before the first box of a line below are another question's.
+    let apart = |line: &Line| {
+        !line.of_question && line.boxes.first().is_some_and(|(before, _)| !before.is_empty())
+    };
+    let after = if lines.iter().any(|line| line.tail.is_empty() || apart(line)) {
         Err(unclear(label))
     } else {
         assigned(&words_after(&lines), options, label)
@@ -117,24 +123,20 @@ fn lines(finder: &Finder<'_>, index: usize, rest: &[Placed]) -> Vec<Line> {
     let has_boxes = |line: &Line| !line.boxes.is_empty();
     let beside = line(body, question, rest);
     if has_boxes(&beside) {
-        return vec![beside];
+        return vec![Line { of_question: true, ..beside }];
     }
     let of = |paragraph: &Paragraph| line(body, paragraph, &paragraph.chars());
     let following = body.paragraphs.iter().skip(index + 1);
+    // Whatever else is said in between has taken the place of the question.
     let mut below = following
         .clone()
         .take(BOXES_WITHIN)
         .take_while(|paragraph| paragraph.cell == question.cell)
+        .filter(|paragraph| !paragraph.text.is_empty())
         .map(of)
-        .skip_while(|line| !has_boxes(line));
-    let below: Vec<Line> = if finder.is_loose() {
-        below
-            .filter(|line| has_boxes(line) || !line.tail.is_empty())
-            .take_while(has_boxes)
-            .collect()
-    } else {
-        below.next().into_iter().collect()
-    };
+        .take_while(has_boxes);
+    let below: Vec<Line> =
+        if finder.is_loose() { below.collect() } else { below.next().into_iter().collect() };
     if !below.is_empty() || !finder.is_loose() || question.row.is_none() {
         return below;
     }
@@ -152,8 +154,10 @@ type Worded<'l> = (&'l str, bool, &'l TickBox);
 fn words_before(lines: &[Line]) -> Vec<Worded<'_>> {
     lines
         .iter()
-        .flat_map(|line| line.boxes.iter().enumerate())
-        .map(|(number, (before, found))| (before.as_str(), number == 0, found))
+        .flat_map(|line| line.boxes.iter().enumerate().map(move |of| (line.of_question, of)))
+        .map(|(of_question, (number, (before, found)))| {
+            (before.as_str(), of_question && number == 0, found)
+        })
         .collect()
 }
 
@@ -206,7 +210,8 @@ fn line(body: &Body, paragraph: &Paragraph, chars: &[Placed]) -> Line {
             from = at + 1;
         }
     }
-    Line { boxes, tail: normalise(&string(chars.get(from..).unwrap_or_default())) }
+    let tail = normalise(&string(chars.get(from..).unwrap_or_default()));
+    Line { boxes, tail, of_question: false }
 }
 
 fn ends_with_word(text: &str, word: &str) -> bool {

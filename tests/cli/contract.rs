@@ -535,7 +535,16 @@ fn checklist() {
     assert_valid("checklist", &report);
     assert_fields(
         &report,
-        &["form", "recognised", "output", "rehearsal", "filled", "left_for_you", "not_found"],
+        &[
+            "form",
+            "recognised",
+            "edition_known",
+            "output",
+            "rehearsal",
+            "filled",
+            "left_for_you",
+            "not_found",
+        ],
     );
     // No form was given, so none was recognised.
     assert_eq!((&report["form"], &report["recognised"]), (&Value::Null, &false.into()));
