@@ -449,11 +449,6 @@ pub struct Evidence {
     pub report: Option<VerifyReport>,
 }
 
-/// The London day judged for: that of submission, else that of the instant.
-pub fn day_judged(submit_on: Option<NaiveDate>, as_of: DateTime<Utc>) -> NaiveDate {
-    submit_on.unwrap_or_else(|| london::day_of(as_of))
-}
-
 /// What the judge is given, borrowed from a desk.
 pub fn case<'a>(
     desk: &'a Desk,

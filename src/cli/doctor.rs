@@ -430,7 +430,7 @@ fn shown_by<'a>(
             message.direction == Direction::Sent && (200..300).contains(&message.status)
         });
         let answered = run.balances.iter().any(|balance| balance.status == 200);
-        !run.simulated && run.environment != Environment::Simulator && (sent || answered)
+        !run.is_simulated() && (sent || answered)
     };
     let by = |version: &&str| runs.iter().filter(taken).find(|run| run.api_version == **version);
     match shown {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{Format, Gate};
-use super::context::{Context, Desk, case, day_judged};
+use super::context::{Context, Desk, case};
 use super::evidence;
 use super::exit;
 use super::explain;
@@ -12,7 +12,7 @@ use super::printer::{BAD, BOLD, CARE, DIM, GOOD, Printer, WIDTH, paint, wrap};
 use crate::calendar::london;
 use crate::evidence::{Store, VerifyReport};
 use crate::report::{Dossier, junit, markdown};
-use crate::verdict::{self, Severity, Verdict};
+use crate::verdict::{self, Severity, Verdict, day_judged};
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Gate) -> Result<u8, Failure> {

@@ -7,7 +7,7 @@ use anstyle::Style;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::args::Plan as Args;
-use super::context::{Context, Desk, Evidence, case, day_judged, shown};
+use super::context::{Context, Desk, Evidence, case, shown};
 use super::exit;
 use super::failure::{Failure, Kind};
 use super::kept;
@@ -18,6 +18,7 @@ use crate::catalogue::{Programme, RequirementKind, Scenario};
 use crate::evidence::{Actor, Depth};
 use crate::files;
 use crate::project::RecommendedPolicy;
+use crate::verdict::day_judged;
 use crate::verdict::plan::{Fit, Moment, Plan, PlanCase, Scheduled, ics, plan};
 use crate::verdict::rules::{OUTSIDE_PHASE, SUBMISSION_WINDOW};
 

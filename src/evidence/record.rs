@@ -216,6 +216,11 @@ impl Exchange<'_> {
 }
 
 impl RunRecord {
+    /// Whether it is of the simulator: the mark says so, or the environment.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated || self.environment == Environment::Simulator
+    }
+
     /// Folds a journal's events, in order, into what the run amounts to.
     ///
     /// # Errors

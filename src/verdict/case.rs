@@ -94,6 +94,11 @@ impl Case<'_> {
 
     /// The London day of submission.
     pub fn submission_day(&self) -> NaiveDate {
-        self.submit_on.unwrap_or_else(|| london::day_of(self.as_of))
+        day_judged(self.submit_on, self.as_of)
     }
+}
+
+/// The London day judged for: that of submission, else that of the instant.
+pub fn day_judged(submit_on: Option<NaiveDate>, as_of: DateTime<Utc>) -> NaiveDate {
+    submit_on.unwrap_or_else(|| london::day_of(as_of))
 }

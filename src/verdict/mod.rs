@@ -32,7 +32,7 @@ pub mod rules;
 mod standing;
 mod waivers;
 
-pub use case::{Case, Need};
+pub use case::{Case, Need, day_judged};
 pub use credentials::{needs, nothing_left};
 pub use dates::{is_open, usual};
 pub use judge::{judge, status};

@@ -8,7 +8,7 @@ use super::model::{RequirementState, RequirementStatus, Severity};
 use super::{credentials, dates};
 use crate::calendar::{freshness, london};
 use crate::evidence::{Actor, RunRecord, RunState};
-use crate::project::{BuildPolicy, Environment, GateSettings, Settings};
+use crate::project::{BuildPolicy, GateSettings, Settings};
 
 /// Why a run that passed does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,16 +109,12 @@ pub(super) fn near_end(gate: &GateSettings, left: TimeDelta) -> Option<Severity>
     }
 }
 
-fn is_simulated(run: &RunRecord) -> bool {
-    run.simulated || run.environment == Environment::Simulator
-}
-
 /// What speaks against letting a run count.
 fn objections(docket: &Docket<'_>, need: &Need, run: &RunRecord) -> Vec<Objection> {
     let case = &docket.case;
     let gate = &case.settings.gate;
     let mut found = Vec::new();
-    if is_simulated(run) {
+    if run.is_simulated() {
         if !case.rehearsal {
             found.push(Objection::Simulated);
         }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::args::Pack;
 use super::checklist::{self, Order};
-use super::context::{Context, Desk, Evidence, TOOL, case, day_judged, shown};
+use super::context::{Context, Desk, Evidence, TOOL, case, shown};
 use super::exit;
 use super::failure::{Failure, Kind};
 use super::gate;
@@ -30,7 +30,7 @@ use crate::evidence::seal::keys::{KeyError, KeyRing};
 use crate::evidence::{RunId, Store, StoreWriter};
 use crate::files::{self, Staged};
 use crate::report::{self, Dossier, PageOptions};
-use crate::verdict::{self, Finding, Verdict};
+use crate::verdict::{self, Finding, Verdict, day_judged};
 
 /// What `pack` writes.
 const BUNDLE: kept::Kind = kept::Kind {

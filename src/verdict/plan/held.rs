@@ -7,7 +7,7 @@ use super::model::PlanRequirement;
 use crate::evidence::RunId;
 use crate::verdict::case::{Case, Need};
 use crate::verdict::judge::{judge, status};
-use crate::verdict::model::{RequirementState, RequirementStatus, Severity};
+use crate::verdict::model::{RequirementState, RequirementStatus};
 
 /// What there is for one requirement.
 pub(super) struct Held {
@@ -29,7 +29,7 @@ pub(super) fn held(case: &Case<'_>) -> Vec<Held> {
             let mut findings: Vec<String> = then
                 .findings
                 .iter()
-                .filter(|finding| finding.severity == Severity::Error && finding.waived.is_none())
+                .filter(|finding| finding.blocks())
                 .filter(|finding| finding.requirement.as_ref() == Some(&now.requirement))
                 .map(|finding| finding.rule.to_owned())
                 .collect();
