@@ -1,0 +1,73 @@
+//! Arguments of the commands that write for HMRC: `checklist`, `query`, `pack`.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::Args;
+
+use super::UnderTest;
+use super::value::london_date;
+
+/// `checklist`.
+#[derive(Debug, Args)]
+#[command(after_help = "--check exits with 0 where the form agrees, with 1 where it does not.\n\n\
+    Example:\n  ctc-ready checklist --check signed.docx")]
+pub struct Checklist {
+    /// HMRC's .docx form to fill; without it, ctc-ready's own document
+    #[arg(long, value_name = "FILE")]
+    pub form: Option<PathBuf>,
+    /// Where to write [default: checklist.docx in the project]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Another programme than the project's first
+    #[arg(long, value_name = "ID")]
+    pub programme: Option<String>,
+    /// Let simulated evidence count, and mark the document REHEARSAL
+    #[arg(long)]
+    pub rehearsal: bool,
+    /// Write nothing: compare a filled form with evidence and settings
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["form", "output"])]
+    pub check: Option<PathBuf>,
+    /// Judge for this build
+    #[command(flatten)]
+    pub under_test: UnderTest,
+}
+
+/// `query`.
+#[derive(Debug, Args)]
+#[command(after_help = "Nothing that holds a known secret is written.\n\n\
+    Example:\n  ctc-ready query --run 0192a3")]
+pub struct Query {
+    /// The run's id, or its beginning
+    #[arg(long, value_name = "RUN")]
+    pub run: String,
+    /// The folder to write, new or empty [default: query-RUN in the project]
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// `pack`.
+#[derive(Debug, Args)]
+pub struct Pack {
+    /// Where to write [default: submission-PROGRAMME.zip in the project]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// HMRC's .docx form to fill; without it, ctc-ready's own document
+    #[arg(long, value_name = "FILE")]
+    pub form: Option<PathBuf>,
+    /// Another programme than the project's first
+    #[arg(long, value_name = "ID")]
+    pub programme: Option<String>,
+    /// Judge for submission on this London date
+    #[arg(long, value_name = "DATE", value_parser = london_date)]
+    pub submit_on: Option<NaiveDate>,
+    /// Pack although the gate finds errors, and mark the bundle DRAFT
+    #[arg(long)]
+    pub draft: bool,
+    /// Let simulated evidence count, and mark the bundle REHEARSAL
+    #[arg(long, conflicts_with = "draft")]
+    pub rehearsal: bool,
+    /// Judge for this build
+    #[command(flatten)]
+    pub under_test: UnderTest,
+}

@@ -1,0 +1,47 @@
+//! Arguments of the checks before a run: `doctor`, `traders`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `doctor`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It looks at settings, catalogue, test packs, your own files, XSDs, every\n\
+    message of the scenarios that apply to you, the evidence and the disk.\n\
+    It does not check yet: the token, the subscription to the API, this\n\
+    machine's clock against HMRC's, opening hours. It never uses the network.\n\n\
+    Exit codes: 0 nothing is in the way; 1 something is."
+)]
+pub struct Doctor {
+    /// Use no network: so far it never does
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// `traders`.
+#[derive(Debug, Subcommand)]
+pub enum TradersCommand {
+    /// Write a traders.toml to fill in
+    Init(TradersInit),
+    /// Check every field's format, and list what is missing
+    Check(TradersCheck),
+}
+
+/// `traders init`.
+#[derive(Debug, Args)]
+pub struct TradersInit {
+    /// Where [default: traders.toml in the project]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// `traders check`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 0: nothing is missing or wrong; 1: something is. No value is\n\
+    ever shown but the trader's name, and none goes into evidence or a bundle.")]
+pub struct TradersCheck {
+    /// The file [default: traders.toml in the project]
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}

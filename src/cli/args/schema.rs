@@ -1,0 +1,72 @@
+//! Arguments of `schema` and `completions`.
+
+use clap::{Args, ValueEnum};
+
+/// `schema`.
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Whose JSON
+    pub name: SchemaName,
+}
+
+/// The documents that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaName {
+    /// `scenario list`.
+    ScenarioList,
+    /// `scenario lint`.
+    ScenarioLint,
+    /// `plan`.
+    Plan,
+    /// `run`, `answered`.
+    Run,
+    /// A line of `run --events`.
+    RunEvents,
+    /// `status`.
+    Status,
+    /// `gate`.
+    Gate,
+    /// `gate --list-rules`.
+    Rules,
+    /// `explain`.
+    Explain,
+    /// `checklist`.
+    Checklist,
+    /// `checklist --check`.
+    ChecklistCheck,
+    /// `query`.
+    Query,
+    /// `verify`.
+    Verify,
+    /// `evidence list`.
+    EvidenceList,
+    /// `evidence show`.
+    EvidenceShow,
+    /// `evidence export --to json`.
+    EvidenceExport,
+    /// `evidence export --output FILE`: what was written.
+    EvidenceWritten,
+    /// `seal`.
+    Seal,
+    /// `keys`.
+    Keys,
+    /// `pack`.
+    Pack,
+    /// `evidence prune`.
+    EvidencePrune,
+    /// `message build`.
+    MessageBuild,
+    /// `message validate`.
+    MessageValidate,
+    /// `doctor`.
+    Doctor,
+    /// `traders check`.
+    TradersCheck,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// Your shell
+    pub shell: clap_complete::Shell,
+}
