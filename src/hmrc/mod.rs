@@ -9,6 +9,7 @@
 //! - [`guarantees`]: the Guarantee Balance API, likewise.
 //! - [`notifications`]: the Push Pull Notifications API, likewise.
 //! - [`oauth`]: tokens: the application's own.
+//! - [`health`]: what a harmless request tells of server, token and clock.
 //! - [`hosts`]: which address belongs to which environment.
 //!
 //! Floor 4: it uses floors 1 to 3. The engine and the command line may call it;
@@ -18,6 +19,7 @@ pub mod api;
 pub mod backoff;
 pub mod ctc;
 pub mod guarantees;
+pub mod health;
 pub mod hosts;
 pub mod notifications;
 pub mod oauth;
