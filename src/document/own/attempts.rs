@@ -1,0 +1,96 @@
+//! Every attempt under the programme, the failed and the removed ones too.
+
+use super::super::answers::counted_run;
+use super::Dossier;
+use super::sheet::{Blocks, Cell, Line, Look, Shape, Table};
+use super::words::words;
+use crate::evidence::index::IndexedRun;
+use crate::evidence::{RunRecord, RunState};
+use crate::verdict::RequirementStatus;
+
+pub(super) fn write(dossier: &Dossier<'_>, blocks: &mut Blocks) {
+    blocks.heading(1, "Attempts");
+    let mut rows: Vec<Vec<Cell>> = dossier.attempts().map(|run| attempt(dossier, run)).collect();
+    let of_programme = |run: &&IndexedRun| run.programme == dossier.programme.id;
+    rows.extend(dossier.removed.iter().filter(of_programme).map(removed));
+    if rows.is_empty() {
+        return blocks.text(&words().no_attempts);
+    }
+    blocks.text(&words().attempts);
+    let columns = [("Attempt", 27), ("Times (UTC)", 40), ("Outcome", 45), ("References", 68)];
+    blocks.table(Table::new(Shape::Records, &columns, rows));
+}
+
+fn named(scenario: &str, attempt: u32, environment: &str) -> Cell {
+    let line = |text: String, look| Line { label: None, text, look };
+    let lines = vec![
+        line(scenario.to_owned(), Look::Strong),
+        line(format!("attempt {attempt}"), Look::Plain),
+        line(environment.to_owned(), Look::Plain),
+    ];
+    Cell { lines, ..Cell::default() }
+}
+
+fn attempt(dossier: &Dossier<'_>, run: &RunRecord) -> Vec<Cell> {
+    let time = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
+    let times = [("opened", Some(run.opened)), ("closed", run.closed)];
+    let times = times.into_iter().filter_map(|(label, at)| Some((label, time(at?))));
+    let references =
+        [("LRN", run.lrn.clone()), ("MRN", run.mrn.clone()), ("run", Some(run.run.to_string()))];
+    let references = references.into_iter().filter_map(|(label, id)| Some((label, id?)));
+    vec![
+        named(&run.scenario, run.attempt, run.environment.as_str()),
+        Cell::labelled(times, Look::Plain),
+        Cell::said(&outcome(dossier, run)),
+        Cell::labelled(references, Look::Id),
+    ]
+}
+
+fn removed(run: &IndexedRun) -> Vec<Cell> {
+    let state = run.closed.map_or("not finished", |closed| ended(closed.state));
+    let why = run.removed.as_deref().unwrap_or("no reason given");
+    vec![
+        named(&run.scenario, run.attempt, run.environment.as_str()),
+        Cell::default(),
+        Cell::text(format!("{state}; removed since: {why}")),
+        Cell::default(),
+    ]
+}
+
+fn ended(state: RunState) -> &'static str {
+    match state {
+        RunState::Passed => "passed",
+        RunState::Failed => "failed",
+        RunState::Waiting => "not finished",
+        RunState::Abandoned => "given up",
+    }
+}
+
+/// How an attempt ended, and what that is worth.
+fn outcome(dossier: &Dossier<'_>, run: &RunRecord) -> String {
+    let state = ended(run.state);
+    if let Some(failure) = &run.failure {
+        return format!("{state} at step {}: {}", failure.step, failure.message);
+    }
+    if run.state != RunState::Passed {
+        return state.to_owned();
+    }
+    let rehearsal = dossier.answers.rehearsal;
+    let stands = |status: &&RequirementStatus| {
+        counted_run(status, dossier.runs, rehearsal).is_ok_and(|counted| counted.run == run.run)
+    };
+    let stands: Vec<&str> = dossier
+        .verdict
+        .requirements
+        .iter()
+        .filter(stands)
+        .map(|status| dossier.title_of(&status.requirement))
+        .collect();
+    match (stands.is_empty(), run.is_simulated() && !rehearsal) {
+        (false, _) => format!("{state}; counts for: {}", stands.join("; ")),
+        (true, true) => format!("{state}; on the simulator, so it never counts"),
+        (true, false) => format!(
+            "{state}; does not count: another attempt stands, it is too old, or nothing asks for it"
+        ),
+    }
+}
