@@ -413,11 +413,12 @@ fn print(printer: &mut Printer, report: &PackReport) {
         printer.line(format!("  {paper:<width$} {what}"));
     }
     printer.line(format!(
-        "  {:<width$} {} attempts, of which {} count, and {} seals",
+        "  {:<width$} {} attempts, of which {} count, and {} seal{}",
         "evidence/",
         contents.runs,
         contents.counted_runs.len(),
-        contents.seals
+        contents.seals,
+        if contents.seals == 1 { "" } else { "s" }
     ));
     let left = report.checklist.as_ref().map_or(0, |checklist| checklist.left_for_you.len());
     if left > 0 {

@@ -3,10 +3,10 @@
 use super::super::answers::counted_run;
 use super::Dossier;
 use super::sheet::{Blocks, Cell, Line, Look, Shape, Table};
-use super::words::words;
+use super::words::{fill_in, words};
 use crate::evidence::index::IndexedRun;
 use crate::evidence::{RunRecord, RunState};
-use crate::verdict::RequirementStatus;
+use crate::verdict::{RequirementState, RequirementStatus};
 
 pub(super) fn write(dossier: &Dossier<'_>, blocks: &mut Blocks) {
     blocks.heading(1, "Attempts");
@@ -40,7 +40,7 @@ fn attempt(dossier: &Dossier<'_>, run: &RunRecord) -> Vec<Cell> {
     let references = references.into_iter().filter_map(|(label, id)| Some((label, id?)));
     vec![
         named(&run.scenario, run.attempt, run.environment.as_str()),
-        Cell::labelled(times, Look::Plain),
+        Cell::labelled(times, Look::Exact),
         Cell::said(&outcome(dossier, run)),
         Cell::labelled(references, Look::Id),
     ]
@@ -52,7 +52,7 @@ fn removed(run: &IndexedRun) -> Vec<Cell> {
     vec![
         named(&run.scenario, run.attempt, run.environment.as_str()),
         Cell::default(),
-        Cell::text(format!("{state}; removed since: {why}")),
+        Cell::text(fill_in(&words().removed, &[("state", state), ("why", why)])),
         Cell::default(),
     ]
 }
@@ -68,29 +68,40 @@ fn ended(state: RunState) -> &'static str {
 
 /// How an attempt ended, and what that is worth.
 fn outcome(dossier: &Dossier<'_>, run: &RunRecord) -> String {
+    let words = words();
     let state = ended(run.state);
     if let Some(failure) = &run.failure {
-        return format!("{state} at step {}: {}", failure.step, failure.message);
+        let step = failure.step.to_string();
+        let values = [("state", state), ("step", &step), ("why", failure.message.as_str())];
+        return fill_in(&words.failed, &values);
     }
     if run.state != RunState::Passed {
         return state.to_owned();
     }
     let rehearsal = dossier.answers.rehearsal;
-    let stands = |status: &&RequirementStatus| {
-        counted_run(status, dossier.runs, rehearsal).is_ok_and(|counted| counted.run == run.run)
+    let asking = dossier.verdict.requirements.iter().filter(|status| {
+        status.any_of.contains(&run.scenario) && status.state != RequirementState::NotApplicable
+    });
+    let asking: Vec<&RequirementStatus> = asking.collect();
+    let counted = |status: &RequirementStatus| counted_run(status, dossier.runs, rehearsal);
+    let counts = |status: &&&RequirementStatus| counted(status).is_ok_and(|it| it.run == run.run);
+    let titles: Vec<&str> =
+        asking.iter().filter(counts).map(|status| dossier.title_of(&status.requirement)).collect();
+    if !titles.is_empty() {
+        return fill_in(&words.counts, &[("titles", &titles.join("; "))]);
+    }
+    let too_old = |status: &&RequirementStatus| {
+        status.run == Some(run.run) && status.state == RequirementState::Stale
     };
-    let stands: Vec<&str> = dossier
-        .verdict
-        .requirements
-        .iter()
-        .filter(stands)
-        .map(|status| dossier.title_of(&status.requirement))
-        .collect();
-    match (stands.is_empty(), run.is_simulated() && !rehearsal) {
-        (false, _) => format!("{state}; counts for: {}", stands.join("; ")),
-        (true, true) => format!("{state}; on the simulator, so it never counts"),
-        (true, false) => format!(
-            "{state}; does not count: another attempt stands, it is too old, or nothing asks for it"
-        ),
+    if run.is_simulated() && !rehearsal {
+        words.never_counts.clone()
+    } else if asking.is_empty() {
+        words.unasked.clone()
+    } else if asking.iter().any(too_old) {
+        words.too_old.clone()
+    } else if asking.iter().any(|status| counted(status).is_ok()) {
+        words.other_counts.clone()
+    } else {
+        words.does_not_count.clone()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::answers::utc;
 use super::Dossier;
-use super::sheet::{Blocks, Cell, Line, Look, Shape, Table, fact};
+use super::sheet::{Blocks, Cell, Look, Shape, Table, fact};
 use super::words::{count, fill_in, words};
 use crate::evidence::VerifyReport;
 use crate::evidence::verify::{SealReport, TimeStampReport};
@@ -28,13 +28,12 @@ pub(super) fn latest_seal(integrity: Option<&VerifyReport>) -> Cell {
     match report.seals.last() {
         None => Cell::said(&words().not_sealed),
         Some(seal) => {
-            let at = seal.at.map_or_else(String::new, |at| format!(" of {}", utc(at)));
             let holds = if seal.valid { "" } else { "; it does NOT hold" };
-            let line = |text: String, look| Line { label: None, text, look };
-            let first =
-                format!("number {}{at}{holds}, by the key with the fingerprint", number(seal));
-            let lines = vec![line(first, Look::Plain), line(seal.key.to_string(), Look::Id)];
-            Cell { lines, ..Cell::default() }
+            let mut cell = Cell::text(format!("number {}{holds}", number(seal)));
+            let made = seal.at.map(|at| ("made", utc(at)));
+            cell.lines.extend(Cell::labelled(made, Look::Exact).lines);
+            cell.lines.extend(Cell::labelled([("key", seal.key.to_string())], Look::Id).lines);
+            cell
         }
     }
 }
@@ -50,7 +49,7 @@ pub(super) fn write(dossier: &Dossier<'_>, blocks: &mut Blocks) {
     blocks.heading(1, "Verdict");
     blocks.text(&words().judged);
     let mut rows = vec![fact("verdict", Cell::strong(headline(verdict)))];
-    rows.push(fact("as of", Cell::text(utc(verdict.as_of))));
+    rows.push(fact("as of", Cell::exact(utc(verdict.as_of))));
     if let Some(day) = verdict.submit_on {
         rows.push(fact("to submit on", Cell::text(day.to_string())));
     }
@@ -105,7 +104,7 @@ fn seal(integrity: Option<&VerifyReport>, blocks: &mut Blocks) {
     rows.push(fact("latest seal", Cell::text(format!("number {} of {all}", number(seal)))));
     rows.push(fact("holds", Cell::strong(if seal.valid { "yes" } else { "NO" })));
     if let Some(at) = seal.at {
-        rows.push(fact("made", Cell::text(utc(at))));
+        rows.push(fact("made", Cell::exact(utc(at))));
     }
     rows.push(fact("key, SHA-256", Cell::id(seal.key.to_string())));
     if let Some(head) = seal.index_head {
@@ -117,18 +116,22 @@ fn seal(integrity: Option<&VerifyReport>, blocks: &mut Blocks) {
         covers.push_str(&format!(". {}", fill_in(&words.unsealed_runs, &[("runs", &runs)])));
     }
     rows.push(fact("covers", Cell::text(covers)));
-    let stamp = seal.time_stamp.as_ref().map_or_else(|| words.no_time_stamp.clone(), stamped);
-    rows.push(fact("time stamp", Cell::text(stamp)));
+    match &seal.time_stamp {
+        None => rows.push(fact("time stamp", Cell::remark("none"))),
+        Some(stamp) => {
+            rows.push(fact("time stamp", Cell::exact(utc(stamp.at))));
+            rows.push(fact("stamped by", Cell::text(authority(stamp))));
+        }
+    }
     blocks.table(Table::facts(rows));
 }
 
-fn stamped(stamp: &TimeStampReport) -> String {
+fn authority(stamp: &TimeStampReport) -> String {
     let words = words();
     let checked = match stamp.authority_checked {
         true => &words.authority_checked,
         false => &words.authority_not_checked,
     };
     let authority = stamp.authority.as_deref().unwrap_or("an authority without a name");
-    let at = utc(stamp.at);
-    fill_in(&words.time_stamp, &[("at", &at), ("authority", authority), ("checked", checked)])
+    fill_in(&words.authority, &[("authority", authority), ("checked", checked)])
 }

@@ -78,10 +78,11 @@ pub(super) fn kind(kind: RequirementKind) -> &'static str {
 
 /// The scenarios of a cell that holds, each with a box.
 fn chosen(scenarios: &[String], need: &Need) -> Cell {
+    // Held together, so that no box is left behind at the end of a line.
     let line = |id: &String| {
         let taken = need.applies && need.chosen.as_ref() == Some(id);
         let (mark, look) = if taken { ("☒", Look::Strong) } else { ("☐", Look::Plain) };
-        Line { label: None, text: format!("{mark} {id}"), look }
+        Line { label: None, text: format!("{mark}\u{a0}{id}"), look }
     };
     Cell { lines: scenarios.iter().map(line).collect(), ..Cell::default() }
 }

@@ -77,7 +77,7 @@ fn times(
 ) -> Cell {
     let lines = [(ours, Some(at)), ("API", api), ("server", server)];
     let told = lines.into_iter().filter_map(|(label, at)| Some((label, moment(at?))));
-    Cell::labelled(told, Look::Plain)
+    Cell::labelled(told, Look::Exact)
 }
 
 /// `2026-11-21 09:30:05.412`; without milliseconds where there are none, as the

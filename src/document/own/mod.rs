@@ -86,7 +86,7 @@ pub struct FormRead<'a> {
 /// # Errors
 /// Only if the archive cannot be written.
 pub fn write(dossier: &Dossier<'_>) -> Result<Filled, DocumentError> {
-    let (sheet, author) = document(dossier);
+    let (sheet, author) = document(dossier, &words().about);
     Ok(Filled {
         bytes: paper::write(&sheet, dossier.made())?,
         edition_known: true,
@@ -117,19 +117,20 @@ pub fn preview(
     form: Option<&FormRead<'_>>,
     how: Preview,
 ) -> Result<String, DocumentError> {
-    let Some(form) = form else { return preview::write(&document(dossier).0, how) };
+    let about = &words().preview_about;
+    let Some(form) = form else { return preview::write(&document(dossier, about).0, how) };
     let mut author = Author::new(dossier);
     let mut blocks = Blocks::default();
-    author.opening(&mut blocks, Some(form), &words().preview_about);
+    author.opening(&mut blocks, Some(form), about);
     questions::form(dossier, &mut blocks, form.filled);
     author.evidence(&mut blocks);
     preview::write(&author.sheet(&words().preview_title, blocks), how)
 }
 
-fn document<'a>(dossier: &'a Dossier<'a>) -> (Sheet, Author<'a>) {
+fn document<'a>(dossier: &'a Dossier<'a>, about: &str) -> (Sheet, Author<'a>) {
     let mut author = Author::new(dossier);
     let mut blocks = Blocks::default();
-    author.opening(&mut blocks, None, &words().about);
+    author.opening(&mut blocks, None, about);
     questions::answers(&mut author, &mut blocks);
     author.evidence(&mut blocks);
     questions::left(&mut author, &mut blocks);
@@ -233,8 +234,8 @@ impl<'a> Author<'a> {
         let api = &programme.api.version;
         row("Programme", Cell::text(format!("{} ({}, API {api})", programme.title, programme.id)));
         row("Tested", requirements::tested(dossier));
-        let as_of = format!("{} = {}", utc(verdict.as_of), london::for_people(verdict.as_of));
-        row("Judged as of", Cell::text(as_of));
+        let london = london::for_people(verdict.as_of);
+        row("Judged as of", Cell::exact(format!("{}\n{london}", utc(verdict.as_of))));
         if let Some(day) = verdict.submit_on {
             row("To submit on", Cell::text(day.to_string()));
         }

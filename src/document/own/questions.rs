@@ -37,7 +37,7 @@ fn answer(author: &mut Author<'_>, question: &Question) -> Vec<Cell> {
             let value = match &answer.value {
                 Value::Tick(true) => Cell::text("☒"),
                 Value::Tick(false) => Cell::text("☐"),
-                value => Cell::text(value.to_string()),
+                value => Cell::exact(value.to_string()),
             };
             (value, Cell::text(answer.from.as_str()))
         }
@@ -73,7 +73,7 @@ pub(super) fn form(dossier: &Dossier<'_>, blocks: &mut Blocks, filled: &Filled) 
     blocks.heading(1, "Answers");
     let row = |field: &FilledField| {
         let mark = dossier.mark().filter(|_| field.from == Source::Evidence);
-        let value = Cell::text(&field.value).marked(mark);
+        let value = Cell::exact(&field.value).marked(mark);
         vec![Cell::text(&field.field), value, Cell::text(field.from.as_str())]
     };
     let columns = [("Field", 10), ("Answer", 14), ("From", 3)];

@@ -31,7 +31,13 @@ pub(super) fn write(author: &mut Author<'_>, blocks: &mut Blocks) {
     let dossier = author.dossier;
     blocks.heading(1, "Requirements");
     blocks.text(&words().requirements);
-    blocks.text(&words().times);
+    let counts = counted(&dossier.verdict.requirements, dossier.runs, dossier.answers.rehearsal);
+    if counts.iter().any(|run| !run.messages.is_empty()) {
+        blocks.text(&words().times);
+    }
+    if counts.iter().any(|run| !run.balances.is_empty()) {
+        blocks.text(&words().times_of_balances);
+    }
     let mut told: BTreeMap<RunId, String> = BTreeMap::new();
     let mut not_tried = Vec::new();
     for status in &dossier.verdict.requirements {
@@ -79,7 +85,7 @@ fn facts(
     let mark = author.dossier.mark();
     let mut rows = Vec::new();
     author.filled_from_evidence(&format!("{title}: scenario"), &run.scenario);
-    rows.push(fact("scenario", Cell::text(&run.scenario).marked(mark)));
+    rows.push(fact("scenario", Cell::exact(&run.scenario).marked(mark)));
     for (what, value) in [("MRN", &run.mrn), ("LRN", &run.lrn)] {
         if let Some(value) = value {
             author.filled_from_evidence(&format!("{title}: {what}"), value);
@@ -90,16 +96,16 @@ fn facts(
         let key = format!("{}.date-time", block_key(&status.requirement));
         if let Some(answer) = author.dossier.answers.get(&key).cloned() {
             author.filled(&format!("{title}: date and time"), &answer);
-            let value = Cell::text(answer.value.to_string()).marked(mark);
+            let value = Cell::exact(answer.value.to_string()).marked(mark);
             rows.push(fact("date and time", value));
         }
     }
     rows.push(fact("why it applies", Cell::said(&status.reason)));
     if let Some(first) = run.first_submission() {
-        rows.push(fact("first submission", Cell::text(utc(first))));
+        rows.push(fact("first submission", Cell::exact(utc(first))));
     }
     if let Some(until) = status.fresh_until {
-        rows.push(fact("fresh until", Cell::text(utc(until))));
+        rows.push(fact("fresh until", Cell::exact(utc(until))));
     }
     rows.push(fact("tested in", Cell::text(place(run))));
     rows.push(fact(
@@ -130,7 +136,7 @@ fn not_counted(
     let key = format!("{}.not-applicable", block_key(&status.requirement));
     if let Some(answer) = author.dossier.answers.get(&key).cloned() {
         author.filled(&format!("{title}: why not applicable"), &answer);
-        return fact("not applicable", Cell::text(answer.value.to_string()));
+        return fact("not applicable", Cell::exact(answer.value.to_string()));
     }
     if status.kind == RequirementKind::Mandatory {
         let why = match author.dossier.answers.why_not(&key) {

@@ -107,6 +107,8 @@ pub(in crate::document) enum Look {
     Plain,
     /// Text that stands out.
     Strong,
+    /// A time or an answer, to be copied as it is.
+    Exact,
     /// An id or a digest, to be compared and copied.
     Id,
 }
@@ -125,6 +127,11 @@ impl Cell {
     /// A value that stands out.
     pub(super) fn strong(text: impl AsRef<str>) -> Self {
         Self::of(text.as_ref(), Look::Strong)
+    }
+
+    /// A time or an answer; lines end with `\n`.
+    pub(super) fn exact(text: impl AsRef<str>) -> Self {
+        Self::of(text.as_ref(), Look::Exact)
     }
 
     /// An id or a digest.

@@ -104,7 +104,7 @@ fn dressed(line: &Line) -> String {
         _ if text.is_empty() => String::new(),
         Look::Plain => prose(text),
         Look::Strong => format!("**{}**", prose(text)),
-        Look::Id => code(text),
+        Look::Exact | Look::Id => code(text),
     }
 }
 
