@@ -261,6 +261,8 @@ fn an_attempt_says_what_it_is_worth() {
     assert_eq!(outcome(301).unwrap(), "passed; another attempt counts");
     assert_eq!(outcome(302).unwrap(), "passed; no requirement asks for it");
     assert_eq!(outcome(303).unwrap(), "passed on the simulator, which proves nothing");
+    assert!(has(attempts, "MRN\t26GB00000000000301"));
+    assert!(!has(attempts, "MRN\t26GB00000000000303"), "a reference that HMRC does not know");
     assert_eq!(outcome(304).unwrap(), "given up");
     assert_eq!(outcome(305), None, "another programme's");
     assert_eq!(outcome(306).unwrap(), "passed; too old by now");

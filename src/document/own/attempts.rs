@@ -35,8 +35,10 @@ fn attempt(dossier: &Dossier<'_>, run: &RunRecord) -> Vec<Cell> {
     let time = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
     let times = [("opened", Some(run.opened)), ("closed", run.closed)];
     let times = times.into_iter().filter_map(|(label, at)| Some((label, time(at?))));
-    let references =
-        [("LRN", run.lrn.clone()), ("MRN", run.mrn.clone()), ("run", Some(run.run.to_string()))];
+    // A reference that the simulator gave is none that HMRC knows.
+    let known = dossier.answers.rehearsal || !run.is_simulated();
+    let [lrn, mrn] = [&run.lrn, &run.mrn].map(|id| id.clone().filter(|_| known));
+    let references = [("LRN", lrn), ("MRN", mrn), ("run", Some(run.run.to_string()))];
     let references = references.into_iter().filter_map(|(label, id)| Some((label, id?)));
     vec![
         named(&run.scenario, run.attempt, run.environment.as_str()),
