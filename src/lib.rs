@@ -7,7 +7,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 1 | [`clock`], [`files`], [`digest`], [`calendar`], [`ncts`] |
+//! | 1 | [`clock`], [`files`], [`digest`], [`foreign`], [`calendar`], [`ncts`] |
 //! | 2 | [`catalogue`] |
 //! | 3 | [`project`] |
 //! | 4 | [`evidence`], [`hmrc`], [`payload`] |
@@ -25,6 +25,7 @@ pub mod document;
 pub mod engine;
 pub mod evidence;
 pub mod files;
+pub mod foreign;
 pub mod hmrc;
 pub mod ncts;
 pub mod payload;

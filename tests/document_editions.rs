@@ -139,6 +139,7 @@ impl Sheet {
             part(&filled.bytes, "word/document.xml")
         );
         assert_eq!(again.filled, filled.filled);
+        keep(&filled.bytes);
         (before, filled)
     }
 

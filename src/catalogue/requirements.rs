@@ -50,16 +50,27 @@ pub enum RequirementError {
 }
 
 /// A column of the matrix.
-#[derive(Clone, Copy, Debug)]
-enum Column {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The normal procedure alone.
     Normal,
+    /// The simplified procedure alone.
     Simplified,
+    /// Both procedures, combination A.
     BothA,
+    /// Both procedures, combination B.
     BothB,
 }
 
 impl Column {
-    fn of(capabilities: &Capabilities) -> Result<Self, RequirementError> {
+    /// All of them, in the form's order.
+    pub const ALL: [Self; 4] = [Self::Normal, Self::Simplified, Self::BothA, Self::BothB];
+
+    /// The column of a house.
+    ///
+    /// # Errors
+    /// When the capabilities do not say which.
+    pub fn of(capabilities: &Capabilities) -> Result<Self, RequirementError> {
         let has = |procedure| capabilities.procedures.contains(&procedure);
         match (has(Procedure::Normal), has(Procedure::Simplified), capabilities.combination) {
             (false, false, _) => Err(RequirementError::NoProcedure),
@@ -71,7 +82,8 @@ impl Column {
         }
     }
 
-    fn words(self) -> &'static str {
+    /// For people: `the normal procedure alone`.
+    pub fn words(self) -> &'static str {
         match self {
             Self::Normal => "the normal procedure alone",
             Self::Simplified => "the simplified procedure alone",
@@ -80,7 +92,8 @@ impl Column {
         }
     }
 
-    fn cell(self, cells: &Cells) -> &[String] {
+    /// The scenarios in this column of a row, of which one is enough.
+    pub fn cell(self, cells: &Cells) -> &[String] {
         match self {
             Self::Normal => &cells.normal,
             Self::Simplified => &cells.simplified,

@@ -1,20 +1,22 @@
-//! `checklist`: HMRC's form filled, or ctc-ready's own document.
+//! `checklist`: HMRC's form filled, with an annex if wanted, or ctc-ready's own
+//! document.
 
 use std::path::{Path, PathBuf};
 
 use super::args::Checklist;
-use super::checklist_check;
 use super::context::{Context, Desk, Evidence, case, shown};
 use super::exit;
 use super::failure::{Failure, Kind};
 use super::kept;
 use super::printer::{BOLD, CARE, DIM, Printer, paint};
+use super::{checklist_check, checklist_preview};
 use crate::calendar::london;
 use crate::catalogue::{FormFile, Programme};
-use crate::document::own::{self, Dossier};
-use crate::document::{self, ChecklistReport, Filled, FormDefinition};
+use crate::digest::Digest;
+use crate::document::own::{self, Dossier, FormRead};
+use crate::document::{self, Answers, ChecklistReport, Filled, FormDefinition};
 use crate::files;
-use crate::verdict;
+use crate::verdict::{self, Need, Verdict, day_judged};
 use chrono::{DateTime, NaiveDate, Utc};
 
 /// Largest form read, in bytes; HMRC's have some 120 kB.
@@ -38,12 +40,45 @@ pub(super) struct Order<'a> {
     pub(super) rehearsal: bool,
     /// It goes into a bundle that is packed to be looked at.
     pub(super) draft: bool,
+    /// A form gets an annex.
+    pub(super) annex: bool,
+    /// The London day of submission; none: the day judged at.
+    pub(super) submit_on: Option<NaiveDate>,
+}
+
+/// A document that is to be written.
+pub(super) struct Made {
+    /// Id of the form that was filled; none: ctc-ready's own document.
+    pub(super) form: Option<String>,
+    /// The document.
+    pub(super) filled: Filled,
+    /// The form's annex.
+    pub(super) annex: Option<Vec<u8>>,
+}
+
+/// What a document says, before it is one.
+pub(super) struct Judged {
+    needs: Vec<Need>,
+    verdict: Verdict,
+    pub(super) answers: Answers,
+}
+
+/// A form, filled.
+pub(super) struct FilledForm {
+    title: String,
+    id: String,
+    digest: Digest,
+    filled: Filled,
 }
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure> {
     if let Some(file) = &args.check {
         return checklist_check::run(context, args, file);
+    }
+    if args.preview.is_some() && context.printer.json() {
+        return Err(Failure::usage("`--preview` cannot be told as json")
+            .hint("`ctc-ready schema checklist` describes what `checklist --format json` tells"));
     }
     let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let as_of = context.as_of()?;
@@ -56,7 +91,18 @@ pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure
         Some(path) => context.cwd.join(path),
         None => desk.project.root.join(name),
     };
-    let order = Order { programme, form, output, rehearsal: args.rehearsal, draft: false };
+    let order = Order {
+        programme,
+        form,
+        output,
+        rehearsal: args.rehearsal,
+        draft: false,
+        annex: args.annex,
+        submit_on: None,
+    };
+    if let Some(how) = args.preview {
+        return checklist_preview::run(context, &desk, &evidence, &order, as_of, how);
+    }
     let report = write(&desk, &evidence, &order, as_of, &context.cwd)?;
     context.printer.document(&report);
     print(&mut context.printer, &report);
@@ -127,54 +173,126 @@ pub(super) fn write(
     as_of: DateTime<Utc>,
     cwd: &Path,
 ) -> Result<ChecklistReport, Failure> {
-    let (form, filled) = make(desk, evidence, order, as_of)?;
-    // A document that stands there may have been signed.
-    kept::keep_previous(&order.output, &filled.bytes, &DOCUMENT)?;
-    files::write_atomic(&order.output, &filled.bytes)?;
-    let place = shown(&order.output, cwd);
-    Ok(ChecklistReport::new(form.as_deref(), &place, order.rehearsal, &filled))
+    let Made { form, filled, annex } = make(desk, evidence, order, as_of)?;
+    let annex = annex.map(|bytes| (annex_beside(&order.output), bytes));
+    if let Some((path, _)) = &annex {
+        // Refused before the form is written.
+        kept::standing(path, &DOCUMENT)?;
+    }
+    let place = |path: &Path| shown(path, cwd);
+    let mut report =
+        ChecklistReport::new(form.as_deref(), &place(&order.output), order.rehearsal, &filled);
+    report.annex = annex.as_ref().map(|(path, _)| place(path));
+    for (path, bytes) in std::iter::once((order.output.clone(), filled.bytes)).chain(annex) {
+        // A document that stands there may have been signed.
+        kept::keep_previous(&path, &bytes, &DOCUMENT)?;
+        files::write_atomic(&path, &bytes)?;
+    }
+    Ok(report)
 }
 
-/// Makes the document, and tells the id of the form that was filled; the
-/// order's `output` is not looked at.
+/// `checklist.docx`: `checklist-annex.docx`.
+fn annex_beside(output: &Path) -> PathBuf {
+    let mut name = output.file_stem().unwrap_or_default().to_owned();
+    name.push("-annex.docx");
+    output.with_file_name(name)
+}
+
+/// Makes the document and its annex; of the order's `output`, the name alone is
+/// looked at.
 pub(super) fn make(
     desk: &Desk,
     evidence: &Evidence,
     order: &Order<'_>,
     as_of: DateTime<Utc>,
-) -> Result<(Option<String>, Filled), Failure> {
-    let needs = desk.needs(order.programme, london::day_of(as_of))?;
-    let case = case(desk, order.programme, &needs, evidence, as_of, order.rehearsal);
-    let requirements = verdict::status(&case).requirements;
-    let settings = &desk.project.settings;
+) -> Result<Made, Failure> {
+    let judged = judged(desk, evidence, order, as_of)?;
+    let dossier = judged.dossier(desk, evidence, order);
+    let Some(path) = &order.form else {
+        return Ok(Made { form: None, filled: own::write(&dossier)?, annex: None });
+    };
+    let form = fill_form(desk, path, &judged.answers)?;
+    let annex = match order.annex {
+        true => Some(own::annex(&dossier, &form.read(&order.file_name()))?),
+        false => None,
+    };
+    Ok(Made { form: Some(form.id), filled: form.filled, annex })
+}
+
+/// Judges for the day of submission, and answers.
+pub(super) fn judged(
+    desk: &Desk,
+    evidence: &Evidence,
+    order: &Order<'_>,
+    as_of: DateTime<Utc>,
+) -> Result<Judged, Failure> {
+    let needs = desk.needs(order.programme, day_judged(order.submit_on, as_of))?;
+    let mut case = case(desk, order.programme, &needs, evidence, as_of, order.rehearsal);
+    case.submit_on = order.submit_on;
+    let verdict = verdict::judge(&case);
     let answers = document::collect(
         order.programme,
-        settings,
-        &requirements,
+        &desk.project.settings,
+        &verdict.requirements,
         &evidence.runs,
         order.rehearsal,
     );
-    match &order.form {
-        Some(path) => {
-            let bytes = read_form(path)?;
-            let forms = forms(desk)?;
-            let named =
-                |error| Failure::from(error).hint(format!("the file is `{}`", path.display()));
-            let form = document::recognise(&bytes, &forms).map_err(named)?;
-            let filled = document::fill(&bytes, form, &answers).map_err(named)?;
-            Ok((Some(form.id.clone()), filled))
+    Ok(Judged { needs, verdict, answers })
+}
+
+/// Fills HMRC's form.
+pub(super) fn fill_form(
+    desk: &Desk,
+    path: &Path,
+    answers: &Answers,
+) -> Result<FilledForm, Failure> {
+    let bytes = read_form(path)?;
+    let forms = forms(desk)?;
+    let named = |error| Failure::from(error).hint(format!("the file is `{}`", path.display()));
+    let form = document::recognise(&bytes, &forms).map_err(named)?;
+    let filled = document::fill(&bytes, form, answers).map_err(named)?;
+    let (title, id) = (form.title.clone(), form.id.clone());
+    Ok(FilledForm { title, id, digest: Digest::of(&bytes), filled })
+}
+
+impl Order<'_> {
+    /// The name of the document, without its folder.
+    pub(super) fn file_name(&self) -> String {
+        self.output.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+impl Judged {
+    /// All of it, for a document.
+    pub(super) fn dossier<'a>(
+        &'a self,
+        desk: &'a Desk,
+        evidence: &'a Evidence,
+        order: &Order<'a>,
+    ) -> Dossier<'a> {
+        Dossier {
+            programme: order.programme,
+            settings: &desk.project.settings,
+            needs: &self.needs,
+            verdict: &self.verdict,
+            runs: &evidence.runs,
+            removed: &evidence.removed,
+            integrity: evidence.report.as_ref(),
+            answers: &self.answers,
+            draft: order.draft,
         }
-        None => {
-            let filled = own::write(&Dossier {
-                programme: order.programme,
-                settings,
-                requirements: &requirements,
-                runs: &evidence.runs,
-                answers: &answers,
-                made: as_of,
-                draft: order.draft,
-            })?;
-            Ok((None, filled))
+    }
+}
+
+impl FilledForm {
+    /// What an annex says of it; `file` is the name of the filled form.
+    pub(super) fn read<'a>(&'a self, file: &'a str) -> FormRead<'a> {
+        FormRead {
+            title: &self.title,
+            id: &self.id,
+            file,
+            digest: self.digest,
+            filled: &self.filled,
         }
     }
 }
@@ -189,6 +307,10 @@ pub(super) fn print(printer: &mut Printer, report: &ChecklistReport) {
     };
     printer.line(format!("wrote {}", paint(BOLD, &report.output)));
     printer.line(format!("  {kind}: {} fields filled", report.filled.len()));
+    if let Some(annex) = &report.annex {
+        printer.line(format!("wrote {}", paint(BOLD, annex)));
+        printer.line("  its annex: the evidence behind each requirement");
+    }
     if report.edition_known == Some(false) {
         printer.line("");
         printer.line(paint(CARE, "this edition of the form is unknown to ctc-ready"));

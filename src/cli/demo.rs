@@ -146,6 +146,8 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
             output: root.join(format!("checklist-{}-REHEARSAL.docx", programme.id)),
             rehearsal: true,
             draft: false,
+            annex: false,
+            submit_on: None,
         };
         let report = checklist::write(&desk, &evidence, &order, as_of, &context.cwd)?;
         context.printer.line(format!("  wrote {}", report.output));

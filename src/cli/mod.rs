@@ -19,6 +19,7 @@ mod bench;
 mod board;
 mod checklist;
 mod checklist_check;
+mod checklist_preview;
 pub mod context;
 mod demo;
 mod doctor;

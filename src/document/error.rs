@@ -98,6 +98,9 @@ pub enum DocumentError {
         "the document is a copy that a rehearsal filled; start again from HMRC's empty form, so that no simulated value remains"
     )]
     RehearsalCopy,
+    /// The template of a preview does not fit what it is given: a bug.
+    #[error("the preview could not be written: {0}")]
+    Template(String),
     /// Our own document could not be written.
     #[error("the document could not be written: {0}")]
     Write(String),

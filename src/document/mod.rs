@@ -9,8 +9,9 @@
 //!   it an edition described in a form file or another of its family.
 //! - [`mod@check`]: a filled form read back, and compared with evidence and
 //!   settings.
-//! - [`own`]: the same answers as a document of our own, with an appendix of
-//!   the evidence.
+//! - [`own`]: a document of our own, with the answers and the evidence behind
+//!   them; without the answers it is the annex to a form.
+//! - [`preview`]: both as text, before anything is written.
 //! - [`report`]: the JSON of `checklist` and `checklist --check`.
 //!
 //! Under them, private: `package` (the zip), `body` and `parse` (the document's
@@ -38,6 +39,7 @@ pub mod own;
 mod package;
 mod paper;
 mod parse;
+pub mod preview;
 mod recognise;
 pub mod report;
 mod times;
@@ -48,6 +50,7 @@ pub use check::{FilledForm, check};
 pub use error::DocumentError;
 pub use fill::{Filled, FilledField, LeftField, fill};
 pub use form::{Edition, FormDefinition, FormProblem, forms};
+pub use preview::Preview;
 pub use recognise::recognise;
 pub use report::{CheckFinding, CheckReport, ChecklistReport};
 

@@ -23,6 +23,8 @@ pub struct ChecklistReport {
     pub edition_known: Option<bool>,
     /// The file written.
     pub output: String,
+    /// The annex written beside it; none: there is none.
+    pub annex: Option<String>,
     /// Simulated evidence was let count: never for a submission.
     pub rehearsal: bool,
     /// Fields that hold an answer.
@@ -36,7 +38,7 @@ pub struct ChecklistReport {
 
 impl ChecklistReport {
     /// The report on `filled`, written to `output`; `form` is the id of the
-    /// edition, none for ctc-ready's own document.
+    /// edition, none for ctc-ready's own document. It has no annex yet.
     pub fn new(form: Option<&str>, output: &str, rehearsal: bool, filled: &Filled) -> Self {
         Self {
             schema_version: 1,
@@ -44,6 +46,7 @@ impl ChecklistReport {
             recognised: form.is_some(),
             edition_known: form.map(|_| filled.edition_known),
             output: output.to_owned(),
+            annex: None,
             rehearsal,
             filled: filled.filled.clone(),
             left_for_you: filled.left_for_you.clone(),
@@ -121,7 +124,7 @@ mod tests {
         let report = ChecklistReport::new(Some(id), "checklist.docx", false, &filled);
         let expected = serde_json::json!({
             "schema_version": 1, "form": id, "recognised": true, "edition_known": false,
-            "output": "checklist.docx", "rehearsal": false,
+            "output": "checklist.docx", "annex": null, "rehearsal": false,
             "filled": [{"field": "sandbox application name", "value": "Desk", "from": "settings"}],
             "left_for_you": [{"field": "electronic signature", "why": "only a person may sign"}],
             "not_found": [],

@@ -10,7 +10,7 @@
 //! - [`markdown`]: the summary of a CI job.
 //! - [`mod@query`]: one run that went wrong, for HMRC's support.
 //! - [`mod@timeline`]: what happened in a run, in plain words.
-//! - `bodies`: which bodies a report holds; `text`: foreign text made fit.
+//! - `bodies`: which bodies a report holds; `text`: places and times in words.
 //!
 //! Floor 7: it uses floors 1 to 6, never [`crate::document`] beside it. The
 //! command line may call it. It opens files only through

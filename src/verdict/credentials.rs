@@ -41,13 +41,7 @@ pub fn needs(
     settings: &Settings,
     day: NaiveDate,
 ) -> Result<Vec<Need>, RequirementError> {
-    let software = &settings.software;
-    let capabilities = Capabilities {
-        flows: software.flows.clone(),
-        procedures: software.procedures.clone(),
-        combination: software.combination,
-        side: software.side,
-    };
+    let capabilities = capabilities(settings);
     let held = Held::new(programme, settings, day);
     let items = applicable(programme, catalogue, &capabilities)?;
     Ok(items
@@ -59,6 +53,17 @@ pub fn needs(
             need
         })
         .collect())
+}
+
+/// What the settings say that the software supports.
+pub fn capabilities(settings: &Settings) -> Capabilities {
+    let software = &settings.software;
+    Capabilities {
+        flows: software.flows.clone(),
+        procedures: software.procedures.clone(),
+        combination: software.combination,
+        side: software.side,
+    }
 }
 
 /// The change of the documentation, in force on the day of submission, that a

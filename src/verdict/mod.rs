@@ -33,7 +33,7 @@ mod standing;
 mod waivers;
 
 pub use case::{Case, Need, day_judged};
-pub use credentials::{needs, nothing_left};
+pub use credentials::{capabilities, needs, nothing_left};
 pub use dates::{is_open, usual};
 pub use judge::{judge, status};
 pub use model::*;

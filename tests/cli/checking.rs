@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::contract::{assert_fields, assert_valid};
 use crate::support::{Project, form, tree};
 
-const NCTS5: &str = include_str!("../../scenarios/ncts5-final/forms/ncts5-checklist-2024-01.toml");
-const NCTS6: &str = include_str!("../../scenarios/ncts6/forms/ncts6-readiness-2026-04-14.toml");
+pub const NCTS5: &str =
+    include_str!("../../scenarios/ncts5-final/forms/ncts5-checklist-2024-01.toml");
+pub const NCTS6: &str = include_str!("../../scenarios/ncts6/forms/ncts6-readiness-2026-04-14.toml");
 
 const OPEN: [&str; 2] = ["electronic signature", "date of the signature"];
 
@@ -41,7 +42,7 @@ fn field(field: &toml::Value) -> String {
 }
 
 /// A document of our own making with the fields of an edition.
-fn made_up(definition: &str) -> Vec<u8> {
+pub fn made_up(definition: &str) -> Vec<u8> {
     let form: toml::Value = toml::from_str(definition).unwrap();
     let list = |value: &toml::Value, name: &str| -> Vec<toml::Value> {
         value.get(name).and_then(toml::Value::as_array).cloned().unwrap_or_default()

@@ -4,6 +4,7 @@
 #![allow(missing_docs, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and skip loudly")]
 
+mod annex;
 mod answered;
 #[path = "../authority/mod.rs"]
 #[allow(dead_code, reason = "not every kind is wanted here")]

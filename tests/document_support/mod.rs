@@ -27,6 +27,16 @@ pub fn reference(name: &str) -> Option<Vec<u8>> {
     Some(std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
+/// Keeps a document to look at in the folder `CTC_READY_KEEP`, if there is one,
+/// under the name of the test.
+pub fn keep(docx: &[u8]) {
+    let Some(folder) = std::env::var_os("CTC_READY_KEEP") else { return };
+    let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
+    let mut digest = Digest::of(docx).to_string();
+    digest.truncate(6);
+    std::fs::write(PathBuf::from(folder).join(format!("{test}-{digest}.docx")), docx).unwrap();
+}
+
 pub const NCTS5_FORM: &str = "ctc-traders-v2.0-checklist-v1.1-january-2024.docx";
 pub const NCTS6_FORM: &str = "ncts6-readiness-checklist-2026-04-14.docx";
 

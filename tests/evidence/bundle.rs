@@ -50,7 +50,7 @@ fn a_bundle_tells_what_is_in_it_wherever_it_lies() {
     let mut names: Vec<String> = unzip(&bytes).into_iter().map(|(name, _)| name).collect();
     let mut expected: Vec<String> =
         files(&made.small.dir).iter().map(|file| format!("evidence/{}", file.display())).collect();
-    for paper in [README, PAGE, VERDICT, checklist(None), KEY, SIGNED] {
+    for paper in [README, PAGE, VERDICT, checklist(None), annex(None), KEY, SIGNED] {
         expected.push(paper.to_owned());
     }
     expected.sort();
@@ -330,6 +330,15 @@ fn what_is_no_submission_says_so_everywhere() {
         renamed.entries.sort_by(|a, b| a.name.cmp(&b.name));
         let problems = made.problems(&renamed.build());
         let said = "bundle-mark bundle.zip!checklist.docx: ";
+        assert!(problems.iter().any(|p| p.starts_with(said)), "{problems:#?}");
+
+        // Its annex likewise.
+        assert!(names.contains(&annex(Some(mark)).to_owned()));
+        let mut renamed = Hand::of(&bytes);
+        renamed.file(annex(Some(mark))).name = annex(None).into();
+        renamed.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let problems = made.problems(&renamed.build());
+        let said = "bundle-mark bundle.zip!checklist-annex.docx: ";
         assert!(problems.iter().any(|p| p.starts_with(said)), "{problems:#?}");
 
         // Without its mark it is no good bundle.

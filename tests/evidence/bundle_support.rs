@@ -77,6 +77,7 @@ pub(crate) fn papers(verdict: &Value) -> Papers {
         page: "<!DOCTYPE html>\n".into(),
         verdict: verdict.to_string(),
         checklist: b"PK\x03\x04 a form".to_vec(),
+        annex: Some(b"PK\x03\x04 an annex".to_vec()),
     }
 }
 

@@ -167,6 +167,7 @@ fn rarer_things_are_told_too() {
             key,
             endorsed_by: None,
             covers_runs: 1,
+            index_head: None,
             valid,
             time_stamp: valid.then(|| TimeStampReport {
                 at: "2026-11-12T12:00:00Z".parse().unwrap(),

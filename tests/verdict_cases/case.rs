@@ -264,6 +264,7 @@ impl Row {
             key: Digest::ZERO,
             endorsed_by: None,
             covers_runs: runs.len() as u64,
+            index_head: None,
             valid: self.store != "seal-broken",
             time_stamp: None,
         });

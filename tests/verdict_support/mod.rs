@@ -330,6 +330,7 @@ pub(crate) fn seal_report(covers_runs: u64, valid: bool) -> SealReport {
         key: Digest::ZERO,
         endorsed_by: None,
         covers_runs,
+        index_head: None,
         valid,
         time_stamp: None,
     }

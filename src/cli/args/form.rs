@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::UnderTest;
 use super::value::london_date;
@@ -25,12 +25,27 @@ pub struct Checklist {
     /// Let simulated evidence count, and mark the document REHEARSAL
     #[arg(long)]
     pub rehearsal: bool,
+    /// Write the form's annex beside it: the evidence, in full
+    #[arg(long, requires = "form")]
+    pub annex: bool,
+    /// Write nothing: show what would be written, and where it comes from
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["output", "annex", "check"])]
+    pub preview: Option<PreviewFormat>,
     /// Write nothing: compare a filled form with evidence and settings
     #[arg(long, value_name = "FILE", conflicts_with_all = ["form", "output"])]
     pub check: Option<PathBuf>,
     /// Judge for this build
     #[command(flatten)]
     pub under_test: UnderTest,
+}
+
+/// What a preview is written as.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PreviewFormat {
+    /// A page for a browser.
+    Html,
+    /// Text for a terminal, a pull request or an issue.
+    Markdown,
 }
 
 /// `query`.

@@ -1,5 +1,5 @@
-//! `pack`: one zip to send, with the form, the verdict, the whole store and a
-//! signed list of all of it.
+//! `pack`: one zip to send, with the form and its annex, the verdict, the whole
+//! store and a signed list of all of it.
 //!
 //! - `readme`: README.txt.
 
@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::Pack;
-use super::checklist::{self, Order};
+use super::checklist::{self, Made, Order};
 use super::context::{Context, Desk, Evidence, TOOL, case, shown};
 use super::exit;
 use super::failure::{Failure, Kind};
@@ -202,16 +202,20 @@ impl Task<'_> {
             return Err(bug(&"the evidence was not verified"));
         };
         let rehearsal = self.args.rehearsal;
+        let name = bundle::checklist(self.mark);
         let order = Order {
             programme: self.programme,
             form: self.form.clone(),
-            output: PathBuf::new(),
+            output: name.into(),
             rehearsal,
             draft: self.mark == Some(Mark::Draft),
+            annex: true,
+            submit_on: self.args.submit_on,
         };
-        let name = bundle::checklist(self.mark);
-        let (form, filled) = checklist::make(self.desk, evidence, &order, self.as_of)?;
-        let checklist = ChecklistReport::new(form.as_deref(), name, rehearsal, &filled);
+        let Made { form, filled, annex } =
+            checklist::make(self.desk, evidence, &order, self.as_of)?;
+        let mut checklist = ChecklistReport::new(form.as_deref(), name, rehearsal, &filled);
+        checklist.annex = annex.as_ref().map(|_| bundle::annex(self.mark).to_owned());
 
         let counted_runs = counted(&verdict);
         let key = keys.map(KeyRing::fingerprint);
@@ -231,10 +235,10 @@ impl Task<'_> {
         let dossier = Dossier::gather(&store, verdict, integrity, self.mark.map(Mark::word));
         let options = PageOptions::new(&self.desk.catalogue, &self.desk.project.settings);
         let page = report::html::page(&dossier, &store, &options).map_err(|error| bug(&error))?;
-        let papers = Papers { readme, page, verdict: text, checklist: filled.bytes };
+        let papers = Papers { readme, page, verdict: text, checklist: filled.bytes, annex };
 
         let plan = Plan::new(writer.dir(), papers, self.mark, keys, TOOL).map_err(failed)?;
-        look_through(&plan, name, writer.dir())?;
+        look_through(&plan, writer.dir())?;
         let written = self.write(&plan)?;
 
         let Dossier { verdict, integrity, .. } = dossier;
@@ -319,13 +323,13 @@ fn errors(verdict: &Verdict) -> impl Iterator<Item = &Finding> {
     verdict.findings.iter().filter(|finding| finding.blocks())
 }
 
-/// Looks for secrets in every file, and in the parts of the document, which is
-/// compressed itself.
-fn look_through(plan: &Plan, checklist: &str, store: &Path) -> Result<(), Failure> {
+/// Looks for secrets in every file, and in the parts of the documents, which are
+/// compressed themselves.
+fn look_through(plan: &Plan, store: &Path) -> Result<(), Failure> {
     let mut guard = Guard::new(store)?;
     for (name, _) in plan.files() {
         guard.look(name, &mut plan.open(name)?)?;
-        if name != checklist {
+        if !name.ends_with(".docx") {
             continue;
         }
         let bug = |error: zip::result::ZipError| Failure::new(Kind::Bug, error);
@@ -393,25 +397,28 @@ fn print(printer: &mut Printer, report: &PackReport) {
     }
     printer.line("");
     printer.line("in it");
+    let width = contents.papers.iter().map(String::len).max().unwrap_or(0).max(16);
     for paper in &contents.papers {
         let what = match paper.as_str() {
             "README.txt" => "what this is, how to look and how to check",
             "index.html" => "the evidence for people",
             "verdict.json" => "what the gate says",
+            annex if annex.ends_with("-annex.docx") => "the evidence behind the form",
             form if form.starts_with("checklist") => "the form",
             "signing-key.pem" => "the public key",
             "bundle.dsse.json" => "every other file with its SHA-256, signed",
             "bundle.json" => "every other file with its SHA-256",
             _ => "that this is no submission",
         };
-        printer.line(format!("  {paper:<16} {what}"));
+        printer.line(format!("  {paper:<width$} {what}"));
     }
     printer.line(format!(
-        "  {:<17}{} attempts, of which {} count, and {} seals",
+        "  {:<width$} {} attempts, of which {} count, and {} seal{}",
         "evidence/",
         contents.runs,
         contents.counted_runs.len(),
-        contents.seals
+        contents.seals,
+        if contents.seals == 1 { "" } else { "s" }
     ));
     let left = report.checklist.as_ref().map_or(0, |checklist| checklist.left_for_you.len());
     if left > 0 {

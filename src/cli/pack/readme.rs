@@ -48,6 +48,7 @@ struct Words<'a> {
     tool: &'a str,
     checklist: String,
     checklist_file: &'a str,
+    annex_file: Option<&'a str>,
 }
 
 /// The text.
@@ -90,6 +91,7 @@ pub(super) fn render(about: &About<'_>) -> Result<String, Failure> {
         key: about.key.map(|key| key.to_string()),
         tool: TOOL,
         checklist_file: bundle::checklist(*mark),
+        annex_file: about.form.map(|_| bundle::annex(*mark)),
         checklist: form.unwrap_or_else(|| "ctc-ready's own document".to_owned()),
     };
     Templates::new([("README.txt".to_owned(), TEMPLATE.to_owned())])

@@ -13,7 +13,7 @@ use super::judged::Judged;
 use super::names::{MAX_FILES, is_folder, limit_of};
 use super::read::{Bundle, is_bundle_file};
 use super::statement::{BundleStatement, Origin};
-use super::{KEY, MARKS, Mark, PAGE, README, SIGNED, STORE, UNSIGNED, VERDICT, checklist};
+use super::{KEY, MARKS, Mark, PAGE, README, SIGNED, STORE, UNSIGNED, VERDICT, annex, checklist};
 use crate::digest::{Digest, canonical_json};
 use crate::evidence::error::EvidenceError;
 use crate::evidence::event::RunId;
@@ -329,6 +329,10 @@ impl<'a> Check<'a> {
             } else if !right && self.has(form) {
                 let message = format!("the statement and the name `{form}` disagree");
                 self.problem("bundle-mark", form, message);
+            }
+            if !right && self.has(annex(mark)) {
+                let message = format!("the statement and the name `{}` disagree", annex(mark));
+                self.problem("bundle-mark", annex(mark), message);
             }
             let Some(file) = mark.map(Mark::file) else { continue };
             if self.has(file) != right {

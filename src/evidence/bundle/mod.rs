@@ -8,6 +8,7 @@
 //!   bundle.dsse.json            signed statement: the digest of every other file
 //!   bundle.json                 the same unsigned, in its place; only with a mark
 //!   checklist.docx              the form; `checklist-DRAFT.docx` and the like with a mark
+//!   checklist-annex.docx        the form's annex, where it is HMRC's; likewise with a mark
 //!   evidence/…                  the store without lock, tmp and salt
 //!   index.html                  the evidence for people
 //!   signing-key.pem             the public key, where there is a signature
@@ -64,6 +65,11 @@ pub fn checklist(mark: Option<Mark>) -> &'static str {
     mark.map_or("checklist.docx", Mark::checklist)
 }
 
+/// The annex of the form in a bundle with this mark.
+pub fn annex(mark: Option<Mark>) -> &'static str {
+    mark.map_or("checklist-annex.docx", Mark::annex)
+}
+
 /// Says of a bundle that it is no submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -97,6 +103,14 @@ impl Mark {
         match self {
             Self::Draft => "checklist-DRAFT.docx",
             Self::Rehearsal => "checklist-REHEARSAL.docx",
+        }
+    }
+
+    /// The form's annex in such a bundle.
+    pub fn annex(self) -> &'static str {
+        match self {
+            Self::Draft => "checklist-DRAFT-annex.docx",
+            Self::Rehearsal => "checklist-REHEARSAL-annex.docx",
         }
     }
 

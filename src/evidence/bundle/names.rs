@@ -1,7 +1,7 @@
 //! What may lie in a bundle. A closed list: no name in it can lead out of a
 //! folder, differ from another in case alone, or mean a device.
 
-use super::{KEY, MARKS, PAGE, README, SIGNED, STORE, UNSIGNED, VERDICT, checklist};
+use super::{KEY, MARKS, PAGE, README, SIGNED, STORE, UNSIGNED, VERDICT, annex, checklist};
 use crate::digest::Digest;
 use crate::evidence::format::{
     INDEX, JOURNAL, MAX_DESCRIPTION, MAX_JOURNAL, MAX_OBJECT, MAX_SEAL, MAX_TIME_STAMP, OBJECTS,
@@ -25,7 +25,9 @@ pub(super) fn limit_of(name: &str) -> Option<u64> {
         PAGE | VERDICT => Some(MAX_PAPER),
         SIGNED | UNSIGNED => Some(MAX_SEAL),
         _ if MARKS.iter().flatten().any(|mark| mark.file() == name) => Some(MAX_TEXT),
-        _ if MARKS.iter().any(|mark| checklist(*mark) == name) => Some(MAX_PAPER),
+        _ if MARKS.iter().any(|mark| [checklist(*mark), annex(*mark)].contains(&name)) => {
+            Some(MAX_PAPER)
+        }
         _ => limit_in_store(name.strip_prefix(STORE)?.strip_prefix('/')?),
     }
 }
@@ -82,6 +84,9 @@ mod tests {
             "checklist.docx",
             "checklist-DRAFT.docx",
             "checklist-REHEARSAL.docx",
+            "checklist-annex.docx",
+            "checklist-DRAFT-annex.docx",
+            "checklist-REHEARSAL-annex.docx",
             "index.html",
             "signing-key.pem",
             "verdict.json",

@@ -11,7 +11,7 @@ use super::judged::Judged;
 use super::names::{MAX_FILES, is_folder, limit_in_store, limit_of};
 use super::statement::{BundleStatement, Origin};
 use super::zip::{self, Member};
-use super::{KEY, Mark, PAGE, README, SIGNED, STORE, UNSIGNED, VERDICT, checklist};
+use super::{KEY, Mark, PAGE, README, SIGNED, STORE, UNSIGNED, VERDICT, annex, checklist};
 use crate::digest::{Digest, Hasher};
 use crate::evidence::error::EvidenceError;
 use crate::evidence::format::{MAX_DESCRIPTION, MAX_SEAL, STORE_JSON};
@@ -72,6 +72,8 @@ pub struct Papers {
     pub verdict: String,
     /// The form.
     pub checklist: Vec<u8>,
+    /// Its annex, where there is one.
+    pub annex: Option<Vec<u8>>,
 }
 
 /// What a written bundle came to.
@@ -127,6 +129,9 @@ impl Plan {
         plan.add_made(PAGE, papers.page.into())?;
         plan.add_made(VERDICT, papers.verdict.into())?;
         plan.add_made(checklist(mark), papers.checklist)?;
+        if let Some(bytes) = papers.annex {
+            plan.add_made(annex(mark), bytes)?;
+        }
         if let Some(mark) = mark {
             plan.add_made(mark.file(), mark.text().into())?;
         }

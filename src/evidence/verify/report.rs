@@ -67,6 +67,8 @@ pub struct SealReport {
     pub endorsed_by: Option<Digest>,
     /// Runs it covers.
     pub covers_runs: u64,
+    /// Hash of the last line of the index that it covers, where it says so.
+    pub index_head: Option<Digest>,
     /// Signature and covered heads hold.
     pub valid: bool,
     /// The time stamp over it, where there is one that holds.

@@ -171,12 +171,14 @@ impl Check<'_> {
             key: known.key,
             endorsed_by: self.seals.endorsed.get(&known.key).copied(),
             covers_runs: 0,
+            index_head: None,
             valid: false,
             time_stamp: None,
         };
         if let Some((statement, valid)) = self.read_seal(index, number, start, &place) {
             report.at = statement.made();
             report.covers_runs = statement.predicate.runs.len() as u64;
+            report.index_head = Some(statement.predicate.index_head);
             report.valid = valid;
             for (run, Extent { head, bytes, sha256 }) in statement.journals() {
                 match sha256 {

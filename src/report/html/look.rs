@@ -3,10 +3,11 @@
 //! is marked safe. Called by the rest of `report::html`.
 
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior};
+use minijinja::{Environment, Error};
 use serde::Serialize;
 
 use super::{PageError, text};
+use crate::foreign::html;
 
 /// The templates, in the order of the page.
 const TEMPLATES: &[(&str, &str)] = &[
@@ -28,15 +29,7 @@ pub(super) struct Look {
 
 impl Look {
     pub(super) fn new() -> Result<Self, PageError> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        if let Ok(syntax) =
-            minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()
-        {
-            environment.set_syntax(syntax);
-        }
-        environment.set_auto_escape_callback(|_| AutoEscape::Html);
-        environment.set_formatter(format);
+        let mut environment = html::environment();
         environment.add_filter("marked", marked);
         environment.add_filter("prose", prose);
         for (name, source) in TEMPLATES {
@@ -58,24 +51,7 @@ impl Look {
 }
 
 fn failed(name: &'static str, error: &Error) -> PageError {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        message = format!("{message}: {cause}");
-        source = cause.source();
-    }
-    PageError::Template { name, message }
-}
-
-fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
-    if value.is_safe() || value.is_undefined() || value.is_none() {
-        return minijinja::escape_formatter(out, state, value);
-    }
-    match value.as_str() {
-        Some(text) => text::write(out, text),
-        None => text::write(out, &value.to_string()),
-    }
-    .map_err(Error::from)
+    PageError::Template { name, message: html::causes(error) }
 }
 
 /// Text of our own in which backticks stand round names, as in messages.

@@ -2,57 +2,9 @@
 //! does anything. Called by the rest of `report::html`.
 
 use std::borrow::Cow;
-use std::fmt;
 
-/// Writes text as HTML. Beside what markup would take for its own, characters
-/// that a reader cannot see or that would change what others look like
-/// (controls, direction, joiners without width, what is no character) are
-/// written as pictures or by number: `␀`, `[U+202E]`.
-///
-/// # Errors
-/// The writer's.
-pub(super) fn write(out: &mut dyn fmt::Write, text: &str) -> fmt::Result {
-    let mut from = 0;
-    for (at, c) in text.char_indices() {
-        let mut number = String::new();
-        let Some(instead) = instead(c, &mut number) else { continue };
-        out.write_str(text.get(from..at).unwrap_or_default())?;
-        out.write_str(instead)?;
-        from = at + c.len_utf8();
-    }
-    out.write_str(text.get(from..).unwrap_or_default())
-}
-
-/// What is written for a character that may not stand for itself.
-fn instead(c: char, number: &mut String) -> Option<&str> {
-    Some(match c {
-        '&' => "&amp;",
-        '<' => "&lt;",
-        '>' => "&gt;",
-        '"' => "&quot;",
-        '\'' => "&#39;",
-        '\n' | '\t' => return None,
-        '\u{7f}' => "\u{2421}",
-        c if c < ' ' => {
-            number.extend(char::from_u32(0x2400 + u32::from(c)));
-            number
-        }
-        c if is_unseen(c) => {
-            *number = format!("[U+{:04X}]", u32::from(c));
-            number
-        }
-        _ => return None,
-    })
-}
-
-fn is_unseen(c: char) -> bool {
-    matches!(c,
-        '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-        || u32::from(c) & 0xfffe == 0xfffe
-}
+use crate::foreign::html::instead;
+pub(super) use crate::foreign::html::write;
 
 /// The longest beginning of `text` that [`write`] turns into at most `max`
 /// bytes.
@@ -107,16 +59,6 @@ mod tests {
         let mut out = String::new();
         write(&mut out, text).unwrap();
         out
-    }
-
-    #[test]
-    fn nothing_hidden_and_no_markup_gets_through() {
-        assert_eq!(
-            written("<a href='x'>\"&amp;\0\u{7f}\u{1b}[0m\u{202e}\u{feff}\r\n\té"),
-            "&lt;a href=&#39;x&#39;&gt;&quot;&amp;amp;\u{2400}\u{2421}\u{241b}[0m[U+202E][U+FEFF]\
-             \u{240d}\n\té"
-        );
-        assert_eq!(written("\u{ffff}\u{10fffe}"), "[U+FFFF][U+10FFFE]");
     }
 
     #[test]
