@@ -432,6 +432,13 @@ fn pages_and_tables_are_laid_out_for_print() {
     for name in ["heading 1", "heading 2", "Title", "Subtitle"] {
         assert!(styles.contains(&format!("w:val=\"{name}\"")), "{name}");
     }
+    // As ISO/IEC 29500-1 has it, `w:rPr` is the last property of a paragraph, and
+    // a section names its header before its size.
+    for properties in all("pPr") {
+        let names: Vec<&str> = properties.children().map(|node| node.tag_name().name()).collect();
+        assert!(!names.contains(&"rPr") || names.last() == Some(&"rPr"), "{names:?}");
+    }
+    assert!(xml.find("<w:headerReference").unwrap() < xml.find("<w:pgSz").unwrap());
     // A4, upright.
     let size = all("pgSz")[0];
     assert_eq!(size.attribute((W, "w")), Some("11906"));

@@ -17,7 +17,8 @@
 //! Under them, private: `package` (the zip), `body` and `parse` (the document's
 //! paragraphs with byte offsets), `label`, `locate` and `boxes` (a field's
 //! place), `times` (times as people write them), `write` (pieces
-//! of WordprocessingML), `paper` (the looks of our own document).
+//! of WordprocessingML), `paper` (the looks of our own document; `order`: its
+//! properties as the standard orders them).
 //!
 //! A form is HMRC's document: everything but the answers stays as it was, byte
 //! for byte. Nothing here signs, dates a signature, or ticks a statement that
@@ -35,6 +36,7 @@ pub mod fill;
 pub mod form;
 mod label;
 mod locate;
+mod order;
 pub mod own;
 mod package;
 mod paper;

@@ -16,6 +16,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::error::DocumentError;
+use super::order::in_order;
 use super::own::sheet::{Block, Cell, Line, Look, Shape, Sheet, Table};
 
 /// Twentieths of a point: A4, 210 mm x 297 mm.
@@ -91,7 +92,13 @@ pub(super) fn write(sheet: &Sheet, made: DateTime<Utc>) -> Result<Vec<u8>, Docum
         };
     }
     let mut parts = docx.build();
-    parts.document = with_header_rows(&parts.document, &heads);
+    parts.document = in_order(&with_header_rows(&parts.document, &heads));
+    for part in [&mut parts.styles, &mut parts.settings] {
+        *part = in_order(part);
+    }
+    for part in parts.headers.iter_mut().chain(&mut parts.footers) {
+        *part = in_order(part);
+    }
     // docx-rs has no way to name the author.
     let core = String::from_utf8_lossy(&parts.doc_props.core);
     parts.doc_props.core = core.replace(">unknown<", ">ctc-ready<").into_bytes();
@@ -106,6 +113,10 @@ fn compressed(archive: Cursor<Vec<u8>>) -> ZipResult<Vec<u8>> {
     let mut to = ZipWriter::new(Cursor::new(Vec::new()));
     for index in 0..from.len() {
         let mut member = from.by_index(index)?;
+        // No form of Word's has entries for folders.
+        if member.is_dir() {
+            continue;
+        }
         // The same bytes on every machine: no time, no rights of a file.
         let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
         to.start_file(member.name().to_owned(), options)?;

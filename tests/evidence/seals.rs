@@ -74,6 +74,7 @@ fn a_seal_covers_everything_and_the_next_names_it() {
     for (seal, number) in report.seals.iter().zip(1..) {
         assert_eq!(seal.seal, format!("seals/{number}.dsse.json"));
         assert_eq!((seal.key, seal.covers_runs, seal.valid), (keys.fingerprint(), 2, true));
+        assert_eq!(seal.index_head, Some(statement(dir, number).predicate.index_head));
         assert_eq!(seal.at.unwrap(), start() + chrono::TimeDelta::hours(1));
     }
     let bytes: u64 = files(dir)
