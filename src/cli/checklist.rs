@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::args::Checklist;
 use super::checklist_check;
+use super::checklist_questions;
 use super::context::{Context, Desk, Evidence, case, shown};
 use super::exit;
 use super::failure::{Failure, Kind};
 use super::kept;
 use super::printer::{BOLD, CARE, DIM, Printer, paint};
+use super::sign;
 use crate::calendar::london;
 use crate::catalogue::{FormFile, Programme};
 use crate::document::own::{self, Dossier};
@@ -44,6 +46,12 @@ pub(super) struct Order<'a> {
 pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure> {
     if let Some(file) = &args.check {
         return checklist_check::run(context, args, file);
+    }
+    if args.questions {
+        return checklist_questions::run(context, args);
+    }
+    if let (Some(name), Some(form)) = (&args.sign_as, &args.form) {
+        return sign::run(context, args, form, name);
     }
     let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let as_of = context.as_of()?;
@@ -128,11 +136,21 @@ pub(super) fn write(
     cwd: &Path,
 ) -> Result<ChecklistReport, Failure> {
     let (form, filled) = make(desk, evidence, order, as_of)?;
+    put(order, form.as_deref(), &filled, cwd)
+}
+
+/// Writes a document that is made.
+pub(super) fn put(
+    order: &Order<'_>,
+    form: Option<&str>,
+    filled: &Filled,
+    cwd: &Path,
+) -> Result<ChecklistReport, Failure> {
     // A document that stands there may have been signed.
     kept::keep_previous(&order.output, &filled.bytes, &DOCUMENT)?;
     files::write_atomic(&order.output, &filled.bytes)?;
     let place = shown(&order.output, cwd);
-    Ok(ChecklistReport::new(form.as_deref(), &place, order.rehearsal, &filled))
+    Ok(ChecklistReport::new(form, &place, order.rehearsal, filled))
 }
 
 /// Makes the document, and tells the id of the form that was filled; the

@@ -201,6 +201,18 @@ fn loosen(text: impl Iterator<Item = (usize, char)>, numbered: bool) -> Vec<(usi
     out
 }
 
+/// `text` as an unknown edition is compared, without the number that counts it.
+pub(super) fn bare(text: &str) -> String {
+    text_of(&loosen(text.chars().enumerate(), false))
+}
+
+/// Whether a paragraph begins with the label of `field`, in any wording.
+pub(super) fn begins_field(text: &str, field: &Field) -> bool {
+    let wanted = Wanted::from(field);
+    let text = text_of(&loosen(text.chars().enumerate(), wanted.numbered));
+    wanted.loosened().iter().any(|wording| begins(&text, wording))
+}
+
 fn text_of(chars: &[(usize, char)]) -> String {
     chars.iter().map(|(_, c)| *c).collect()
 }

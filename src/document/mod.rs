@@ -11,6 +11,9 @@
 //!   settings.
 //! - [`own`]: the same answers as a document of our own, with an appendix of
 //!   the evidence.
+//! - [`statement`]: what a box states, word for word, as a digest.
+//! - [`open`]: the questions that nothing answers yet.
+//! - [`submission`]: what is said to HMRC when a form goes in.
 //! - [`report`]: the JSON of `checklist` and `checklist --check`.
 //!
 //! Under them, private: `package` (the zip), `body` and `parse` (the document's
@@ -19,8 +22,8 @@
 //! of WordprocessingML), `paper` (the looks of our own document).
 //!
 //! A form is HMRC's document: everything but the answers stays as it was, byte
-//! for byte. Nothing here signs, dates a signature, or ticks a statement that
-//! the settings do not make.
+//! for byte. Nothing here ticks a statement that the settings do not make, and
+//! only [`sign()`], which is called for a person who was asked, signs.
 //!
 //! Floor 7: it uses floors 1 to 6, and no file, clock or network: bytes and
 //! values in, bytes out. The command line may call it.
@@ -34,20 +37,25 @@ pub mod fill;
 pub mod form;
 mod label;
 mod locate;
+pub mod open;
 pub mod own;
 mod package;
 mod paper;
 mod parse;
 mod recognise;
 pub mod report;
+pub mod statement;
+pub mod submission;
 mod times;
 mod write;
 
 pub use answers::{Answer, Answers, Choice, Source, Value, collect};
 pub use check::{FilledForm, check};
 pub use error::DocumentError;
+pub use fill::sign::sign;
 pub use fill::{Filled, FilledField, LeftField, fill};
 pub use form::{Edition, FormDefinition, FormProblem, forms};
+pub use open::{AnswerKind, OpenQuestion, open_questions};
 pub use recognise::recognise;
 pub use report::{CheckFinding, CheckReport, ChecklistReport};
 

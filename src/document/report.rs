@@ -79,7 +79,7 @@ pub struct CheckReport {
 /// A field that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CheckFinding {
-    /// Stable name: one of [`mod@super::check`], or the gate's of a run that no
+    /// Stable name: one of [`super::check::rules`], or the gate's of a run that no
     /// longer counts.
     pub rule: &'static str,
     /// Its weight.
