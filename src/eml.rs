@@ -304,9 +304,12 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).cycle().take(1_000).collect();
         let name = "form\" ; x=\r\nBcc: y@z/..";
         let media_type = "application/zip\r\nBcc: y@z";
-        let attachments =
-            [Attachment { name, media_type, bytes: &bytes }, Attachment { name: "b", media_type: "a/b", bytes: b"" }];
-        let letter = Letter { attachments: &attachments, ..letter("o@h.example", "s", "--=_\n=_\n") };
+        let attachments = [
+            Attachment { name, media_type, bytes: &bytes },
+            Attachment { name: "b", media_type: "a/b", bytes: b"" },
+        ];
+        let letter =
+            Letter { attachments: &attachments, ..letter("o@h.example", "s", "--=_\n=_\n") };
         let eml = letter.to_eml();
         assert!(eml.is_ascii() && eml.split("\r\n").all(|line| line.len() <= 78));
         assert!(!eml.to_lowercase().contains("\r\nbcc"), "{eml}");

@@ -12,6 +12,7 @@ use super::checklist::{forms, programme_for, read_form};
 use super::context::{Context, Desk, case, shown};
 use super::exit;
 use super::failure::{Failure, Kind};
+use super::mask;
 use super::printer::{BOLD, CARE, DIM, GOOD, Printer, paint};
 use crate::calendar::london;
 use crate::catalogue::Programme;
@@ -44,9 +45,8 @@ pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure
     let known = forms(&desk)?;
     let form = match &path {
         Some(path) => {
-            let named = |error| {
-                Failure::from(error).hint(format!("the file is `{}`", path.display()))
-            };
+            let named =
+                |error| Failure::from(error).hint(format!("the file is `{}`", path.display()));
             Some(FilledForm::read(&read_form(path)?, &known).map_err(named)?)
         }
         None => None,
@@ -55,7 +55,13 @@ pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure
     let needs = desk.needs(programme, day)?;
     let requirements =
         verdict::status(&case(&desk, programme, &needs, &evidence, as_of, false)).requirements;
-    let puts = Puts { programme, requirements: &requirements, desk: &desk, form: form.as_ref(), runs: &evidence.runs };
+    let puts = Puts {
+        programme,
+        requirements: &requirements,
+        desk: &desk,
+        form: form.as_ref(),
+        runs: &evidence.runs,
+    };
     let open = puts.open(&desk.project.settings);
     if context.printer.json() {
         context.printer.document(&Questions {
@@ -85,7 +91,10 @@ pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure
         count(open.len(), "question"),
         paint(BOLD, &place)
     ));
-    ask.printer.line(paint(DIM, "Enter leaves a question open, Ctrl-D ends; each answer is written at once"));
+    ask.printer.line(paint(
+        DIM,
+        "Enter leaves a question open, Ctrl-D ends; each answer is written at once",
+    ));
     let answered = puts.ask(&mut ask)?;
     let printer = ask.printer;
     printer.line("");
@@ -168,8 +177,9 @@ fn unwritten(error: AnswerError, question: &OpenQuestion, value: &AnswerValue) -
     let hint = format!("the last answer was not written: `{line}` under `[{}]`", question.table);
     match error {
         AnswerError::File(error) => Failure::from(error),
-        AnswerError::Changed(_) => Failure::new(Kind::Input, error)
-            .hint("call it again: it asks what is open by then"),
+        AnswerError::Changed(_) => {
+            Failure::new(Kind::Input, error).hint("call it again: it asks what is open by then")
+        }
         error => Failure::new(Kind::Input, error),
     }
     .hint(hint)
@@ -211,6 +221,11 @@ fn one(ask: &mut Asker<'_>, kind: AnswerKind) -> Result<Answer, Failure> {
             _ => ask.line()?,
         };
         let Some(text) = typed else { return Ok(Answer::End) };
+        // The file is made to be shared.
+        if mask::known_text(&text) != text {
+            ask.printer.line("  that holds a secret, which never goes into the settings");
+            continue;
+        }
         let lower = text.to_lowercase();
         let value = match (kind, lower.as_str()) {
             (_, "") => return Ok(Answer::Skip),

@@ -131,7 +131,8 @@ fn unknown(name: &str) -> Failure {
             .hint("`ctc-ready explain journal-broken` tells what to do about it");
     }
     let known = RULES.iter().map(|rule| rule.name).chain(check::RULES.iter().map(|rule| rule.name));
-    let near: Vec<String> = nearest_of(name, known).into_iter().map(|rule| format!("`{rule}`")).collect();
+    let near: Vec<String> =
+        nearest_of(name, known).into_iter().map(|rule| format!("`{rule}`")).collect();
     let failure = match near.as_slice() {
         [] => failure,
         _ => failure.hint(format!("the nearest: {}", near.join(", "))),

@@ -29,7 +29,9 @@ pub(super) fn run(
 ) -> Result<u8, Failure> {
     let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
     if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        return Err(Failure::usage(format!("`--sign-as` takes a name of at most {MAX_NAME} characters")));
+        return Err(Failure::usage(format!(
+            "`--sign-as` takes a name of at most {MAX_NAME} characters"
+        )));
     }
     if !ask::is_there() {
         return Err(Failure::usage("a form is signed by a person, on a terminal")
@@ -49,8 +51,7 @@ pub(super) fn run(
     let programme = programme_for(&desk, args.programme.as_deref(), Some(&form), day)?;
     let evidence = desk.evidence(context.clock.now())?;
     let needs = desk.needs(programme, day)?;
-    let mut verdict =
-        verdict::judge(&case(&desk, programme, &needs, &evidence, as_of, false));
+    let mut verdict = verdict::judge(&case(&desk, programme, &needs, &evidence, as_of, false));
     if !verdict.ready {
         context.printer.document(&verdict);
         verdict.findings.retain(|finding| finding.blocks());
@@ -58,14 +59,16 @@ pub(super) fn run(
         gate::print(printer, &verdict);
         printer.line("");
         printer.line(paint(BAD, "nothing was signed"));
-        printer.prose(2, "`ctc-ready gate` tells more; nobody should sign what HMRC would send back.");
+        printer
+            .prose(2, "`ctc-ready gate` tells more; nobody should sign what HMRC would send back.");
         return Ok(exit::WANTING);
     }
     let output = match &args.output {
         Some(path) => context.cwd.join(path),
         None => desk.project.root.join("checklist.docx"),
     };
-    let order = Order { programme, form: Some(form.clone()), output, rehearsal: false, draft: false };
+    let order =
+        Order { programme, form: Some(form.clone()), output, rehearsal: false, draft: false };
     let (id, mut filled) = checklist::make(&desk, &evidence, &order, as_of)?;
     let before = filled.clone();
     document::sign(&mut filled, definition, &name, day).map_err(named)?;

@@ -71,6 +71,13 @@ pub(super) struct SubmissionReport {
     findings: Vec<Finding>,
 }
 
+impl SubmissionReport {
+    /// Nothing is left for a person to write into the form.
+    fn is_complete(&self) -> bool {
+        self.left_for_you.is_empty() && self.not_found.is_empty()
+    }
+}
+
 /// What is to be submitted.
 struct Task<'a> {
     desk: &'a Desk,
@@ -137,11 +144,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
     let Written { files, letter, words } = match written {
         Ok(written) => written,
         Err(failure) => {
-            // What was refused leaves no half of a submission behind.
-            files::empty_folder(&task.output)?;
-            if made {
-                files::remove_empty_folder(&task.output)?;
-            }
+            task.take_back(made);
             return Err(failure);
         }
     };
@@ -177,13 +180,8 @@ fn compare(desk: &Desk, case: &Case<'_>, filled: &Filled) -> Result<Vec<CheckFin
     let known = forms(desk)?;
     let form = FilledForm::read(&filled.bytes, &known)?;
     let requirements = verdict::status(case).requirements;
-    let answers = document::collect(
-        case.programme,
-        case.settings,
-        &requirements,
-        case.runs,
-        case.rehearsal,
-    );
+    let answers =
+        document::collect(case.programme, case.settings, &requirements, case.runs, case.rehearsal);
     Ok(document::check(&form, "checklist.docx", case, &answers)?.findings)
 }
 
@@ -195,6 +193,20 @@ struct Written {
 }
 
 impl Task<'_> {
+    fn zip(&self) -> String {
+        format!("submission-{}{}.zip", plain(&self.programme.id), suffix(self.mark))
+    }
+
+    /// No half of a submission stays behind; what failed is told, not this.
+    fn take_back(&self, made: bool) {
+        for name in [bundle::checklist(self.mark), &self.zip(), EML, PASTE] {
+            let _ = files::remove_file(&self.output.join(name));
+        }
+        if made {
+            let _ = files::remove_empty_folder(&self.output);
+        }
+    }
+
     /// Writes all files; the folder is there, and empty.
     fn write(
         &self,
@@ -205,7 +217,7 @@ impl Task<'_> {
         filled: &Filled,
     ) -> Result<Written, Failure> {
         let form = bundle::checklist(self.mark);
-        let zip = format!("submission-{}{}.zip", plain(&self.programme.id), suffix(self.mark));
+        let zip = self.zip();
         let packed = self.output.join(&zip);
         let pack = Pack {
             output: Some(packed.clone()),
@@ -245,7 +257,10 @@ impl Task<'_> {
         ];
         let most = self.submission.max_files.map_or(usize::MAX, |most| most as usize);
         if files.len() > most {
-            return Err(Failure::input(format!("HMRC takes {most} files at most, and there are {}", files.len())));
+            return Err(Failure::input(format!(
+                "HMRC takes {most} files at most, and there are {}",
+                files.len()
+            )));
         }
         let settings = &self.desk.project.settings;
         let words = words(&Submitted {
@@ -374,12 +389,7 @@ impl Task<'_> {
         if nothing {
             return exit::DONE;
         }
-        let wrong = report.form_findings.iter().filter(|it| it.severity == Severity::Error);
-        for finding in wrong {
-            let (style, word) = explain::weight(finding.severity);
-            printer.line(format!("  {} {}", paint(style, word), paint(BOLD, finding.rule)));
-            printer.prose(4, &format!("{}: {}", finding.field, finding.message));
-        }
+        tell_findings(printer, &report);
         tell_left(printer, &report);
         printer.line("");
         printer.line(paint(BAD, "nothing was written"));
@@ -394,8 +404,16 @@ impl Task<'_> {
     fn print(&self, printer: &mut Printer, report: &SubmissionReport, words: &Words) {
         printer.line(format!("wrote {}", paint(BOLD, &self.place)));
         match self.mark {
-            Some(mark) => printer.line(format!("  {}", paint(CARE, format!("{mark}, no submission")))),
-            None => printer.line(format!("  {}", paint(GOOD, "ready for submission"))),
+            Some(mark) => {
+                printer.line(format!("  {}", paint(CARE, format!("{mark}, no submission"))))
+            }
+            None if report.is_complete() => {
+                printer.line(format!("  {}", paint(GOOD, "ready for submission")));
+            }
+            None => {
+                let line = "ready for submission once the form is complete";
+                printer.line(format!("  {}", paint(CARE, line)));
+            }
         }
         let letter = report.letter.unwrap_or_default();
         let what = match (self.submission.channel, self.to()) {
@@ -412,25 +430,46 @@ impl Task<'_> {
             printer.line(paint(CARE, "the bundle is too large for most mailboxes"));
             printer.prose(2, "The e-mail goes without it and offers it; the bundle stands beside.");
         }
+        tell_findings(printer, report);
         tell_left(printer, report);
         if self.mark.is_some() {
             return;
         }
         printer.line("");
         printer.line(paint(BOLD, "what to do"));
-        let steps = match self.submission.channel {
-            SubmissionChannel::Email => vec![
-                format!("Open {EML} in your mail program: it comes up as a draft."),
-                format!("Look at it, and send it. Subject: {}", words.subject),
-            ],
-            SubmissionChannel::SupportForm => vec![
-                format!("Upload the {} files to the support form of HMRC's Developer Hub.", report.files.len()),
-                format!("Paste the text of {PASTE} where it asks what you want."),
-            ],
-        };
+        let mut steps = Vec::new();
+        if !report.is_complete() {
+            // Else the bundle, and the digests in the text, are of another form.
+            steps
+                .push("Complete the form, then call this again with it: `--form FILE`.".to_owned());
+        }
+        match self.submission.channel {
+            SubmissionChannel::Email => {
+                steps.push(format!("Open {EML} in your mail program: it comes up as a draft."));
+                steps.push(format!("Look at it, and send it. Subject: {}", words.subject));
+            }
+            SubmissionChannel::SupportForm => {
+                let files = report.files.len();
+                steps.push(format!(
+                    "Upload the {files} files to the support form of HMRC's Developer Hub."
+                ));
+                steps.push(format!("Paste the text of {PASTE} where it asks what it is about."));
+            }
+        }
         steps.iter().for_each(|step| printer.prose(2, &format!("- {step}")));
         printer.prose(2, &format!("- {}.", self.submission.how.trim_end_matches('.')));
         printer.line(paint(DIM, format!("  source: {}", self.submission.source)));
+    }
+}
+
+/// Where the form does not agree; what is left, or not found, is told apart.
+fn tell_findings(printer: &mut Printer, report: &SubmissionReport) {
+    let apart = ["unanswered", "field-not-found", "statement-reworded"];
+    let told = |it: &&CheckFinding| it.severity != Severity::Info && !apart.contains(&it.rule);
+    for finding in report.form_findings.iter().filter(told) {
+        let (style, word) = explain::weight(finding.severity);
+        printer.line(format!("  {} {}", paint(style, word), paint(BOLD, finding.rule)));
+        printer.prose(4, &format!("{}: {}", finding.field, finding.message));
     }
 }
 

@@ -70,20 +70,21 @@ pub fn open_questions(
         .filter(|question| question.asked_by(&programme.id) && puts(&question.key))
         .filter(|question| answers.is_left(&question.key))
         .filter_map(|question| of(question, settings));
-    let mandatory =
-        programme.requirement.iter().filter(|it| it.kind == RequirementKind::Mandatory);
+    let mandatory = programme.requirement.iter().filter(|it| it.kind == RequirementKind::Mandatory);
     let why_not = mandatory.filter_map(|requirement| {
         let key = format!("{}.not-applicable", block_key(&requirement.id));
         let flow = requirement.flow?.as_str();
         // NCTS6 has one requirement, and its form does not ask.
-        (key.starts_with("mandatory.") && puts(&key) && answers.is_left(&key)).then(|| OpenQuestion {
-            name: format!("{flow}: why not applicable"),
-            asks: format!("Why does the software not support `{flow}`?"),
-            kind: AnswerKind::Lines,
-            table: "not-applicable".to_owned(),
-            setting: flow.to_owned(),
-            now: None,
-            key,
+        (key.starts_with("mandatory.") && puts(&key) && answers.is_left(&key)).then(|| {
+            OpenQuestion {
+                name: format!("{flow}: why not applicable"),
+                asks: format!("Why does the software not support `{flow}`?"),
+                kind: AnswerKind::Lines,
+                table: "not-applicable".to_owned(),
+                setting: flow.to_owned(),
+                now: None,
+                key,
+            }
         })
     });
     of_house.chain(why_not).collect()

@@ -65,8 +65,7 @@ pub struct Words {
 /// When the template is wrong: a bug.
 pub fn words(it: &Submitted<'_>) -> Result<Words, BuildError> {
     let Submitted { programme, settings, verdict, .. } = it;
-    let software =
-        one_line(&format!("{} {}", settings.software.name, settings.software.version));
+    let software = one_line(&format!("{} {}", settings.software.name, settings.software.version));
     let given = |text: &Option<String>| text.as_deref().map(one_line).filter(|it| !it.is_empty());
     let application = &settings.production_application;
     let production: Vec<String> =
@@ -82,8 +81,10 @@ pub fn words(it: &Submitted<'_>) -> Result<Words, BuildError> {
                 (None, Some(lrn)) => format!("LRN {lrn}"),
                 (None, None) => "without a reference".to_owned(),
             };
+            let known = programme.requirement.iter().find(|it| it.id == status.requirement);
+            let title = known.map_or(&status.requirement, |requirement| &requirement.title);
             Some(json!({
-                "requirement": one_line(&status.requirement),
+                "requirement": one_line(title),
                 "scenario": one_line(&run.scenario),
                 "reference": one_line(&reference),
             }))
@@ -112,7 +113,8 @@ pub fn words(it: &Submitted<'_>) -> Result<Words, BuildError> {
     });
     let templates = Templates::new([("submission.txt".to_owned(), TEMPLATE.to_owned())])?;
     let text = templates.render("submission.txt", context)?;
-    let subject = format!("Application for production credentials: {software} ({})", programme.title);
+    let subject =
+        format!("Application for production credentials: {software} ({})", programme.title);
     let subject = mark.map_or(subject.clone(), |mark| format!("{mark} - {subject}"));
     Ok(Words { subject, text })
 }

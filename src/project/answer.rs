@@ -215,10 +215,19 @@ mod tests {
     #[test]
     fn what_stands_there_is_replaced_and_nothing_else() {
         for (before, after) in [
-            ("[answers]\nsaas   =  false  # really\nx = 1\n", "[answers]\nsaas   =  true  # really\nx = 1\n"),
-            ("answers = { saas = false, x = 1 } # all\n", "answers = { saas = true, x = 1 } # all\n"),
+            (
+                "[answers]\nsaas   =  false  # really\nx = 1\n",
+                "[answers]\nsaas   =  true  # really\nx = 1\n",
+            ),
+            (
+                "answers = { saas = false, x = 1 } # all\n",
+                "answers = { saas = true, x = 1 } # all\n",
+            ),
             ("answers.saas = false\nx = 'a'\n", "answers.saas = true\nx = 'a'\n"),
-            ("x = 1\r\n# c\r\n[answers]\r\nsaas = false\r\n", "x = 1\r\n# c\r\n[answers]\r\nsaas = true\r\n"),
+            (
+                "x = 1\r\n# c\r\n[answers]\r\nsaas = false\r\n",
+                "x = 1\r\n# c\r\n[answers]\r\nsaas = true\r\n",
+            ),
             ("x = 1 # c\n", "x = 1 # c\n\n[answers]\nsaas = true\n"),
             ("", "[answers]\nsaas = true\n"),
         ] {
