@@ -4,8 +4,13 @@
 
 mod document_support;
 
+use std::collections::BTreeMap;
+
 use ctc_ready::document::form::FieldKind;
-use ctc_ready::document::{Filled, FormDefinition, fill, recognise, statement};
+use ctc_ready::document::{
+    Filled, FilledForm, FormDefinition, check, collect, fill, recognise, statement,
+};
+use ctc_ready::verdict::Case;
 use document_support::*;
 
 fn p(text: &str) -> String {
@@ -164,4 +169,31 @@ fn a_box_that_a_person_ticked_stays() {
     let text = paragraphs(&result.bytes);
     assert!(text.contains(&words[2].to_owned()), "{text:?}");
     assert!(!result.left_for_you.iter().any(|left| left.field.starts_with("6)")));
+}
+
+#[test]
+fn the_digest_of_new_words_is_told_to_whoever_describes_them() {
+    let forms = stating("Something else");
+    let form = edition(&["☐ 1) Our NCTS6 Software product is aligned with:", "- the schemas"]);
+    let (statuses, runs) = ncts6_evidence();
+    let (programme, settings) = (ncts6(), full_settings());
+    let answers = collect(&programme, &settings, &statuses, &runs, false);
+    let case = Case {
+        programme: &programme,
+        settings: &settings,
+        needs: &[],
+        runs: &runs,
+        removed: &[],
+        waiting: &BTreeMap::new(),
+        integrity: None,
+        as_of: at("2026-11-23T09:00:00Z"),
+        submit_on: None,
+        rehearsal: false,
+    };
+    let read = FilledForm::read(&form, &forms).unwrap();
+    let report = check(&read, "form.docx", &case, &answers).unwrap();
+    let found = report.findings.iter().find(|it| it.rule == "statement-reworded").unwrap();
+    let digest = |text: &str| Some(statement::digest(text).to_string());
+    assert_eq!(found.says, digest("Our NCTS6 Software product is aligned with:\n- the schemas"));
+    assert_eq!(found.expected, digest("Something else"));
 }

@@ -25,9 +25,10 @@ use super::locate::{Place, locate};
 use super::package::Package;
 use super::recognise::form_of;
 use super::report::{CheckFinding, CheckReport};
-use super::statement::is_reworded;
+use super::statement::reworded;
 use super::times;
 use crate::calendar::london;
+use crate::digest::Digest;
 use crate::evidence::RunId;
 use crate::project::questions::{QuestionKind, question};
 use crate::verdict::{self, Case, RequirementState, RequirementStatus, Severity};
@@ -100,7 +101,7 @@ pub fn check(
         requirements: verdict::status(case).requirements,
         said: BTreeMap::new(),
         findings: Vec::new(),
-        reworded: BTreeSet::new(),
+        reworded: BTreeMap::new(),
         sections: BTreeSet::new(),
     };
     if form.rehearsal && !case.rehearsal {
@@ -150,8 +151,9 @@ struct Checker<'a> {
     requirements: Vec<RequirementStatus>,
     said: BTreeMap<&'a str, Said>,
     findings: Vec<CheckFinding>,
-    /// Boxes whose words are not those that an answer was given for.
-    reworded: BTreeSet<&'a str>,
+    /// Boxes whose words are not those that an answer was given for, with the
+    /// digest of the words.
+    reworded: BTreeMap<&'a str, Digest>,
     /// Sections whose common reason has been given.
     sections: BTreeSet<String>,
 }
@@ -165,8 +167,8 @@ impl<'a> Checker<'a> {
         for field in &form.definition.fields {
             match locate(&finder, field) {
                 Ok(located) => {
-                    if is_reworded(&finder, form.definition, field) {
-                        self.reworded.insert(&field.key);
+                    if let Some(words) = reworded(&finder, form.definition, field) {
+                        self.reworded.insert(&field.key, words);
                     }
                     let boxes = match located.place {
                         Place::Boxes(boxes) => Some(boxes.into_keys().collect()),
@@ -208,10 +210,9 @@ impl<'a> Checker<'a> {
     /// A field that says nothing.
     fn empty(&mut self, field: &Field) {
         if let Some(answer) = self.answers.get(&field.key) {
-            if self.reworded.contains(field.key.as_str()) {
-                let message = "the box is not ticked, and its words are not those that the settings' answer was given for".to_owned();
-                let found = Found { message, ..Found::default() };
-                return self.find("statement-reworded", Severity::Warning, &field.name, found);
+            if let Some(words) = self.reworded.get(field.key.as_str()) {
+                let message = "the box is not ticked, and its words are not those that the settings' answer was given for";
+                return self.statement_reworded(field, *words, Severity::Warning, message);
             }
             let boxes = self.said.get(field.key.as_str()).and_then(|said| said.boxes.as_ref());
             // Who does not know ticks no box, and says so elsewhere.
@@ -265,11 +266,13 @@ impl<'a> Checker<'a> {
             let found = Found { says, message, ..Found::default() };
             return self.find("several-boxes", Severity::Error, &field.name, found);
         }
+        if let Some(words) = self.reworded.get(field.key.as_str())
+            && self.answers.get(&field.key).is_some()
+        {
+            let message = "the box is ticked, and its words are not those that the settings' answer was given for: whoever signs must have read them";
+            return self.statement_reworded(field, *words, Severity::Info, message);
+        }
         let (rule, severity, expected, message) = match self.answers.get(&field.key) {
-            Some(_) if self.reworded.contains(field.key.as_str()) => {
-                let message = "the box is ticked, and its words are not those that the settings' answer was given for: whoever signs must have read them";
-                ("statement-reworded", Severity::Info, None, message.to_owned())
-            }
             Some(answer) if same(value, &answer.value) => return,
             Some(answer) => {
                 let (rule, severity) = match (value, &answer.value) {
@@ -309,6 +312,23 @@ impl<'a> Checker<'a> {
         };
         let found = Found { says, expected, message, run: None };
         self.find(rule, severity, &field.name, found);
+    }
+
+    /// With the digests of both, for whoever describes the edition.
+    fn statement_reworded(
+        &mut self,
+        field: &Field,
+        words: Digest,
+        severity: Severity,
+        message: &str,
+    ) {
+        let found = Found {
+            says: Some(words.to_string()),
+            expected: field.states.map(|states| states.to_string()),
+            message: message.to_owned(),
+            run: None,
+        };
+        self.find("statement-reworded", severity, &field.name, found);
     }
 
     /// A signature, or its date, is a person's own; but what it was put to may

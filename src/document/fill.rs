@@ -19,7 +19,7 @@ use super::label::Finder;
 use super::locate::{BoxKind, Located, Place, TickBox, locate};
 use super::package::Package;
 use super::recognise::refuse_rehearsal;
-use super::statement::is_reworded;
+use super::statement::reworded;
 use super::write::{Splice, Writer, apply};
 
 /// A second line under the mark at the top of a rehearsal's copy.
@@ -151,7 +151,7 @@ impl<'a> Filler<'a> {
             }
         };
         match self.answers.get(&field.key) {
-            Some(_) if is_reworded(&self.finder, form, field) => {
+            Some(_) if reworded(&self.finder, form, field).is_some() => {
                 let why = Unanswered::LeftForYou(REWORDED.to_owned());
                 self.unanswered(field, &located, why);
             }

@@ -86,7 +86,8 @@ pub struct CheckFinding {
     pub severity: Severity,
     /// The field's name, or that of a block of fields.
     pub field: String,
-    /// What the form says there, shortened.
+    /// What the form says there, shortened; of a box whose words have changed
+    /// the SHA-256 of its words.
     pub says: Option<String>,
     /// What evidence or settings say, shortened.
     pub expected: Option<String>,

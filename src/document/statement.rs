@@ -47,10 +47,15 @@ pub(super) fn statement(
     Some(lines.join("\n"))
 }
 
-/// Whether the statement that stands in a form is another one than `field` is
-/// described with.
-pub(super) fn is_reworded(finder: &Finder<'_>, form: &FormDefinition, field: &Field) -> bool {
-    statement(finder, form, field).is_some_and(|text| field.states != Some(digest(&text)))
+/// The digest of the statement that stands in a form, where it is another one
+/// than `field` is described with.
+pub(super) fn reworded(
+    finder: &Finder<'_>,
+    form: &FormDefinition,
+    field: &Field,
+) -> Option<Digest> {
+    let found = digest(&statement(finder, form, field)?);
+    (field.states != Some(found)).then_some(found)
 }
 
 fn without_boxes(line: &str) -> String {

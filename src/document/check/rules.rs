@@ -67,7 +67,9 @@ mod tests {
             assert!(rules::rule(name).is_none(), "`{name}` is the gate's");
         }
         // What is found stands before its weight.
-        for (before, _) in code.match_indices("\", Severity::") {
+        for (before, _) in
+            code.match_indices("\", Severity::").chain(code.match_indices("\", severity,"))
+        {
             let name = code[..before].rsplit('"').next().unwrap();
             assert!(super::rule(name).is_some(), "`{name}` is not listed");
         }
