@@ -81,8 +81,9 @@ pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure
     let mut ask = Asker::new(&mut context.printer);
     if !ask.interactive {
         let keys: Vec<&str> = open.iter().map(|question| question.key.as_str()).collect();
-        return Err(Failure::usage(format!("{} questions are open: {}", keys.len(), keys.join(", ")))
-            .hint("call it on a terminal and it asks; `--format json` lists them with all there is to know")
+        let many = count(keys.len(), "open question");
+        return Err(Failure::usage(format!("{many}, and nobody to ask: {}", keys.join(", ")))
+            .hint("call it on a terminal and it asks; `--format json` tells more of each")
             .hint(format!("or answer them in `{place}`")));
     }
     ask.printer.line(format!(

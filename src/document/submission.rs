@@ -112,7 +112,8 @@ pub fn words(it: &Submitted<'_>) -> Result<Words, BuildError> {
         "beside": beside,
     });
     let templates = Templates::new([("submission.txt".to_owned(), TEMPLATE.to_owned())])?;
-    let text = templates.render("submission.txt", context)?;
+    let mut text = templates.render("submission.txt", context)?;
+    text.push('\n');
     let subject =
         format!("Application for production credentials: {software} ({})", programme.title);
     let subject = mark.map_or(subject.clone(), |mark| format!("{mark} - {subject}"));

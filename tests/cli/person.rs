@@ -204,7 +204,7 @@ fn without_a_person_nothing_is_asked_and_nothing_signed() {
     let project = Project::new();
     let before = tree(project.path());
     let asked = project.call(&["checklist", "--questions", "--programme", "ncts6"]).code(2);
-    asked.says(&["4 questions are open: aligned, tested-in-house", "--format json"]);
+    asked.says(&["4 open questions, and nobody to ask: aligned, tested-in-house", "--format json"]);
     fs::write(project.file("form.docx"), made_up(NCTS6)).unwrap();
     let signed = ["checklist", "--form", "form.docx", "--sign-as", "A. Director"];
     project.call(&signed).code(2).says(&["signed by a person, on a terminal"]);

@@ -1,31 +1,31 @@
 //! `submission`: the folder to send from: HMRC's form filled, the bundle, and
 //! the e-mail that takes both, or the text for the support form.
+//!
+//! - `told`: what it says.
+
+mod told;
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
-
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::args::{Pack, Submission as Args};
 use super::checklist::{self, Order, forms, programme_for};
 use super::context::{Context, Desk, Evidence, case, shown};
 use super::exit;
-use super::explain;
 use super::failure::{Failure, Kind};
-use super::gate;
 use super::kept;
 use super::leaks::Guard;
 use super::pack::{self, Packing};
-use super::printer::{BAD, BOLD, CARE, DIM, GOOD, Printer, paint};
 use crate::catalogue::{Programme, Submission, SubmissionChannel};
 use crate::digest::Digest;
 use crate::document::submission::{SubmissionFile, Submitted, Words, words};
-use crate::document::{self, CheckFinding, Filled, FilledForm, LeftField};
+use crate::document::{self, CheckFinding, Filled, FilledForm};
 use crate::eml::{self, Attachment, Letter};
 use crate::evidence::bundle::{self, Mark};
 use crate::files::{self, Access};
-use crate::verdict::{self, Case, Finding, Severity, Verdict, day_judged};
+use crate::verdict::{self, Case, Severity, Verdict, day_judged};
+
+pub(super) use told::SubmissionReport;
 
 /// The e-mail.
 const EML: &str = "submission.eml";
@@ -36,47 +36,6 @@ const PASTE: &str = "text-to-paste.txt";
 const MAX_LETTER: u64 = 10 << 20;
 
 const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
-
-/// `submission --format json`.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct SubmissionReport {
-    /// Always 1.
-    schema_version: u32,
-    /// A folder was written; if not, `findings` and `form_findings` say why.
-    written: bool,
-    /// The folder.
-    output: Option<String>,
-    /// The programme judged.
-    programme: String,
-    /// How HMRC takes it: `email` or `support-form`.
-    channel: &'static str,
-    /// Where the e-mail goes; none for the support form, and for what is no
-    /// submission.
-    to: Option<String>,
-    /// `DRAFT` or `REHEARSAL` where it is no submission.
-    mark: Option<Mark>,
-    /// The gate found no error that is not waived.
-    ready: bool,
-    /// The files in the folder that are for HMRC.
-    files: Vec<SubmissionFile>,
-    /// The e-mail, or the text for the support form.
-    letter: Option<&'static str>,
-    /// What a person must still do in the form.
-    left_for_you: Vec<LeftField>,
-    /// Fields that were not found in the form, with the reason.
-    not_found: Vec<String>,
-    /// Where the filled form does not agree with evidence and settings.
-    form_findings: Vec<CheckFinding>,
-    /// What the gate found.
-    findings: Vec<Finding>,
-}
-
-impl SubmissionReport {
-    /// Nothing is left for a person to write into the form.
-    fn is_complete(&self) -> bool {
-        self.left_for_you.is_empty() && self.not_found.is_empty()
-    }
-}
 
 /// What is to be submitted.
 struct Task<'a> {
@@ -342,150 +301,6 @@ impl Task<'_> {
             guard.look(&place, &mut part)?;
         }
         guard.decide()
-    }
-
-    fn report(
-        &self,
-        verdict: Verdict,
-        form_findings: Vec<CheckFinding>,
-        filled: &Filled,
-    ) -> SubmissionReport {
-        SubmissionReport {
-            schema_version: 1,
-            written: false,
-            output: None,
-            programme: self.programme.id.clone(),
-            channel: match self.submission.channel {
-                SubmissionChannel::Email => "email",
-                SubmissionChannel::SupportForm => "support-form",
-            },
-            to: self.to().map(str::to_owned),
-            mark: self.mark,
-            ready: verdict.ready,
-            files: Vec::new(),
-            letter: None,
-            left_for_you: filled.left_for_you.clone(),
-            not_found: filled.not_found.clone(),
-            form_findings,
-            findings: verdict.findings,
-        }
-    }
-
-    /// Says why nothing was written: what the gate found, and what is wrong or
-    /// missing in the form, field by field.
-    fn refuse(
-        &self,
-        context: &mut Context,
-        mut verdict: Verdict,
-        form_findings: Vec<CheckFinding>,
-        filled: &Filled,
-    ) -> u8 {
-        let printer = &mut context.printer;
-        let report = self.report(verdict.clone(), form_findings, filled);
-        printer.document(&report);
-        let nothing = verdict.nothing_to_submit().is_some();
-        verdict.findings.retain(Finding::blocks);
-        gate::print(printer, &verdict);
-        if nothing {
-            return exit::DONE;
-        }
-        tell_findings(printer, &report);
-        tell_left(printer, &report);
-        printer.line("");
-        printer.line(paint(BAD, "nothing was written"));
-        printer.prose(
-            2,
-            "`ctc-ready explain RULE` tells more; `--draft` writes all the same, marked as no submission.",
-        );
-        exit::WANTING
-    }
-
-    /// What was written, for people.
-    fn print(&self, printer: &mut Printer, report: &SubmissionReport, words: &Words) {
-        printer.line(format!("wrote {}", paint(BOLD, &self.place)));
-        match self.mark {
-            Some(mark) => {
-                printer.line(format!("  {}", paint(CARE, format!("{mark}, no submission"))))
-            }
-            None if report.is_complete() => {
-                printer.line(format!("  {}", paint(GOOD, "ready for submission")));
-            }
-            None => {
-                let line = "ready for submission once the form is complete";
-                printer.line(format!("  {}", paint(CARE, line)));
-            }
-        }
-        let letter = report.letter.unwrap_or_default();
-        let what = match (self.submission.channel, self.to()) {
-            (SubmissionChannel::Email, Some(to)) => format!("the e-mail to {to}"),
-            (SubmissionChannel::Email, None) => "the e-mail, to nobody".to_owned(),
-            (SubmissionChannel::SupportForm, _) => "what to say in the support form".to_owned(),
-        };
-        printer.line(format!("  {letter:<32} {what}"));
-        for file in &report.files {
-            printer.line(format!("  {:<32} {}, {} bytes", file.name, file.what, file.bytes));
-        }
-        if report.files.iter().any(|file| !file.attached) {
-            printer.line("");
-            printer.line(paint(CARE, "the bundle is too large for most mailboxes"));
-            printer.prose(2, "The e-mail goes without it and offers it; the bundle stands beside.");
-        }
-        tell_findings(printer, report);
-        tell_left(printer, report);
-        if self.mark.is_some() {
-            return;
-        }
-        printer.line("");
-        printer.line(paint(BOLD, "what to do"));
-        let mut steps = Vec::new();
-        if !report.is_complete() {
-            // Else the bundle, and the digests in the text, are of another form.
-            steps
-                .push("Complete the form, then call this again with it: `--form FILE`.".to_owned());
-        }
-        match self.submission.channel {
-            SubmissionChannel::Email => {
-                steps.push(format!("Open {EML} in your mail program: it comes up as a draft."));
-                steps.push(format!("Look at it, and send it. Subject: {}", words.subject));
-            }
-            SubmissionChannel::SupportForm => {
-                let files = report.files.len();
-                steps.push(format!(
-                    "Upload the {files} files to the support form of HMRC's Developer Hub."
-                ));
-                steps.push(format!("Paste the text of {PASTE} where it asks what it is about."));
-            }
-        }
-        steps.iter().for_each(|step| printer.prose(2, &format!("- {step}")));
-        printer.prose(2, &format!("- {}.", self.submission.how.trim_end_matches('.')));
-        printer.line(paint(DIM, format!("  source: {}", self.submission.source)));
-    }
-}
-
-/// Where the form does not agree; what is left, or not found, is told apart.
-fn tell_findings(printer: &mut Printer, report: &SubmissionReport) {
-    let apart = ["unanswered", "field-not-found", "statement-reworded"];
-    let told = |it: &&CheckFinding| it.severity != Severity::Info && !apart.contains(&it.rule);
-    for finding in report.form_findings.iter().filter(told) {
-        let (style, word) = explain::weight(finding.severity);
-        printer.line(format!("  {} {}", paint(style, word), paint(BOLD, finding.rule)));
-        printer.prose(4, &format!("{}: {}", finding.field, finding.message));
-    }
-}
-
-fn tell_left(printer: &mut Printer, report: &SubmissionReport) {
-    if !report.left_for_you.is_empty() {
-        printer.line("");
-        let count = report.left_for_you.len();
-        printer.line(paint(CARE, format!("left for you in the form: {count}")));
-        for left in &report.left_for_you {
-            printer.prose(2, &format!("- {}: {}", left.field, left.why));
-        }
-    }
-    if !report.not_found.is_empty() {
-        printer.line("");
-        printer.line(paint(CARE, "not found in the form"));
-        report.not_found.iter().for_each(|name| printer.prose(2, &format!("- {name}")));
     }
 }
 
