@@ -197,3 +197,13 @@ fn the_digest_of_new_words_is_told_to_whoever_describes_them() {
     assert_eq!(found.says, digest("Our NCTS6 Software product is aligned with:\n- the schemas"));
     assert_eq!(found.expected, digest("Something else"));
 }
+
+#[test]
+fn a_statement_without_end_is_no_known_one() {
+    let line = "and all of what follows ".repeat(40);
+    let mut words = vec!["☐ 1) Our NCTS6 Software product is aligned with:"];
+    words.extend(std::iter::repeat_n(line.as_str(), 2_000));
+    let forms = stating("Our NCTS6 Software product is aligned with:");
+    let result = filled(&edition(&words), &forms);
+    assert!(result.left_for_you.iter().any(|left| left.field.starts_with("1)")));
+}

@@ -12,6 +12,10 @@ use super::form::{Field, FieldKind, FormDefinition};
 use super::label::{Finder, bare, begins_field, is_box};
 use crate::digest::Digest;
 
+/// Most paragraphs looked at: no statement has as many, and one that goes on
+/// has other words than are known anyway.
+const MAX_PARAGRAPHS: usize = 50;
+
 /// The digest of a statement, one line for each of its paragraphs: what a form
 /// file gives as `states`.
 pub fn digest(text: &str) -> Digest {
@@ -41,7 +45,7 @@ pub(super) fn statement(
             && !next.text.contains(is_box)
             && !form.fields.iter().any(|other| begins_field(&next.text, other))
     };
-    let following = paragraphs.iter().skip(first + 1).take_while(goes_on);
+    let following = paragraphs.iter().skip(first + 1).take(MAX_PARAGRAPHS).take_while(goes_on);
     let lines: Vec<&str> =
         std::iter::once(own).chain(following).map(|paragraph| paragraph.text.as_str()).collect();
     Some(lines.join("\n"))
