@@ -7,7 +7,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 1 | [`clock`], [`files`], [`digest`], [`foreign`], [`calendar`], [`ncts`] |
+//! | 1 | [`clock`], [`files`], [`digest`], [`eml`], [`foreign`], [`calendar`], [`ncts`] |
 //! | 2 | [`catalogue`] |
 //! | 3 | [`project`] |
 //! | 4 | [`evidence`], [`hmrc`], [`payload`] |
@@ -22,6 +22,7 @@ pub mod cli;
 pub mod clock;
 pub mod digest;
 pub mod document;
+pub mod eml;
 pub mod engine;
 pub mod evidence;
 pub mod files;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules by floor. A module may use those of lower floors, and itself.
 const FLOORS: &[(u32, &[&str])] = &[
-    (1, &["clock", "files", "digest", "foreign", "calendar", "ncts"]),
+    (1, &["clock", "files", "digest", "eml", "foreign", "calendar", "ncts"]),
     (2, &["catalogue"]),
     (3, &["project"]),
     (4, &["evidence", "hmrc", "payload"]),

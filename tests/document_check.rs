@@ -423,6 +423,38 @@ fn a_statement_needs_the_settings_and_a_field_its_answer() {
 }
 
 #[test]
+fn a_signature_is_as_good_as_its_evidence() {
+    let Some(form) = reference(NCTS6_FORM) else { return };
+    let forms = known_forms();
+    let mut house = House::ncts6();
+    let definition = ctc_ready::document::recognise(&form, &forms).unwrap();
+    let mut filled = house.with(|case| fill(&form, definition, &house.answers(case)).unwrap());
+    let on = chrono::NaiveDate::from_ymd_opt(2026, 11, 24).unwrap();
+    ctc_ready::document::sign(&mut filled, definition, "A. Director", on).unwrap();
+    assert_eq!(found(&house.check(&filled.bytes, &forms)), Vec::<String>::new());
+    // The run of 21 November is good until 4 December.
+    house.as_of = "2026-12-06T09:00:00Z";
+    let report = house.check(&filled.bytes, &forms);
+    let outdated = |report: &CheckReport| {
+        let of_it = report.findings.iter().find(|it| it.rule == "signature-outdated").unwrap();
+        assert_eq!(
+            (of_it.field.as_str(), of_it.severity),
+            ("date of the signature", Severity::Error)
+        );
+        of_it.message.clone()
+    };
+    assert!(outdated(&report).contains("has grown too old since"), "{report:#?}");
+    assert!(outdated(&report).starts_with("signed on 2026-11-24"));
+    let late = part(&filled.bytes, "word/document.xml").replace("24 November", "5th December");
+    let report = house.check(&docx_with(&late, &[]), &forms);
+    assert!(outdated(&report).contains("was too old then"), "{report:#?}");
+    // A date that cannot be read says nothing of when.
+    let unclear = late.replace("5th December 2026", "yesterday");
+    let rules = found(&house.check(&docx_with(&unclear, &[]), &forms));
+    assert!(!rules.iter().any(|rule| rule.starts_with("signature")), "{rules:?}");
+}
+
+#[test]
 fn a_form_of_another_programme_and_hostile_files_are_refused() {
     let (definition, form) = small();
     let forms = [definition];

@@ -6,7 +6,7 @@ mod document_support;
 
 use ctc_ready::catalogue::FormFile;
 use ctc_ready::document::{
-    Answers, DocumentError, Filled, FormDefinition, collect, fill, recognise,
+    Answers, DocumentError, Filled, FormDefinition, collect, fill, recognise, statement,
 };
 use ctc_ready::project::Settings;
 use document_support::*;
@@ -25,8 +25,13 @@ fn form(fields: &str) -> FormDefinition {
 }
 
 fn field(key: &str, kind: &str, label: &str, more: &str) -> String {
+    // A box here states its label and no more.
+    let states = match kind {
+        "tick" => format!("states = \"{}\"\n", statement::digest(label)),
+        _ => String::new(),
+    };
     format!(
-        "[[field]]\nkey = \"{key}\"\nname = \"{key}\"\nkind = \"{kind}\"\nlabel = \"{label}\"\n{more}\n"
+        "[[field]]\nkey = \"{key}\"\nname = \"{key}\"\nkind = \"{kind}\"\nlabel = \"{label}\"\n{states}{more}\n"
     )
 }
 
@@ -447,6 +452,9 @@ fn form_files_with_mistakes_are_refused() {
         (field("a", "tick", "L", OPTIONS), "options"),
         (field("a", "tick", "L", "position = 3"), "position"),
         (field("a", "line", "L", "published-ticked = true"), "published-ticked"),
+        (field("a", "tick", "L", "").replace("states = ", "# "), "`states`"),
+        (field("a", "line", "L", &format!("states = \"{}\"", "0".repeat(64))), "`states`"),
+        (field("a", "tick", "L", "states = \"\""), "states"),
         (field("a", "tick", "L", "") + &field("a", "tick", "M", ""), "twice"),
     ] {
         let error = parse(&fields).unwrap_err();

@@ -9,7 +9,8 @@ use super::exit;
 use super::failure::{Failure, Kind};
 use super::kept;
 use super::printer::{BOLD, CARE, DIM, Printer, paint};
-use super::{checklist_check, checklist_preview};
+use super::sign;
+use super::{checklist_check, checklist_preview, checklist_questions};
 use crate::calendar::london;
 use crate::catalogue::{FormFile, Programme};
 use crate::digest::Digest;
@@ -79,6 +80,12 @@ pub(super) fn run(context: &mut Context, args: &Checklist) -> Result<u8, Failure
     if args.preview.is_some() && context.printer.json() {
         return Err(Failure::usage("`--preview` cannot be told as json")
             .hint("`ctc-ready schema checklist` describes what `checklist --format json` tells"));
+    }
+    if args.questions {
+        return checklist_questions::run(context, args);
+    }
+    if let (Some(name), Some(form)) = (&args.sign_as, &args.form) {
+        return sign::run(context, args, form, name);
     }
     let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let as_of = context.as_of()?;
@@ -173,7 +180,13 @@ pub(super) fn write(
     as_of: DateTime<Utc>,
     cwd: &Path,
 ) -> Result<ChecklistReport, Failure> {
-    let Made { form, filled, annex } = make(desk, evidence, order, as_of)?;
+    let made = make(desk, evidence, order, as_of)?;
+    put(order, made, cwd)
+}
+
+/// Writes a document that is made, and its annex.
+pub(super) fn put(order: &Order<'_>, made: Made, cwd: &Path) -> Result<ChecklistReport, Failure> {
+    let Made { form, filled, annex } = made;
     let annex = annex.map(|bytes| (annex_beside(&order.output), bytes));
     if let Some((path, _)) = &annex {
         // Refused before the form is written.

@@ -8,7 +8,7 @@ use super::context::{Context, Desk, case};
 use super::exit;
 use super::explain;
 use super::failure::Failure;
-use super::printer::{BAD, BOLD, GOOD, Printer, paint};
+use super::printer::{BAD, BOLD, DIM, GOOD, Printer, paint};
 use crate::calendar::london;
 use crate::document::{self, CheckReport, FilledForm};
 use crate::verdict::{self, Severity};
@@ -63,5 +63,9 @@ fn print(printer: &mut Printer, report: &CheckReport) {
         let (style, word) = explain::weight(finding.severity);
         printer.line(format!("  {} {}", paint(style, word), paint(BOLD, finding.rule)));
         printer.prose(4, &format!("{}: {}", finding.field, finding.message));
+    }
+    if wrong > 0 {
+        printer.line("");
+        printer.line(paint(DIM, "`ctc-ready explain NAME` tells what a finding means"));
     }
 }

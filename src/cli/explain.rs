@@ -1,4 +1,5 @@
-//! `explain RULE` and `gate --list-rules`: what the gate looks for.
+//! `explain RULE` and `gate --list-rules`: what the gate looks for, and what
+//! `checklist --check` finds.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,16 +9,19 @@ use super::context::Context;
 use super::exit;
 use super::failure::{Failure, Kind};
 use super::printer::{BAD, BOLD, CARE, DIM, PLAIN, Printer, columns, paint};
+use crate::document::check::rules::{self as check, CheckRule};
 use crate::evidence::verify;
 use crate::verdict::Severity;
-use crate::verdict::explain::{Explanation, explain};
-use crate::verdict::rules::{RULES, Rule, nearest, rule};
+use crate::verdict::explain::{Explanation, explanation};
+use crate::verdict::rules::{RULES, Rule, nearest_of, rule};
 
 /// `explain --format json`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Explained {
     /// Always 1.
     schema_version: u32,
+    /// The command that finds it: `gate` or `checklist --check`.
+    command: &'static str,
     /// The rule.
     #[serde(flatten)]
     rule: Listed,
@@ -59,13 +63,25 @@ impl From<&Rule> for Listed {
     }
 }
 
+impl From<&CheckRule> for Listed {
+    fn from(rule: &CheckRule) -> Self {
+        Self { rule: rule.name, severity: rule.severity, waivable: false, about: rule.about }
+    }
+}
+
+/// The commands whose findings are explained.
+const GATE: &str = "gate";
+const CHECK: &str = "checklist --check";
+
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Explain) -> Result<u8, Failure> {
-    let rule = rule(&args.rule).ok_or_else(|| unknown(&args.rule))?;
-    let explanation = explain(rule)
+    let of_gate = rule(&args.rule).map(|rule| (GATE, Listed::from(rule)));
+    let found = of_gate.or_else(|| Some((CHECK, Listed::from(check::rule(&args.rule)?))));
+    let (command, rule) = found.ok_or_else(|| unknown(&args.rule))?;
+    let explanation = explanation(rule.rule)
         .cloned()
-        .ok_or_else(|| Failure::new(Kind::Bug, format!("nothing explains `{}`", rule.name)))?;
-    let explained = Explained { schema_version: 1, rule: rule.into(), explanation };
+        .ok_or_else(|| Failure::new(Kind::Bug, format!("nothing explains `{}`", rule.rule)))?;
+    let explained = Explained { schema_version: 1, command, rule, explanation };
     context.printer.document(&explained);
     print(&mut context.printer, &explained);
     Ok(exit::DONE)
@@ -114,7 +130,9 @@ fn unknown(name: &str) -> Failure {
             .hint(format!("`ctc-ready verify` has it: {meaning}"))
             .hint("`ctc-ready explain journal-broken` tells what to do about it");
     }
-    let near: Vec<String> = nearest(name).into_iter().map(|rule| format!("`{rule}`")).collect();
+    let known = RULES.iter().map(|rule| rule.name).chain(check::RULES.iter().map(|rule| rule.name));
+    let near: Vec<String> =
+        nearest_of(name, known).into_iter().map(|rule| format!("`{rule}`")).collect();
     let failure = match near.as_slice() {
         [] => failure,
         _ => failure.hint(format!("the nearest: {}", near.join(", "))),
@@ -123,9 +141,10 @@ fn unknown(name: &str) -> Failure {
 }
 
 fn print(printer: &mut Printer, explained: &Explained) {
-    let Explained { rule, explanation, .. } = explained;
+    let Explained { command, rule, explanation, .. } = explained;
     let (style, word) = weight(rule.severity);
-    printer.line(format!("{}  {}", paint(BOLD, rule.rule), paint(style, word)));
+    let finder = paint(DIM, format!("(`ctc-ready {command}`)"));
+    printer.line(format!("{}  {}  {finder}", paint(BOLD, rule.rule), paint(style, word)));
     printer.prose(2, &explanation.means);
     printer.line("");
     printer.line(format!("  {}", paint(BOLD, "why it matters")));
@@ -148,12 +167,11 @@ fn print(printer: &mut Printer, explained: &Explained) {
             }
         }
     }
-    printer.line("");
-    printer.line(format!(
-        "  {}",
-        match rule.waivable {
-            true => "a `[[waiver]]` in ctc-ready.toml can let it pass",
-            false => "it cannot be waived",
-        }
-    ));
+    if *command == GATE {
+        printer.line("");
+        printer.line(match rule.waivable {
+            true => "  a `[[waiver]]` in ctc-ready.toml can let it pass",
+            false => "  it cannot be waived",
+        });
+    }
 }

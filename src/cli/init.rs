@@ -1,16 +1,16 @@
 //! `init`: the few questions that decide everything.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, IsTerminal};
 
 use chrono::NaiveDate;
 use clap::ValueEnum;
 
 use super::args::Init;
+use super::ask::Asker;
 use super::context::{Context, programme, shown};
 use super::exit;
 use super::failure::Failure;
-use super::printer::{BOLD, DIM, Printer, paint};
+use super::printer::{BOLD, paint};
 use crate::calendar::london;
 use crate::catalogue::{Catalogue, Combination, Flow, Procedure, Programme, Side};
 use crate::files;
@@ -68,11 +68,7 @@ fn answers(
     args: &Init,
     day: NaiveDate,
 ) -> Result<InitAnswers, Failure> {
-    let mut ask = Asker {
-        interactive: std::io::stdin().is_terminal() && !context.printer.json(),
-        printer: &mut context.printer,
-        missing: Vec::new(),
-    };
+    let mut ask = Asker::new(&mut context.printer);
     let programmes: Vec<&str> = catalogue.programmes().iter().map(|p| p.id.as_str()).collect();
     let usual = verdict::usual(catalogue.programmes(), day);
     let programme = ask.list(
@@ -173,93 +169,4 @@ fn declares(catalogue: &Catalogue, programmes: &[String]) -> bool {
 
 fn value<T: ValueEnum>(text: &str) -> Option<T> {
     T::from_str(text, true).ok()
-}
-
-/// Asks on the terminal for what the flags did not say.
-struct Asker<'a> {
-    interactive: bool,
-    printer: &'a mut Printer,
-    missing: Vec<&'static str>,
-}
-
-impl Asker<'_> {
-    fn list<T: Clone>(
-        &mut self,
-        given: &[T],
-        flag: &'static str,
-        question: &str,
-        choices: &[&str],
-        default: Option<&str>,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Result<Vec<T>, Failure> {
-        if !given.is_empty() {
-            return Ok(given.to_vec());
-        }
-        if !self.interactive {
-            // What has a sensible default need not be said.
-            if let Some(value) = default.and_then(&read) {
-                return Ok(vec![value]);
-            }
-            self.missing.push(flag);
-            return Ok(Vec::new());
-        }
-        loop {
-            let default_shown = default.map_or(String::new(), |text| format!(" [{text}]"));
-            self.printer.line(format!("{}{default_shown}", paint(BOLD, question)));
-            self.printer.line(paint(DIM, format!("  {}", choices.join(", "))));
-            let line = self.read_line()?;
-            let line = if line.is_empty() { default.unwrap_or_default() } else { &line };
-            let words: Vec<&str> =
-                line.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty()).collect();
-            let values: Option<Vec<T>> = words.iter().map(|word| read(word)).collect();
-            match values.filter(|values| !values.is_empty()) {
-                Some(values) => return Ok(values),
-                None => self.printer.line("  please answer with the words above, comma between"),
-            }
-        }
-    }
-
-    fn text(
-        &mut self,
-        given: &Option<String>,
-        flag: &'static str,
-        question: &str,
-    ) -> Result<Option<String>, Failure> {
-        if let Some(text) = given {
-            return Ok(Some(text.clone()));
-        }
-        if !self.interactive {
-            self.missing.push(flag);
-            return Ok(None);
-        }
-        loop {
-            self.printer.line(paint(BOLD, question));
-            let line = self.read_line()?;
-            if !line.is_empty() {
-                return Ok(Some(line));
-            }
-        }
-    }
-
-    fn optional(
-        &mut self,
-        given: &Option<String>,
-        question: &str,
-    ) -> Result<Option<String>, Failure> {
-        if given.is_some() || !self.interactive {
-            return Ok(given.clone());
-        }
-        self.printer.line(format!("{} [later]", paint(BOLD, question)));
-        let line = self.read_line()?;
-        Ok(Some(line).filter(|line| !line.is_empty()))
-    }
-
-    fn read_line(&mut self) -> Result<String, Failure> {
-        let mut line = String::new();
-        match std::io::stdin().lock().read_line(&mut line) {
-            Ok(0) => Err(Failure::usage("the answers ended before the questions did")),
-            Ok(_) => Ok(line.trim().to_owned()),
-            Err(error) => Err(Failure::input(format!("the terminal cannot be read: {error}"))),
-        }
-    }
 }

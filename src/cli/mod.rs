@@ -6,6 +6,7 @@
 //! - [`printer`]: the only place that prints.
 //! - [`failure`]: errors as the user sees them, with exit codes.
 //! - [`exit`]: the exit codes.
+//! - `ask`: asking a person on the terminal.
 //! - `mask`: no output shows a secret; `leaks`: nothing that leaves has one.
 //! - `progress`: a batch as it goes; `board`: on a terminal; `events`: for
 //!   programs; `mails`: e-mails for a person to send.
@@ -15,11 +16,13 @@
 mod answered;
 mod application;
 pub mod args;
+mod ask;
 mod bench;
 mod board;
 mod checklist;
 mod checklist_check;
 mod checklist_preview;
+mod checklist_questions;
 pub mod context;
 mod demo;
 mod doctor;
@@ -47,9 +50,11 @@ mod run;
 mod scenario;
 mod schema;
 mod seal;
+mod sign;
 mod simulate;
 mod standing;
 mod status;
+mod submission;
 mod traders;
 mod verify;
 mod why;
@@ -165,6 +170,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Seal(args) => seal::run(context, &args),
         Command::Keys(command) => keys::run(context, &command),
         Command::Pack(args) => pack::run(context, &args),
+        Command::Submission(args) => submission::run(context, &args),
         Command::Traders(command) => traders::run(context, &command),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Message(MessageCommand::Build(args)) => message_build::run(context, &args),

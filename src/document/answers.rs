@@ -14,12 +14,13 @@
 //!
 //! Times are UTC: a message sent has the time of its POST, a message received
 //! that of the GET which fetched it. Nothing here is assumed: a statement is
-//! made only if the settings make it, and a signature never.
+//! made only if the settings make it, and a signature never: that is asked of a
+//! person ([`sign`](super::sign())).
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -33,6 +34,11 @@ use crate::verdict::{RequirementState, RequirementStatus};
 
 /// The requirement of NCTS6, which has fields of its own in the form.
 pub(super) const OUTBOUND: &str = "outbound-movement";
+
+/// The field for the name of who signs.
+pub(super) const SIGNATURE: &str = "signature";
+/// The field for the day of the signature.
+pub(super) const SIGNATURE_DATE: &str = "signature-date";
 
 /// What an answer says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +70,8 @@ pub enum Source {
     Settings,
     /// The evidence store.
     Evidence,
+    /// The person who signed, on a terminal.
+    Signed,
 }
 
 /// An answer.
@@ -101,6 +109,14 @@ pub struct Answers {
 }
 
 impl Answers {
+    /// Who signs, and when: nothing else.
+    pub(super) fn signature(name: &str, on: NaiveDate) -> Self {
+        let mut answers = Self::default();
+        answers.text(SIGNATURE, name, Source::Signed);
+        answers.text(SIGNATURE_DATE, &on.format("%-d %B %Y").to_string(), Source::Signed);
+        answers
+    }
+
     /// The answer to `key`.
     pub fn get(&self, key: &str) -> Option<&Answer> {
         self.answers.get(key)
@@ -115,6 +131,11 @@ impl Answers {
             None if key.starts_with("recommended.") => Unanswered::NotNeeded,
             None => Unanswered::LeftForYou("ctc-ready has no answer to this question".to_owned()),
         }
+    }
+
+    /// Whether `key` itself, and not only its block, is left for a person.
+    pub(super) fn is_left(&self, key: &str) -> bool {
+        matches!(self.unanswered.get(key), Some(Unanswered::LeftForYou(_)))
     }
 
     /// Every answer by key.

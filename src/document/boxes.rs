@@ -29,8 +29,8 @@ pub(super) fn tick(
     wanted: Wanted<'_>,
 ) -> Result<Located, NotFound> {
     let (body, label) = (finder.body, wanted.label);
+    let index = statement_at(finder, scope, wanted)?;
     let mut boxes: Vec<TickBox> = if finder.is_loose() {
-        let index = finder.only(scope, wanted)?;
         let statement = body.paragraphs.get(index);
         let in_line: Vec<TickBox> =
             statement.map(|paragraph| all_boxes(body, paragraph)).unwrap_or_default();
@@ -38,10 +38,6 @@ pub(super) fn tick(
         let in_row = body.paragraphs.iter().filter(|_| row.is_some()).filter(|p| p.row == row);
         in_line.into_iter().chain(in_row.flat_map(|p| all_boxes(body, p))).collect()
     } else {
-        let index = only(scope, label, |_, paragraph| {
-            let text = paragraph.text.strip_prefix(is_box);
-            text.is_some_and(|rest| rest.trim_start().starts_with(label))
-        })?;
         let found = body.paragraphs.get(index).and_then(|paragraph| {
             let chars = paragraph.chars();
             let placed = chars.iter().find(|placed| is_box(placed.c))?;
@@ -60,6 +56,22 @@ pub(super) fn tick(
     };
     let current = found.ticked.then_some(Value::Tick(true));
     Ok(Located { place: Place::Tick(found), current })
+}
+
+/// The paragraph of a statement: in a known edition one that begins with its
+/// box.
+pub(super) fn statement_at(
+    finder: &Finder<'_>,
+    scope: &[(usize, &Paragraph)],
+    wanted: Wanted<'_>,
+) -> Result<usize, NotFound> {
+    if finder.is_loose() {
+        return finder.only(scope, wanted);
+    }
+    only(scope, wanted.label, |_, paragraph| {
+        let text = paragraph.text.strip_prefix(is_box);
+        text.is_some_and(|rest| rest.trim_start().starts_with(wanted.label))
+    })
 }
 
 /// The boxes of the question whose label ends at `after` of its paragraph.

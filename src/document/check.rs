@@ -1,39 +1,21 @@
 //! A filled form read back and compared with evidence and settings, before it
 //! goes and as often as anyone likes.
 //!
-//! What it finds, by stable names:
-//!
-//! | rule | what it is |
-//! |---|---|
-//! | `unknown-mrn` | the reference belongs to no run of the store |
-//! | `mrn-of-another-scenario` | it belongs to a run of another scenario than the form names, or of none that the requirement takes |
-//! | `run-not-passed` | it belongs to a run that has not come to its end |
-//! | `wrong-scenario` | the scenario is none that the requirement takes |
-//! | `time-differs` | the time is not that of the run's message |
-//! | `time-unclear` | no date and time can be read |
-//! | `contradicts-settings` | a box, or a reason, that the settings say otherwise |
-//! | `several-boxes` | more than one box of a question is ticked |
-//! | `answer-missing` | evidence or settings have an answer, the form has none |
-//! | `text-edited` | the words are not those of the settings |
-//! | `unanswered` | neither the form nor anything else has an answer |
-//! | `field-not-found` | the field cannot be found with certainty |
-//! | `rehearsal-copy` | a rehearsal filled it: never for a submission |
-//! | `another-run-counts` | the run is good, and the gate takes another one |
-//! | `not-in-settings` | the form has an answer that the settings lack |
-//! | `signature-open` | a person has not signed, or not dated it, yet |
+//! What it finds has stable names: [`rules`].
 //!
 //! Whether the run that a form names still counts is for the gate to say: it is
 //! asked about that run alone, and its findings come under its own names, such
 //! as `evidence-stale`.
 
 mod evidence;
+pub mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use evidence::evidence_part;
 
 use super::REHEARSAL_MARK;
-use super::answers::{Answers, Choice, Unanswered, Value};
+use super::answers::{Answers, Choice, SIGNATURE_DATE, Unanswered, Value};
 use super::body::{Body, normalise};
 use super::error::DocumentError;
 use super::fill::REHEARSAL_BESIDE;
@@ -43,9 +25,13 @@ use super::locate::{Place, locate};
 use super::package::Package;
 use super::recognise::form_of;
 use super::report::{CheckFinding, CheckReport};
+use super::statement::reworded;
+use super::times;
+use crate::calendar::london;
+use crate::digest::Digest;
 use crate::evidence::RunId;
 use crate::project::questions::{QuestionKind, question};
-use crate::verdict::{self, Case, RequirementStatus, Severity};
+use crate::verdict::{self, Case, RequirementState, RequirementStatus, Severity};
 
 /// Longest piece of a form that is repeated, in characters.
 const MAX_QUOTE: usize = 60;
@@ -73,6 +59,14 @@ impl<'f> FilledForm<'f> {
         let definition = form_of(&body, forms)?;
         let at_the_top = body.paragraphs.iter().any(|it| it.text.contains(REHEARSAL_MARK));
         Ok(Self { definition, body, rehearsal: beside || at_the_top })
+    }
+
+    /// The keys of the fields that are found in it.
+    pub fn keys(&self) -> Vec<&'f str> {
+        let edition = self.definition.edition(&self.body).unwrap_or(Edition::Known);
+        let finder = Finder::new(&self.body, edition);
+        let found = self.definition.fields.iter().filter(|it| locate(&finder, it).is_ok());
+        found.map(|field| field.key.as_str()).collect()
     }
 
     /// The edition it is of.
@@ -107,6 +101,7 @@ pub fn check(
         requirements: verdict::status(case).requirements,
         said: BTreeMap::new(),
         findings: Vec::new(),
+        reworded: BTreeMap::new(),
         sections: BTreeSet::new(),
     };
     if form.rehearsal && !case.rehearsal {
@@ -156,6 +151,9 @@ struct Checker<'a> {
     requirements: Vec<RequirementStatus>,
     said: BTreeMap<&'a str, Said>,
     findings: Vec<CheckFinding>,
+    /// Boxes whose words are not those that an answer was given for, with the
+    /// digest of the words.
+    reworded: BTreeMap<&'a str, Digest>,
     /// Sections whose common reason has been given.
     sections: BTreeSet<String>,
 }
@@ -169,6 +167,9 @@ impl<'a> Checker<'a> {
         for field in &form.definition.fields {
             match locate(&finder, field) {
                 Ok(located) => {
+                    if let Some(words) = reworded(&finder, form.definition, field) {
+                        self.reworded.insert(&field.key, words);
+                    }
                     let boxes = match located.place {
                         Place::Boxes(boxes) => Some(boxes.into_keys().collect()),
                         _ => None,
@@ -209,6 +210,10 @@ impl<'a> Checker<'a> {
     /// A field that says nothing.
     fn empty(&mut self, field: &Field) {
         if let Some(answer) = self.answers.get(&field.key) {
+            if let Some(words) = self.reworded.get(field.key.as_str()) {
+                let message = "the box is not ticked, and its words are not those that the settings' answer was given for";
+                return self.statement_reworded(field, *words, Severity::Warning, message);
+            }
             let boxes = self.said.get(field.key.as_str()).and_then(|said| said.boxes.as_ref());
             // Who does not know ticks no box, and says so elsewhere.
             if let (Some(boxes), Value::Choice(choice)) = (boxes, &answer.value)
@@ -220,6 +225,7 @@ impl<'a> Checker<'a> {
             let from = match answer.from {
                 super::Source::Settings => "`ctc-ready.toml`",
                 super::Source::Evidence => "the evidence",
+                super::Source::Signed => "the signature",
             };
             let message = match &answer.value {
                 Value::Text(text) => format!("nothing stands here; {from} has {}", quote(text)),
@@ -260,6 +266,12 @@ impl<'a> Checker<'a> {
             let found = Found { says, message, ..Found::default() };
             return self.find("several-boxes", Severity::Error, &field.name, found);
         }
+        if let Some(words) = self.reworded.get(field.key.as_str())
+            && self.answers.get(&field.key).is_some()
+        {
+            let message = "the box is ticked, and its words are not those that the settings' answer was given for: whoever signs must have read them";
+            return self.statement_reworded(field, *words, Severity::Info, message);
+        }
         let (rule, severity, expected, message) = match self.answers.get(&field.key) {
             Some(answer) if same(value, &answer.value) => return,
             Some(answer) => {
@@ -277,7 +289,7 @@ impl<'a> Checker<'a> {
             }
             None => match (self.answers.why_not(&field.key), value) {
                 _ if question(&field.key).is_some_and(|it| it.kind == QuestionKind::Person) => {
-                    return;
+                    return self.signed(field, value);
                 }
                 (_, Value::Tick(_)) if self.given(&field.key) => return,
                 (
@@ -300,6 +312,51 @@ impl<'a> Checker<'a> {
         };
         let found = Found { says, expected, message, run: None };
         self.find(rule, severity, &field.name, found);
+    }
+
+    /// With the digests of both, for whoever describes the edition.
+    fn statement_reworded(
+        &mut self,
+        field: &Field,
+        words: Digest,
+        severity: Severity,
+        message: &str,
+    ) {
+        let found = Found {
+            says: Some(words.to_string()),
+            expected: field.states.map(|states| states.to_string()),
+            message: message.to_owned(),
+            run: None,
+        };
+        self.find("statement-reworded", severity, &field.name, found);
+    }
+
+    /// A signature, or its date, is a person's own; but what it was put to may
+    /// not be good any more.
+    fn signed(&mut self, field: &Field, value: &Value) {
+        let Some(on) = times::day(&value.to_string()).filter(|_| field.key == SIGNATURE_DATE)
+        else {
+            return;
+        };
+        let stale = |it: &&RequirementStatus| it.state == RequirementState::Stale;
+        let lapsed: Vec<CheckFinding> = self.requirements.iter().filter(stale).filter_map(|status| {
+            let until = status.fresh_until?;
+            let scenario = status.scenario.as_deref().unwrap_or(&status.requirement);
+            let since = if on <= london::day_of(until) { "has grown too old since" } else { "was too old then" };
+            Some(CheckFinding {
+                rule: "signature-outdated",
+                severity: Severity::Error,
+                field: field.name.clone(),
+                says: Some(one_line(&value.to_string())),
+                expected: None,
+                run: status.run,
+                message: format!(
+                    "signed on {on}; the evidence of `{scenario}` {since} (it was good until {}): run it again, and sign again",
+                    london::for_people(until)
+                ),
+            })
+        }).collect();
+        self.findings.extend(lapsed);
     }
 
     /// Whether a box says only that other answers are given, and the form has

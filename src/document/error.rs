@@ -93,6 +93,18 @@ pub enum DocumentError {
         /// The programmes that the form serves.
         of: Vec<String>,
     },
+    /// HMRC asks for no signature in it.
+    #[error("`{form}` has no place for a signature; it is sent as it is")]
+    NoSignature {
+        /// The form's title.
+        form: String,
+    },
+    /// The place for a signature is taken, or not surely found.
+    #[error("the form cannot be signed: {why}")]
+    CannotSign {
+        /// The field, and what is wrong with it.
+        why: String,
+    },
     /// A copy that an earlier rehearsal filled.
     #[error(
         "the document is a copy that a rehearsal filled; start again from HMRC's empty form, so that no simulated value remains"

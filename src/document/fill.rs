@@ -2,6 +2,10 @@
 //!
 //! What a person wrote into the form before stays; a field that cannot be
 //! found with certainty is reported and left alone.
+//!
+//! - [`mod@sign`]: name and date of who signs it.
+
+pub mod sign;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,6 +19,7 @@ use super::label::Finder;
 use super::locate::{BoxKind, Located, Place, TickBox, locate};
 use super::package::Package;
 use super::recognise::refuse_rehearsal;
+use super::statement::reworded;
 use super::write::{Splice, Writer, apply};
 
 /// A second line under the mark at the top of a rehearsal's copy.
@@ -22,6 +27,9 @@ const REHEARSAL_REASON: &str =
     "References and times of this copy may come from a simulator. It proves nothing to HMRC.";
 /// Beside every value from evidence in a rehearsal's copy.
 pub(super) const REHEARSAL_BESIDE: &str = " [REHEARSAL]";
+
+/// Why a box is left although there is an answer.
+const REWORDED: &str = "its words here are not those that the answer was given for: read them, and tick the box if they hold";
 
 /// A filled document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,15 +96,8 @@ pub fn fill(
     refuse_rehearsal(&body)?;
     let writer = Writer { document, prefix: &body.prefix };
     let edition = form.edition(&body);
-    let mut filler = Filler {
-        body: &body,
-        // What is no edition of the form at all is held to every word.
-        finder: Finder::new(&body, edition.unwrap_or(Edition::Known)),
-        writer,
-        answers,
-        splices: Vec::new(),
-        out: Outcome::default(),
-    };
+    // What is no edition of the form at all is held to every word.
+    let mut filler = Filler::new(&body, edition.unwrap_or(Edition::Known), writer, answers);
     if answers.rehearsal {
         let banner = writer.banner(REHEARSAL_MARK, REHEARSAL_REASON);
         filler.splices.push(Splice { range: body.start..body.start, with: banner });
@@ -135,7 +136,12 @@ struct Filler<'a> {
     out: Outcome,
 }
 
-impl Filler<'_> {
+impl<'a> Filler<'a> {
+    fn new(body: &'a Body, edition: Edition, writer: Writer<'a>, answers: &'a Answers) -> Self {
+        let finder = Finder::new(body, edition);
+        Self { body, finder, writer, answers, splices: Vec::new(), out: Outcome::default() }
+    }
+
     fn field(&mut self, form: &FormDefinition, field: &Field) {
         let located = match locate(&self.finder, field) {
             Ok(located) => located,
@@ -145,8 +151,12 @@ impl Filler<'_> {
             }
         };
         match self.answers.get(&field.key) {
+            Some(_) if reworded(&self.finder, form, field).is_some() => {
+                let why = Unanswered::LeftForYou(REWORDED.to_owned());
+                self.unanswered(field, &located, why);
+            }
             Some(answer) => self.answered(form, field, &located, answer),
-            None => self.unanswered(field, &located),
+            None => self.unanswered(field, &located, self.answers.why_not(&field.key)),
         }
     }
 
@@ -199,12 +209,12 @@ impl Filler<'_> {
         self.filled(field, value, answer.from);
     }
 
-    fn unanswered(&mut self, field: &Field, located: &Located) {
+    fn unanswered(&mut self, field: &Field, located: &Located, why: Unanswered) {
         let clear = match &located.place {
             Place::Tick(found) if field.published_ticked && found.ticked => Some(found.clone()),
             _ => None,
         };
-        let why = match self.answers.why_not(&field.key) {
+        let why = match why {
             Unanswered::NotNeeded => return,
             Unanswered::LeftForYou(why) => why,
             Unanswered::BlockLeftForYou(why) => {

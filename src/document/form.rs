@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::answers::Choice;
 use super::body::{Body, normalise};
 use crate::catalogue::FormFile;
+use crate::digest::Digest;
 
 /// One edition of a form.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +63,8 @@ pub struct Field {
     pub explained_in: Option<String>,
     /// HMRC's empty form has this box ticked.
     pub published_ticked: bool,
+    /// What the box states ([`super::statement::digest`]); a box alone has it.
+    pub states: Option<Digest>,
 }
 
 /// A table of a form.
@@ -241,6 +244,7 @@ struct RawField {
     explained_in: Option<String>,
     #[serde(default)]
     published_ticked: bool,
+    states: Option<Digest>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -263,6 +267,13 @@ impl RawField {
         }
         if self.published_ticked && self.kind != RawKind::Tick {
             return Err(format!("`published-ticked` of `{key}` needs the kind `tick`"));
+        }
+        match (self.kind == RawKind::Tick, self.states) {
+            (true, None) => {
+                return Err(format!("the tick `{key}` needs `states`, the digest of its words"));
+            }
+            (false, Some(_)) => return Err(format!("`states` of `{key}` needs the kind `tick`")),
+            _ => {}
         }
         let kind = match (self.kind, &self.options) {
             (RawKind::Choice, Some(options)) if options.len() >= 2 => FieldKind::Choice(
@@ -288,6 +299,7 @@ impl RawField {
             kind,
             explained_in: self.explained_in.clone(),
             published_ticked: self.published_ticked,
+            states: self.states,
         })
     }
 }

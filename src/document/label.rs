@@ -14,6 +14,9 @@ pub(super) fn is_box(c: char) -> bool {
     matches!(c, EMPTY_BOX | CROSSED_BOX | TICKED_BOX)
 }
 
+/// More characters than any label has.
+const LONGEST_LABEL: usize = 500;
+
 /// Looks for labels in a document.
 pub(super) struct Finder<'a> {
     /// The document.
@@ -199,6 +202,19 @@ fn loosen(text: impl Iterator<Item = (usize, char)>, numbered: bool) -> Vec<(usi
         out.extend(word);
     }
     out
+}
+
+/// `text` as an unknown edition is compared, without the number that counts it.
+pub(super) fn bare(text: &str) -> String {
+    text_of(&loosen(text.chars().enumerate(), false))
+}
+
+/// Whether a paragraph begins with the label of `field`, in any wording.
+pub(super) fn begins_field(text: &str, field: &Field) -> bool {
+    let wanted = Wanted::from(field);
+    let begin = text.chars().take(LONGEST_LABEL).enumerate();
+    let text = text_of(&loosen(begin, wanted.numbered));
+    wanted.loosened().iter().any(|wording| begins(&text, wording))
 }
 
 fn text_of(chars: &[(usize, char)]) -> String {

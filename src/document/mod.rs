@@ -12,6 +12,9 @@
 //! - [`own`]: a document of our own, with the answers and the evidence behind
 //!   them; without the answers it is the annex to a form.
 //! - [`preview`]: both as text, before anything is written.
+//! - [`statement`]: what a box states, word for word, as a digest.
+//! - [`open`]: the questions that nothing answers yet.
+//! - [`submission`]: what is said to HMRC when a form goes in.
 //! - [`report`]: the JSON of `checklist` and `checklist --check`.
 //!
 //! Under them, private: `package` (the zip), `body` and `parse` (the document's
@@ -21,8 +24,8 @@
 //! properties as the standard orders them).
 //!
 //! A form is HMRC's document: everything but the answers stays as it was, byte
-//! for byte. Nothing here signs, dates a signature, or ticks a statement that
-//! the settings do not make.
+//! for byte. Nothing here ticks a statement that the settings do not make, and
+//! only [`sign()`], which is called for a person who was asked, signs.
 //!
 //! Floor 7: it uses floors 1 to 6, and no file, clock or network: bytes and
 //! values in, bytes out. The command line may call it.
@@ -36,6 +39,7 @@ pub mod fill;
 pub mod form;
 mod label;
 mod locate;
+pub mod open;
 mod order;
 pub mod own;
 mod package;
@@ -44,14 +48,18 @@ mod parse;
 pub mod preview;
 mod recognise;
 pub mod report;
+pub mod statement;
+pub mod submission;
 mod times;
 mod write;
 
 pub use answers::{Answer, Answers, Choice, Source, Value, collect};
 pub use check::{FilledForm, check};
 pub use error::DocumentError;
+pub use fill::sign::sign;
 pub use fill::{Filled, FilledField, LeftField, fill};
 pub use form::{Edition, FormDefinition, FormProblem, forms};
+pub use open::{AnswerKind, OpenQuestion, open_questions};
 pub use preview::Preview;
 pub use recognise::recognise;
 pub use report::{CheckFinding, CheckReport, ChecklistReport};

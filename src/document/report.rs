@@ -82,14 +82,15 @@ pub struct CheckReport {
 /// A field that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CheckFinding {
-    /// Stable name: one of [`mod@super::check`], or the gate's of a run that no
+    /// Stable name: one of [`super::check::rules`], or the gate's of a run that no
     /// longer counts.
     pub rule: &'static str,
     /// Its weight.
     pub severity: Severity,
     /// The field's name, or that of a block of fields.
     pub field: String,
-    /// What the form says there, shortened.
+    /// What the form says there, shortened; of a box whose words have changed
+    /// the SHA-256 of its words.
     pub says: Option<String>,
     /// What evidence or settings say, shortened.
     pub expected: Option<String>,

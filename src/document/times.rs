@@ -47,6 +47,15 @@ pub(super) fn times(text: &str) -> Vec<Written> {
     together(&parts)
 }
 
+/// The first date in `text`.
+pub(super) fn day(text: &str) -> Option<NaiveDate> {
+    let tokens = tokens(text);
+    (0..tokens.len()).find_map(|at| match date(tokens.get(at..)?) {
+        Some((Part::Date(day), _)) => Some(day),
+        _ => None,
+    })
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
     /// Digits.

@@ -7,9 +7,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::eml::{self, Letter};
 use crate::calendar::london;
 use crate::catalogue::{Programme, Scenario};
+use crate::eml::{self, Letter};
 use crate::evidence::RunId;
 use crate::ncts::build::{BuildError, Templates};
 
@@ -123,6 +123,7 @@ pub fn draft(
         id: if asked.is_some() { &reminds } else { &asks },
         follows: asked.is_some().then_some(asks.as_str()),
         body: &body,
+        attachments: &[],
     };
     let eml = letter.to_eml();
     let to = officers.mailbox.clone();

@@ -8,7 +8,7 @@
 //! - [`hours`]: whether that can be done now: opening hours, windows, follow-ups.
 //! - [`explain`]: why a run failed, in words; `pointer`: where an error leads.
 //! - [`tempo`]: how fast the environment's timers run, and how often to ask.
-//! - [`mail`]: the e-mails to HMRC's officers; `eml`: as files.
+//! - [`mail`]: the e-mails to HMRC's officers.
 //! - [`batch`]: the shell: performs actions of many runs under one request
 //!   budget and appends what happened to the evidence. Its parts: `turns`
 //!   (whose turn it is), `act` (what a run does next), `rehearse` (every message
@@ -33,7 +33,6 @@ pub mod batch;
 mod boxes;
 pub mod decide;
 mod due;
-mod eml;
 mod end;
 mod exchange;
 pub mod explain;

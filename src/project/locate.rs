@@ -11,7 +11,7 @@ use super::settings::Settings;
 pub const FILE_NAME: &str = "ctc-ready.toml";
 
 /// Largest settings file read, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
+pub(super) const MAX_BYTES: u64 = 1 << 20;
 
 /// A project: its folder and what its file says.
 #[derive(Clone, Debug, PartialEq)]

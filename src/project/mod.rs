@@ -12,7 +12,8 @@
 //! - [`before`]: what HMRC wants done before a house starts.
 //! - [`traders`]: the data of the traders served, in a file of their own.
 //! - [`locate`]: finding the project's folder and reading its file.
-//! - [`mod@write`]: writing a new, commented `ctc-ready.toml`.
+//! - [`mod@write`]: writing a new, commented `ctc-ready.toml`; [`answer`]:
+//!   writing one answer into one that is there.
 //! - [`xsd`]: HMRC's schemas in the folder that the settings name.
 //!
 //! Floor 3: it uses [`crate::calendar`], [`crate::files`], [`crate::digest`],
@@ -20,6 +21,7 @@
 //! and the versions there are.
 //! Floors 4 and up may call it.
 
+pub mod answer;
 pub mod before;
 mod check;
 mod check_credentials;

@@ -16,7 +16,8 @@ pub struct Question {
     pub key: String,
     /// For people.
     pub name: String,
-    /// What is asked or stated, in our own words; answers and statements.
+    /// What is asked or stated, in our own words; settings, answers and
+    /// statements.
     pub asks: Option<String>,
     /// An answer as TOML, to show how it is written.
     pub example: Option<String>,
@@ -24,6 +25,9 @@ pub struct Question {
     pub section: String,
     /// Where its answer comes from.
     pub kind: QuestionKind,
+    /// Its text may have several lines.
+    #[serde(default)]
+    pub lines: bool,
     /// Where the settings hold it, for [`QuestionKind::Setting`].
     pub place: Option<String>,
     /// Programmes that put it; none: all.
@@ -181,7 +185,12 @@ mod tests {
                 assert!(known.contains(&when.key.as_str()), "`{key}` waits for an unknown key");
             }
             let ours = question.kind.is_answer() || question.kind == QuestionKind::Statement;
-            assert_eq!(question.asks.is_some(), ours, "`{key}`");
+            let settings = question.kind == QuestionKind::Setting;
+            assert_eq!(question.asks.is_some(), ours || settings, "`{key}`");
+            assert!(!question.lines || settings, "`{key}`: other texts have lines anyway");
+            if let Some(place) = &question.place {
+                assert!(crate::project::answer::Place::parse(place).is_some(), "`{key}`");
+            }
             assert_eq!(question.example.is_some(), ours, "`{key}`");
             // A key with a dot would be a nested table in `[answers]`.
             if question.kind.is_answer() || question.kind == QuestionKind::Statement {

@@ -1,4 +1,5 @@
-//! What each rule means, as data: `templates/rules/rules.toml`.
+//! What each rule of the gate means, and each kind of finding of `checklist
+//! --check`, as data: `templates/rules/rules.toml`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -36,5 +37,10 @@ pub fn explanations() -> &'static BTreeMap<String, Explanation> {
 
 /// The explanation of a rule.
 pub fn explain(rule: &Rule) -> Option<&'static Explanation> {
-    explanations().get(rule.name)
+    explanation(rule.name)
+}
+
+/// The explanation of what has this name.
+pub fn explanation(name: &str) -> Option<&'static Explanation> {
+    explanations().get(name)
 }

@@ -112,9 +112,13 @@ pub fn rule(name: &str) -> Option<&'static Rule> {
 /// The rules whose names are most like `name`, the nearest first; none where
 /// nothing is like it.
 pub fn nearest(name: &str) -> Vec<&'static str> {
-    let mut near: Vec<(usize, &'static str)> = RULES
-        .iter()
-        .map(|rule| (distance(name, rule.name), rule.name))
+    nearest_of(name, RULES.iter().map(|rule| rule.name))
+}
+
+/// The same of any names.
+pub fn nearest_of(name: &str, names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut near: Vec<(usize, &'static str)> = names
+        .map(|rule| (distance(name, rule), rule))
         // More than half of it would be other letters.
         .filter(|(distance, rule)| *distance * 2 <= rule.len())
         .collect();

@@ -80,6 +80,17 @@ fn rules_are_listed_and_explained() {
         .collect();
     snapshot("explain", &told.join("---\n"));
 
+    // What `checklist --check` finds is explained too, and is none of the gate's.
+    for it in ctc_ready::document::check::rules::RULES {
+        let explained = call(&["explain", it.name, "--format", "json"]).code(0).json();
+        assert_valid("explain", &explained);
+        assert_eq!((&explained["rule"], &explained["about"]), (&it.name.into(), &it.about.into()));
+        assert_eq!(explained["command"], "checklist --check");
+        assert!(!rules.iter().any(|rule| rule["rule"] == it.name), "{}", it.name);
+    }
+    snapshot("explain-check", &call(&["explain", "unknown-mrn"]).code(0).stdout);
+    call(&["explain", "unknown-mnr"]).code(2).says(&["the nearest: `unknown-mrn`"]);
+
     call(&["explain", "evidence-stail"])
         .code(2)
         .says(&["there is no rule `evidence-stail`", "the nearest: `evidence-stale`"]);

@@ -25,21 +25,34 @@ use crate::reference::skipped;
 use crate::support::{Outcome, Project, copy, flip, outcome, tree};
 
 /// When the evidence of [`ready`] is judged.
-const AT: &str = "2026-11-21T12:00:00Z";
+pub const AT: &str = "2026-11-21T12:00:00Z";
 
 /// A project that may submit at [`AT`], and the key of its house.
-struct Ready {
-    project: Project,
-    keys: tempfile::TempDir,
+pub struct Ready {
+    pub project: Project,
+    pub keys: tempfile::TempDir,
 }
 
 /// One run in Trader Test that passed.
 pub fn passed(store: &StoreWriter, clock: &ManualClock, scenario: &str) {
+    let text = format!("<sent scenario=\"{scenario}\"/>");
+    passed_in(store, clock, ("ncts5-final", "2.1"), scenario, text.as_bytes());
+}
+
+/// The same in a programme, with its version of the API and what was sent; that
+/// of NCTS6 ends with a release.
+pub fn passed_in(
+    store: &StoreWriter,
+    clock: &ManualClock,
+    (programme, api): (&str, &str),
+    scenario: &str,
+    sent: &[u8],
+) {
     let opened = RunOpened {
         run: store.new_run_id(),
-        programme: "ncts5-final".into(),
+        programme: programme.into(),
         scenario: scenario.into(),
-        attempt: store.next_attempt("ncts5-final", scenario),
+        attempt: store.next_attempt(programme, scenario),
         environment: Environment::TraderTest,
         simulated: false,
         driver: Driver::Direct,
@@ -47,14 +60,13 @@ pub fn passed(store: &StoreWriter, clock: &ManualClock, scenario: &str) {
         tool: "ctc-ready 0.1.0".into(),
         operator: None,
         base_url: "https://test-api.service.hmrc.gov.uk".into(),
-        api_version: "2.1".into(),
+        api_version: api.into(),
         time_scale: 1.0,
         session: store.session(),
     };
     let mut run = store.open_run(opened).unwrap();
     let redactor = Redactor::new(store.salt(), []);
-    let text = format!("<sent scenario=\"{scenario}\"/>");
-    let body = run.put_object(text.as_bytes(), Some("application/xml"), &redactor).unwrap();
+    let body = run.put_object(sent, Some("application/xml"), &redactor).unwrap();
     let request = Request {
         exchange: 1,
         sent_at: None,
@@ -71,7 +83,7 @@ pub fn passed(store: &StoreWriter, clock: &ManualClock, scenario: &str) {
         headers: vec![],
         body: Some(body.clone()),
     };
-    run.append(Event::Request(request), Durability::Buffered).unwrap();
+    run.append(Event::Request(request.clone()), Durability::Buffered).unwrap();
     clock.advance(Duration::from_secs(1));
     let answer = run.put_object(b"{}", Some("application/json"), &redactor).unwrap();
     let response = Response {
@@ -82,7 +94,7 @@ pub fn passed(store: &StoreWriter, clock: &ManualClock, scenario: &str) {
         server_date: Some(clock.now()),
         elapsed_ns: 5,
     };
-    run.append(Event::Response(response), Durability::Buffered).unwrap();
+    run.append(Event::Response(response.clone()), Durability::Buffered).unwrap();
     let submitted = Submitted {
         step: 1,
         message: MessageType::Ie015,
@@ -94,9 +106,42 @@ pub fn passed(store: &StoreWriter, clock: &ManualClock, scenario: &str) {
         exchange: 1,
         received: Some(clock.now()),
         box_id: None,
-        body,
+        body: body.clone(),
     };
     run.append(Event::Submitted(submitted), Durability::Buffered).unwrap();
+    if programme == "ncts6" {
+        clock.advance(Duration::from_secs(60));
+        let fetch = Request {
+            exchange: 2,
+            purpose: Purpose::GetMessage,
+            method: "GET".into(),
+            body: None,
+            ..request
+        };
+        run.append(Event::Request(fetch), Durability::Buffered).unwrap();
+        let answer = Response {
+            exchange: 2,
+            status: 200,
+            body: Some(body.clone()),
+            server_date: Some(clock.now()),
+            ..response
+        };
+        run.append(Event::Response(answer), Durability::Buffered).unwrap();
+        let released = Received {
+            message: MessageType::Ie029,
+            movement: MovementKind::Departure,
+            movement_id: "d1".into(),
+            message_id: "m2".into(),
+            exchange: 2,
+            received: Some(clock.now()),
+            mrn: Some("26GB00EXAMPLE000J7".into()),
+            lrn: None,
+            errors: vec![],
+            release_indicator: None,
+            body,
+        };
+        run.append(Event::Received(released), Durability::Buffered).unwrap();
+    }
     clock.advance(Duration::from_secs(60));
     store.close_run(run, RunClosed { state: RunState::Passed, failure: None }).unwrap();
 }
@@ -117,25 +162,37 @@ fn introduce(store: &Path, keys: &KeyRing) {
     fs::write(&path, text + &line).unwrap();
 }
 
-fn ready() -> Ready {
+pub fn ready() -> Ready {
     static MADE: OnceLock<Ready> = OnceLock::new();
-    let made = MADE.get_or_init(|| {
-        let project = Project::answered();
-        let plan = project.json(&["plan", "--at", AT], 0);
-        let opened: DateTime<Utc> = "2026-11-20T10:00:00Z".parse().unwrap();
-        let clock = Arc::new(ManualClock::at(opened));
-        let shared = Arc::clone(&clock) as Arc<dyn Clock>;
-        let store = StoreWriter::open(&project.evidence(), shared, "ctc-ready 0.1.0").unwrap();
-        for requirement in plan["requirements"].as_array().unwrap() {
-            if requirement["kind"] == "mandatory" && requirement["applies"] == true {
-                passed(&store, &clock, requirement["chosen"].as_str().unwrap());
-            }
+    copy_of(MADE.get_or_init(|| make(("ncts5-final", "2.1"))))
+}
+
+/// The same for NCTS6.
+pub fn ready_for_ncts6() -> Ready {
+    static MADE: OnceLock<Ready> = OnceLock::new();
+    copy_of(MADE.get_or_init(|| make(("ncts6", "3.0"))))
+}
+
+fn make(programme: (&str, &str)) -> Ready {
+    let project = Project::answered();
+    let plan = project.json(&["plan", "--programme", programme.0, "--at", AT], 0);
+    let opened: DateTime<Utc> = "2026-11-20T10:00:00Z".parse().unwrap();
+    let clock = Arc::new(ManualClock::at(opened));
+    let shared = Arc::clone(&clock) as Arc<dyn Clock>;
+    let store = StoreWriter::open(&project.evidence(), shared, "ctc-ready 0.1.0").unwrap();
+    for requirement in plan["requirements"].as_array().unwrap() {
+        if requirement["kind"] == "mandatory" && requirement["applies"] == true {
+            let chosen = requirement["chosen"].as_str().unwrap();
+            passed_in(&store, &clock, programme, chosen, b"<sent/>");
         }
-        drop(store);
-        let keys = tempfile::tempdir().unwrap();
-        introduce(&project.evidence(), &KeyRing::generate(keys.path()).unwrap());
-        Ready { project, keys }
-    });
+    }
+    drop(store);
+    let keys = tempfile::tempdir().unwrap();
+    introduce(&project.evidence(), &KeyRing::generate(keys.path()).unwrap());
+    Ready { project, keys }
+}
+
+fn copy_of(made: &Ready) -> Ready {
     let ready = Ready {
         project: Project { dir: tempfile::tempdir().unwrap() },
         keys: tempfile::tempdir().unwrap(),
@@ -151,7 +208,12 @@ impl Ready {
     }
 
     fn pack(&self, args: &[&str]) -> Outcome {
-        let mut command = self.project.command(&[&["pack", "--at", AT], args].concat());
+        self.call(&[&["pack"], args].concat())
+    }
+
+    /// Calls the binary as of [`AT`], with the house's key.
+    pub fn call(&self, args: &[&str]) -> Outcome {
+        let mut command = self.project.command(&[args, &["--at", AT]].concat());
         outcome(command.env("CTC_READY_KEYS", self.keys.path()))
     }
 

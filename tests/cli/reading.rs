@@ -1,12 +1,10 @@
 //! What people read: at 80 columns, in colour only where it belongs.
 //! `INSTA_UPDATE=always cargo test --test cli reading` accepts what changed.
 
-use std::process::Stdio;
-
 use clap::{CommandFactory, Parser};
 use ctc_ready::cli::args::Cli;
 
-use crate::support::{INIT, Project, SCALE, call, command, outcome};
+use crate::support::{INIT, Project, SCALE, call, command, on_terminal, outcome};
 
 /// Ids, times and numbers that differ from run to run.
 fn settings() -> insta::Settings {
@@ -191,36 +189,14 @@ fn colour_is_for_those_who_see_it() {
 #[test]
 fn a_terminal_gets_colour_and_questions() {
     let project = Project::rehearsed();
-    let on_terminal = |line: &str, typed: &str| {
-        use std::io::Write;
-        let script = std::process::Command::new("script")
-            .args(["-qec", line, "/dev/null"])
-            .current_dir(project.path())
-            .env("TERM", "xterm")
-            .env_remove("NO_COLOR")
-            .env_remove("CTC_READY_TOKEN")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let Ok(mut script) = script else {
-            crate::reference::skipped("`script` (util-linux) is not there");
-            return None;
-        };
-        script.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
-        let output = script.wait_with_output().unwrap();
-        Some((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
-    };
-    let binary = crate::support::BINARY;
-    let Some((code, shown)) = on_terminal(&format!("{binary} status"), "") else { return };
-    assert_eq!(code, Some(0), "{shown}");
+    let Some((code, shown)) = on_terminal(&project, "status", "") else { return };
+    assert_eq!(code, 0, "{shown}");
     assert!(shown.contains("\u{1b}["), "{shown}");
 
     let answers = "nonsense\nncts6\nstandard-departure, arrival\nsimplified\nxi\nFlow\n1.0\n\
                    \n\n\n\n\n\n\n";
-    let Some((code, shown)) = on_terminal(&format!("{binary} init --project new"), answers) else {
-        return;
-    };
-    assert_eq!(code, Some(0), "{shown}");
+    let Some((code, shown)) = on_terminal(&project, "init --project new", answers) else { return };
+    assert_eq!(code, 0, "{shown}");
     assert!(shown.contains("please answer with the words above"), "{shown}");
     let toml: toml::Table =
         std::fs::read_to_string(project.file("new/ctc-ready.toml")).unwrap().parse().unwrap();
@@ -229,10 +205,10 @@ fn a_terminal_gets_colour_and_questions() {
     assert_eq!(toml["software"]["flows"].as_array().unwrap().len(), 2);
 }
 
-/// What a page of `docs/` tells people to type is understood.
+/// What the pages of `docs/` tell people to type is understood.
 #[test]
-fn commands_in_the_page_about_ci_are_understood() {
-    let page = include_str!("../../docs/ci.md");
+fn commands_in_the_pages_for_users_are_understood() {
+    let page = concat!(include_str!("../../docs/ci.md"), include_str!("../../docs/submission.md"));
     let mut tried = 0;
     for line in page.lines().filter(|line| line.contains("ctc-ready ")) {
         for part in line.split("ctc-ready ").skip(1) {
@@ -258,7 +234,7 @@ fn commands_in_the_page_about_ci_are_understood() {
             tried += 1;
         }
     }
-    assert!(tried >= 9, "{tried}");
+    assert!(tried >= 20, "{tried}");
 }
 
 /// A fingerprint.

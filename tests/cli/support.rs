@@ -435,6 +435,41 @@ impl Drop for Guard {
     }
 }
 
+/// Calls the binary on a terminal, with this typed ahead and then the end of
+/// input; none, after saying so loudly, where no terminal can be made.
+pub fn on_terminal(project: &Project, args: &str, typed: &str) -> Option<(i32, String)> {
+    let script = Command::new("script")
+        .args(["-qec", &format!("{BINARY} {args}"), "/dev/null"])
+        .current_dir(project.path())
+        .env("TERM", "xterm")
+        .env("CTC_READY_KEYS", NO_KEYS)
+        .env_remove("NO_COLOR")
+        .env_remove("CTC_READY_TOKEN")
+        .env_remove("CTC_READY_CLIENT_SECRET")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut script) = script else {
+        reference::skipped("`script` (util-linux) is not there");
+        return None;
+    };
+    script.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    let output = script.wait_with_output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+    Some((output.status.code().unwrap_or(-1), shown))
+}
+
+/// What a terminal showed, without colour.
+pub fn plain(shown: &str) -> String {
+    let mut out = String::new();
+    let mut rest = shown;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        out.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, rest)| rest);
+    }
+    out + rest
+}
+
 /// HMRC's form of this name, or none after saying so loudly.
 pub fn form(name: &str) -> Option<PathBuf> {
     let path = reference::folder()?.join("forms").join(name);

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Duration, Utc};
 use ctc_ready::catalogue::{FormFile, Programme, RequirementKind};
 use ctc_ready::digest::Digest;
-use ctc_ready::document::{Answers, FormDefinition, collect, forms};
+use ctc_ready::document::{Answers, FormDefinition, collect, forms, statement};
 use ctc_ready::evidence::{
     Driver, MessageRecord, ObjectRef, RunId, RunRecord, RunState, SoftwareId,
 };
@@ -55,6 +55,27 @@ pub fn known_forms() -> Vec<FormDefinition> {
         file("ncts6-readiness-2026-04-14", "ncts6/forms/ncts6-readiness-2026-04-14.toml"),
     ];
     forms(&files).unwrap()
+}
+
+/// What the boxes of the made-up editions state, by key.
+const STATEMENTS: [(&str, &str); 6] = [
+    ("aligned", "Our NCTS6 software product is aligned with it"),
+    ("sandbox.given", "Please tell us the sandbox name and ID you used"),
+    ("production.given", "Please tell us your Production Application Name"),
+    ("tested-in-house", "We have carried out testing and integration"),
+    ("outbound-movement", "Evidence of a completed outbound Transit Movement"),
+    ("ready-for-go-live", "Our NCTS6 product is ready"),
+];
+
+/// The same forms, for editions of our own making: their boxes state what
+/// [`STATEMENTS`] says instead of HMRC's words.
+pub fn made_up_forms() -> Vec<FormDefinition> {
+    let mut forms = known_forms();
+    for field in forms.iter_mut().flat_map(|form| &mut form.fields) {
+        let own = STATEMENTS.iter().find(|(key, _)| *key == field.key);
+        field.states = own.map(|(_, text)| statement::digest(text)).or(field.states);
+    }
+    forms
 }
 
 /// A programme with these requirements (TOML of `[[requirement]]` tables).

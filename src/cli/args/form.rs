@@ -1,4 +1,5 @@
-//! Arguments of the commands that write for HMRC: `checklist`, `query`, `pack`.
+//! Arguments of the commands that write for HMRC: `checklist`, `query`, `pack`,
+//! `submission`.
 
 use std::path::PathBuf;
 
@@ -10,8 +11,12 @@ use super::value::london_date;
 
 /// `checklist`.
 #[derive(Debug, Args)]
-#[command(after_help = "--check exits with 0 where the form agrees, with 1 where it does not.\n\n\
-    Example:\n  ctc-ready checklist --check signed.docx")]
+#[command(after_help = "--check exits with 0 where the form agrees, with 1 where it does not;\n\
+    --sign-as with 1 while the gate finds errors. --questions --format json\n\
+    lists the open questions and asks nothing.\n\n\
+    Examples:\n  ctc-ready checklist --questions\n  \
+    ctc-ready checklist --form HMRC-form.docx --sign-as \"A. Director\"\n  \
+    ctc-ready checklist --check signed.docx")]
 pub struct Checklist {
     /// HMRC's .docx form to fill; without it, ctc-ready's own document
     #[arg(long, value_name = "FILE")]
@@ -34,6 +39,12 @@ pub struct Checklist {
     /// Write nothing: compare a filled form with evidence and settings
     #[arg(long, value_name = "FILE", conflicts_with_all = ["form", "output"])]
     pub check: Option<PathBuf>,
+    /// Ask for what only you know, and write the answers to ctc-ready.toml
+    #[arg(long, conflicts_with_all = ["output", "rehearsal", "check", "sign_as", "annex", "preview"])]
+    pub questions: bool,
+    /// Sign the form in this name, after asking you on the terminal
+    #[arg(long, value_name = "NAME", requires = "form", conflicts_with_all = ["rehearsal", "check", "preview"])]
+    pub sign_as: Option<String>,
     /// Judge for this build
     #[command(flatten)]
     pub under_test: UnderTest,
@@ -80,6 +91,35 @@ pub struct Pack {
     #[arg(long)]
     pub draft: bool,
     /// Let simulated evidence count, and mark the bundle REHEARSAL
+    #[arg(long, conflicts_with = "draft")]
+    pub rehearsal: bool,
+    /// Judge for this build
+    #[command(flatten)]
+    pub under_test: UnderTest,
+}
+
+/// `submission`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 1: the gate finds errors, or the form does not agree with the\n\
+    evidence; nothing is written then. A form that is signed already stays signed.\n\n\
+    Example:\n  ctc-ready submission --form HMRC-form.docx")]
+pub struct Submission {
+    /// HMRC's .docx form: empty, or filled and signed
+    #[arg(long, value_name = "FILE")]
+    pub form: PathBuf,
+    /// The folder to write, new or empty [default: submission-PROGRAMME in the project]
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Another programme than the form's
+    #[arg(long, value_name = "ID")]
+    pub programme: Option<String>,
+    /// Judge for submission on this London date
+    #[arg(long, value_name = "DATE", value_parser = london_date)]
+    pub submit_on: Option<NaiveDate>,
+    /// Write although the gate finds errors, and mark all of it DRAFT
+    #[arg(long)]
+    pub draft: bool,
+    /// Let simulated evidence count, and mark all of it REHEARSAL
     #[arg(long, conflicts_with = "draft")]
     pub rehearsal: bool,
     /// Judge for this build

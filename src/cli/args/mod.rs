@@ -164,6 +164,8 @@ pub enum Command {
     Keys(KeysCommand),
     /// Make one zip to send: the form, the evidence, the verdict, seals
     Pack(Pack),
+    /// Make what you send to HMRC: form, bundle, e-mail or text
+    Submission(Submission),
     /// Look into the evidence, export it, remove what does not count
     #[command(subcommand)]
     Evidence(EvidenceCommand),

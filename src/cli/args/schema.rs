@@ -34,6 +34,8 @@ pub enum SchemaName {
     Checklist,
     /// `checklist --check`.
     ChecklistCheck,
+    /// `checklist --questions`.
+    ChecklistQuestions,
     /// `query`.
     Query,
     /// `verify`.
@@ -52,6 +54,8 @@ pub enum SchemaName {
     Keys,
     /// `pack`.
     Pack,
+    /// `submission`.
+    Submission,
     /// `evidence prune`.
     EvidencePrune,
     /// `message build`.

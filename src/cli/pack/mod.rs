@@ -112,8 +112,28 @@ fn keys(context: &Context) -> Result<Option<KeyRing>, Failure> {
     }
 }
 
+/// How packing ended.
+pub(super) enum Packing {
+    /// The bundle is there.
+    Packed(Box<PackReport>),
+    /// The gate found errors in this programme: nothing was written.
+    Refused(String, Box<Verdict>),
+}
+
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Pack) -> Result<u8, Failure> {
+    match pack(context, args)? {
+        Packing::Packed(report) => {
+            context.printer.document(&report);
+            print(&mut context.printer, &report);
+            Ok(exit::DONE)
+        }
+        Packing::Refused(programme, verdict) => Ok(refuse(context, programme, *verdict)),
+    }
+}
+
+/// Packs, and prints nothing.
+pub(super) fn pack(context: &Context, args: &Pack) -> Result<Packing, Failure> {
     let desk = Desk::open(context)?.under_test(context, &args.under_test)?;
     let as_of = context.as_of()?;
     let form = args.form.as_ref().map(|path| context.cwd.join(path));
@@ -147,7 +167,7 @@ pub(super) fn run(context: &mut Context, args: &Pack) -> Result<u8, Failure> {
     })?;
     let (_, verdict) = task.judge()?;
     if mark.is_none() && !verdict.ready {
-        return Ok(refuse(context, &task, verdict));
+        return Ok(Packing::Refused(programme.id.clone(), Box::new(verdict)));
     }
     let keys = keys(context)?;
     if keys.is_none() && mark.is_none() {
@@ -164,12 +184,10 @@ pub(super) fn run(context: &mut Context, args: &Pack) -> Result<u8, Failure> {
     };
     let (evidence, verdict) = task.judge()?;
     if mark.is_none() && !verdict.ready {
-        return Ok(refuse(context, &task, verdict));
+        return Ok(Packing::Refused(programme.id.clone(), Box::new(verdict)));
     }
     let report = task.pack(&writer, &evidence, verdict, keys.as_ref(), sealed_now, &context.cwd)?;
-    context.printer.document(&report);
-    print(&mut context.printer, &report);
-    Ok(exit::DONE)
+    Ok(Packing::Packed(Box::new(report)))
 }
 
 impl Task<'_> {
@@ -347,7 +365,7 @@ fn look_through(plan: &Plan, store: &Path) -> Result<(), Failure> {
 }
 
 /// Says why nothing was packed.
-fn refuse(context: &mut Context, task: &Task<'_>, mut verdict: Verdict) -> u8 {
+fn refuse(context: &mut Context, programme: String, mut verdict: Verdict) -> u8 {
     let printer = &mut context.printer;
     let report = PackReport {
         schema_version: 1,
@@ -356,7 +374,7 @@ fn refuse(context: &mut Context, task: &Task<'_>, mut verdict: Verdict) -> u8 {
         sha256: None,
         bytes: None,
         mark: None,
-        programme: task.programme.id.clone(),
+        programme,
         ready: false,
         key: None,
         contents: None,

@@ -104,6 +104,7 @@ impl Source {
         match self {
             Self::Settings => "settings",
             Self::Evidence => "evidence",
+            Self::Signed => "signed",
         }
     }
 }

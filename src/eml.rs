@@ -2,8 +2,13 @@
 //! program opens, ready to be sent.
 //!
 //! Whatever a text holds, it stays in its place: no value can add a header, and
-//! a body's lines are short and plain ASCII on the wire.
+//! a body's lines are short and plain ASCII on the wire. Files go with it in
+//! base64, and come out as they went in.
+//!
+//! Floor 1: it uses nothing of ours. Any floor above may call it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 
 /// Longest line on the wire, without its end.
@@ -13,28 +18,41 @@ const LINE: usize = 76;
 /// catalogue may be of any length.
 const MAX_VALUE: usize = 400;
 
+/// A file that goes with a letter.
+#[derive(Clone, Debug)]
+pub struct Attachment<'a> {
+    /// Its name, without a folder.
+    pub name: &'a str,
+    /// Its media type: `application/zip`.
+    pub media_type: &'a str,
+    /// What is in it.
+    pub bytes: &'a [u8],
+}
+
 /// What the file says.
 #[derive(Clone, Debug)]
-pub(super) struct Letter<'a> {
+pub struct Letter<'a> {
     /// Sender, where known; the mail program fills it in where not.
-    pub(super) from: Option<&'a str>,
-    /// Recipient.
-    pub(super) to: &'a str,
+    pub from: Option<&'a str>,
+    /// Recipient; one that is no address is left out.
+    pub to: &'a str,
     /// Subject.
-    pub(super) subject: &'a str,
+    pub subject: &'a str,
     /// When it was drafted.
-    pub(super) date: DateTime<Utc>,
+    pub date: DateTime<Utc>,
     /// Its own id, without angle brackets.
-    pub(super) id: &'a str,
+    pub id: &'a str,
     /// The id of the letter that it follows.
-    pub(super) follows: Option<&'a str>,
+    pub follows: Option<&'a str>,
     /// Text.
-    pub(super) body: &'a str,
+    pub body: &'a str,
+    /// Files that go with it.
+    pub attachments: &'a [Attachment<'a>],
 }
 
 impl Letter<'_> {
     /// The file; lines end with CR LF.
-    pub(super) fn to_eml(&self) -> String {
+    pub fn to_eml(&self) -> String {
         let mut out = String::new();
         let mut header = |name: &str, value: &str| {
             out.push_str(&format!("{name}: {value}\r\n"));
@@ -56,17 +74,55 @@ impl Letter<'_> {
             header("References", &follows);
         }
         header("MIME-Version", "1.0");
-        header("Content-Type", "text/plain; charset=utf-8");
-        header("Content-Transfer-Encoding", "quoted-printable");
-        out.push_str("\r\n");
-        out.push_str(&quoted_printable(self.body));
+        if self.attachments.is_empty() {
+            out.push_str(&text_part(self.body));
+            return out;
+        }
+        // Neither of the two encodings has a line that begins with `--=_`.
+        let word: String = self.id.chars().filter(char::is_ascii_alphanumeric).collect();
+        let boundary = format!("=_{}", word.get(..LINE / 2).unwrap_or(&word));
+        header("Content-Type", &format!("multipart/mixed;\r\n boundary=\"{boundary}\""));
+        out.push_str(&format!("\r\n--{boundary}\r\n"));
+        out.push_str(&text_part(self.body));
+        for attachment in self.attachments {
+            out.push_str(&format!("--{boundary}\r\n"));
+            attachment.write(&mut out);
+        }
+        out.push_str(&format!("--{boundary}--\r\n"));
         out
     }
 }
 
+impl Attachment<'_> {
+    fn write(&self, out: &mut String) {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+        let name: String = self.name.chars().map(plain).take(LINE / 2).collect();
+        let of_type = |c: &char| c.is_ascii_alphanumeric() || "-+./".contains(*c);
+        let media_type: String = self.media_type.chars().filter(of_type).collect();
+        out.push_str(&format!("Content-Type: {media_type};\r\n name=\"{name}\"\r\n"));
+        out.push_str(&format!("Content-Disposition: attachment;\r\n filename=\"{name}\"\r\n"));
+        out.push_str("Content-Transfer-Encoding: base64\r\n\r\n");
+        // A multiple of 3 bytes for each line, so that none is padded but the
+        // last.
+        for line in self.bytes.chunks(LINE / 4 * 3) {
+            STANDARD.encode_string(line, out);
+            out.push_str("\r\n");
+        }
+    }
+}
+
+/// The headers of a text, and the text.
+fn text_part(text: &str) -> String {
+    format!(
+        "Content-Type: text/plain; charset=utf-8\r\n\
+         Content-Transfer-Encoding: quoted-printable\r\n\r\n{}",
+        quoted_printable(text)
+    )
+}
+
 /// `text`, if it is an address and nothing else: one `@`, and characters that
 /// mean nothing in a header.
-pub(super) fn address(text: &str) -> Option<&str> {
+pub fn address(text: &str) -> Option<&str> {
     let text = text.trim();
     let (local, domain) = text.split_once('@')?;
     let atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
@@ -174,6 +230,7 @@ mod tests {
             id: "run.2.asked@software.example",
             follows: None,
             body,
+            attachments: &[],
         }
     }
 
@@ -238,6 +295,29 @@ mod tests {
         ] {
             assert_eq!(address(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn files_go_with_it_and_nothing_gets_out_of_its_part() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(1_000).collect();
+        let name = "form\" ; x=\r\nBcc: y@z/..";
+        let media_type = "application/zip\r\nBcc: y@z";
+        let attachments = [
+            Attachment { name, media_type, bytes: &bytes },
+            Attachment { name: "b", media_type: "a/b", bytes: b"" },
+        ];
+        let letter =
+            Letter { attachments: &attachments, ..letter("o@h.example", "s", "--=_\n=_\n") };
+        let eml = letter.to_eml();
+        assert!(eml.is_ascii() && eml.split("\r\n").all(|line| line.len() <= 78));
+        assert!(!eml.to_lowercase().contains("\r\nbcc"), "{eml}");
+        let (head, body) = eml.split_once("\r\n\r\n").unwrap();
+        let boundary = head.split('"').nth(1).unwrap();
+        let parts: Vec<&str> = body.split(&format!("--{boundary}")).collect();
+        assert_eq!(parts.len(), 5, "{eml}");
+        assert_eq!(parts[4], "--\r\n");
+        let (_, coded) = parts[2].split_once("\r\n\r\n").unwrap();
+        assert_eq!(STANDARD.decode(coded.replace("\r\n", "")).unwrap(), bytes);
     }
 
     proptest! {
