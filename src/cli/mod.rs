@@ -19,6 +19,7 @@ mod bench;
 mod board;
 mod checklist;
 mod checklist_check;
+mod collect;
 pub mod context;
 mod demo;
 mod doctor;
@@ -153,6 +154,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Init(args) => init::run(context, &args),
         Command::Plan(args) => plan::run(context, &args),
         Command::Run(args) => run::run(context, &args),
+        Command::Collect(args) => collect::run(context, &args),
         Command::Answered(args) => answered::run(context, &args),
         Command::Status(args) => status::run(context, &args),
         Command::Gate(args) => gate::run(context, &args),

@@ -99,6 +99,66 @@ pub(super) fn contradiction(
     told
 }
 
+/// Which of a step's changes a message that somebody else made lacks, in words.
+/// Another value than the step's will do, unless it is that of the test data:
+/// one guarantee that does not exist is as good as another.
+pub(super) fn unchanged(
+    xml: &str,
+    columns: &[(&str, &Value)],
+    mutation: &Mutation,
+) -> Option<String> {
+    let document = read::parse(xml).ok()?;
+    let own = |path| texts(document.root_element(), path);
+    let what = &mutation.what;
+    let there = mutation.remove.iter().find(|path| !own(path).is_empty());
+    let few = mutation.at_least.iter().find(|(path, least)| own(path).len() < **least);
+    let same = mutation.set.iter().find(|(path, value)| {
+        let own = own(path);
+        let of_data = |(_, data): &(&str, &Value)| own == strings(data, path);
+        !own.contains(value) && columns.iter().any(of_data)
+    });
+    let says = there
+        .map(|path| format!("it has `{path}`"))
+        .or_else(|| few.map(|(path, _)| format!("it has {} of `{path}`", own(path).len())))
+        .or_else(|| same.map(|(path, _)| format!("its `{path}` is that of the test data")))?;
+    Some(format!("{says}; the scenario's has {what}"))
+}
+
+/// Whose and what a movement is, beyond what NCTS decides by.
+const PARTICULARS: [&str; 10] = [
+    "TransitOperation/declarationType",
+    "TransitOperation/security",
+    "Authorisation/referenceNumber",
+    OFFICE_OF_DEPARTURE,
+    "CustomsOfficeOfDestinationDeclared/referenceNumber",
+    OFFICE_OF_DESTINATION,
+    "HolderOfTheTransitProcedure/identificationNumber",
+    "TraderAtDestination/identificationNumber",
+    "Guarantee/guaranteeType",
+    "Guarantee/GuaranteeReference/GRN",
+];
+
+/// In which particulars a message is not as the test data has it, in words.
+pub(super) fn departures(
+    xml: &str,
+    columns: &[(&str, &Value)],
+    mutation: Option<&Mutation>,
+) -> Vec<String> {
+    let Ok(document) = read::parse(xml) else { return Vec::new() };
+    let list = |texts: &[String]| match texts {
+        [] => "none".to_owned(),
+        texts => texts.iter().map(|text| format!("`{text:.40}`")).collect::<Vec<_>>().join(", "),
+    };
+    let differs = |path: &&str| {
+        let own = texts(document.root_element(), path);
+        let wanted: Vec<_> = columns.iter().map(|(_, data)| strings(data, path)).collect();
+        let first = wanted.first().filter(|_| !wanted.contains(&own))?;
+        let meant = mutation.is_some_and(|mutation| touches(mutation, path));
+        (!meant).then(|| format!("`{path}` is {}; the test data has {}", list(&own), list(first)))
+    };
+    PARTICULARS.iter().filter_map(|path| differs(&path)).collect()
+}
+
 /// Whether a step changes what stands at a path.
 fn touches(mutation: &Mutation, path: &str) -> bool {
     let mut changed = mutation.remove.iter().chain(mutation.set.keys());
@@ -110,7 +170,7 @@ fn texts(root: Node<'_, '_>, path: &str) -> Vec<String> {
     let found = path.split('/').fold(vec![root], |nodes, name| {
         nodes.into_iter().flat_map(|node| read::children(node, name).collect::<Vec<_>>()).collect()
     });
-    found.iter().filter_map(|node| node.text()).map(|text| text.trim().to_owned()).collect()
+    found.iter().map(|node| node.text().unwrap_or_default().trim().to_owned()).collect()
 }
 
 /// The same of test data, where what occurs several times is a list.
