@@ -216,7 +216,7 @@ impl Batch<'_> {
         movement_id: &str,
         listed: &[ListedMessage],
     ) -> Result<bool, BatchError> {
-        let slot = &mut self.slots[index];
+        let slot = &self.slots[index];
         if let Some(known) = slot.state.movements.get(&movement) {
             return Ok(known == movement_id);
         }
@@ -233,6 +233,16 @@ impl Batch<'_> {
         }
         let end = slot.state.command.as_ref().and_then(|command| command.end.as_ref());
         let by_command = end.is_some_and(|end| end.movement_id.as_deref() == Some(movement_id));
+        if let Some(other) = self.slots.iter().find(|other| other.has_movement(movement_id)) {
+            if by_command {
+                let of = &other.scenario.id;
+                let why = format!("it names movement {movement_id}, which is that of {of}");
+                let exchange = self.slots[index].state.last_exchange;
+                self.named_in_vain(index, exchange, &why)?;
+            }
+            return Ok(false);
+        }
+        let slot = &mut self.slots[index];
         let by = if by_command { NamedBy::Command } else { NamedBy::Reference };
         let movement_id = movement_id.to_owned();
         let named = MovementNamed { movement, movement_id, by };
@@ -365,13 +375,6 @@ impl Batch<'_> {
         {
             let got = what.received.format("%Y-%m-%d %H:%M:%S");
             return Some(format!("the API got it on {got} UTC, before the command was started"));
-        }
-        let other = self
-            .slots
-            .iter()
-            .find(|other| other.run != slot.run && other.has_movement(&what.movement));
-        if let Some(other) = other {
-            return Some(format!("its movement is that of {}", other.scenario.id));
         }
         let (told, known) = message.mrn().zip(slot.state.mrn.as_deref())?;
         (what.kind == MovementKind::Arrival && told != known)
