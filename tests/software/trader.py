@@ -17,9 +17,9 @@ the tests put in the place of the software under test.
                    {"expect": ["IE028", "IE029"]}]}
       Each file is sent with an LRN of its own, the MRN that NCTS allocated, a
       new messageIdentification and the time. What a step expects is waited for,
-      in whatever movement it comes; the same type twice is waited for twice. The
-      last line it prints is {"lrn": …, "mrn": …, "departureId": …, "arrivalId": …},
-      as far as it has them.
+      in whatever movement it comes; the same type twice is waited for twice. After
+      each message sent, and at the end, it prints a line
+      {"lrn": …, "mrn": …, "departureId": …, "arrivalId": …}, as far as it has them.
 
 Both send the token in TRADER_TOKEN, or one that the simulator takes. They ask
 for news TRADER_POLLS times a second (4). What goes wrong is said on standard
@@ -118,6 +118,7 @@ def play(args):
             opens = message in ("IE015", "IE007")
             field, movement = api.send(message, text.encode(), None if opens else known[field])
             known[field] = movement
+            print(json.dumps(known), flush=True)
         missing = list(step.get("expect", []))
         end = time.monotonic() + args.timeout
         while missing:

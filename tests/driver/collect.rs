@@ -1,0 +1,112 @@
+//! `collect`.
+
+use ctc_ready::catalogue::Catalogue;
+use serde_json::Value;
+
+use crate::software::{Trader, call, has_python, house, lay_out, mandatory};
+use crate::support::{Outcome, Project, SCALE, Simulate};
+
+fn collect(project: &Project, simulator: &Simulate, scenario: &str, more: &[&str]) -> Outcome {
+    call(project, simulator, &[&["collect", "--scenario", scenario], more].concat())
+}
+
+fn text<'a>(json: &'a Value, field: &str) -> &'a str {
+    json[field].as_str().unwrap_or_else(|| panic!("{json}"))
+}
+
+#[test]
+fn every_mandatory_scenario_that_the_software_worked_through_satisfies_the_gate() {
+    if !has_python() {
+        return;
+    }
+    let catalogue = Catalogue::built_in().unwrap();
+    let (project, simulator) = (house("collect"), Simulate::start(SCALE));
+    let folder = tempfile::tempdir().unwrap();
+    let all = mandatory(&catalogue);
+    let mut traders: Vec<Trader> = all
+        .iter()
+        .map(|one| {
+            lay_out(folder.path(), &catalogue, *one);
+            Trader::play(folder.path(), &one.1.id, &simulator)
+        })
+        .collect();
+    for ((_, scenario), trader) in all.iter().zip(&mut traders) {
+        let known = trader.says();
+        let lrn = text(&known, "lrn");
+        let report = collect(&project, &simulator, &scenario.id, &["--lrn", lrn, "--wait"]);
+        let report = report.code(0).json();
+        let run = &report["runs"][0];
+        assert_eq!((text(run, "driver"), text(run, "state")), ("collect", "passed"));
+        assert_eq!(text(run, "lrn"), lrn);
+        let shown = project.json(&["evidence", "show", text(run, "run")], 0);
+        for message in shown["run"]["messages"].as_array().unwrap() {
+            assert_eq!(message["at"], message["received"], "{message}");
+        }
+        assert!(shown["run"]["first_submission"].as_str() <= shown["run"]["started"].as_str());
+    }
+    traders.into_iter().for_each(Trader::end);
+    for programme in ["ncts5-final", "ncts6"] {
+        project.call(&["gate", "--rehearsal", "--programme", programme]).code(0);
+    }
+    assert!(project.call(&["verify"]).code(0).stdout.starts_with("INTACT"));
+}
+
+#[test]
+fn a_movement_is_collected_once_and_as_what_it_is() {
+    if !has_python() {
+        return;
+    }
+    let catalogue = Catalogue::built_in().unwrap();
+    let (project, simulator) = (house("collect"), Simulate::start(SCALE));
+    let folder = tempfile::tempdir().unwrap();
+    let programme = catalogue.programme("ncts5-final").unwrap();
+    let scenario = catalogue.scenario("ncts5-final", "ASGB1").unwrap();
+    lay_out(folder.path(), &catalogue, (programme, scenario));
+    let mut trader = Trader::play(folder.path(), "ASGB1", &simulator);
+    let departure = text(&trader.says(), "departureId").to_owned();
+
+    // Not there, not this trader's, not to be told: no run is begun.
+    let unknown = collect(&project, &simulator, "ASGB1", &["--departure", "0123456789abcdef"]);
+    unknown.code(4).says(&["no departure `0123456789abcdef`", "60 days", "No run was begun"]);
+    collect(&project, &simulator, "ASGB1", &["--lrn", "NOBODYS"]).code(4).says(&["LRN `NOBODYS`"]);
+    collect(&project, &simulator, "ASGB1", &[]).code(2);
+    collect(&project, &simulator, "DNGB1", &["--arrival", "0123456789abcdef"]).code(2);
+    collect(&project, &simulator, "Scenario 1 GB", &["--lrn", "A"]).code(2);
+    let gone = ["collect", "--scenario", "ASGB1", "--lrn", "A", "--environment", "simulator"];
+    project.call(&gone).code(2).says(&["`--base-url`"]);
+    assert_eq!(project.runs(), 0);
+
+    // Under way: the same command goes on.
+    let given = ["--departure", departure.as_str()];
+    let first = collect(&project, &simulator, "ASGB1", &given).code(5).json();
+    let run = text(&first["runs"][0], "run").to_owned();
+    trader.says();
+    let arrival = text(&trader.says(), "arrivalId").to_owned();
+    let mrn = text(&trader.says(), "mrn").to_owned();
+    trader.end();
+    let second = collect(&project, &simulator, "ASGB1", &[&given[..], &["--wait"]].concat());
+    let second = second.code(0).json();
+    assert_eq!((text(&second["runs"][0], "run"), text(&second["runs"][0], "mrn")), (&*run, &*mrn));
+
+    // Over: by whatever name, it is the same movement.
+    for given in [["--arrival", &arrival], ["--mrn", &mrn], ["--departure", &departure]] {
+        let told = collect(&project, &simulator, "ASGB1", &given).code(0);
+        let told = told.says(&["was collected to its end before"]).json();
+        assert_eq!(text(&told["runs"][0], "run"), run);
+    }
+    assert_eq!(project.runs(), 1);
+    let given = ["--mrn", &mrn, "--again"];
+    let again = collect(&project, &simulator, "ASGB1", &given).code(0).json();
+    assert_eq!(again["runs"][0]["attempt"], 2);
+    let other = collect(&project, &simulator, "ASGB2", &["--mrn", &mrn]).code(3);
+    other.says(&["is evidence of `ASGB1` already"]);
+
+    // What ctc-ready sent itself does not become the software's.
+    let direct = call(&project, &simulator, &["run", "DSGB1", "--wait"]).code(0).json();
+    let lrn = text(&direct["runs"][0], "lrn");
+    let laundered = collect(&project, &simulator, "DSGB1", &["--lrn", lrn]).code(3);
+    laundered.says(&["was made by ctc-ready itself"]);
+    assert_eq!(project.runs(), 3);
+    // `run` leaves alone what was collected.
+    assert!(project.call(&["verify"]).code(0).stdout.starts_with("INTACT"));
+}
