@@ -1,6 +1,6 @@
 //! `collect`.
 
-use ctc_ready::catalogue::Catalogue;
+use ctc_ready::catalogue::{Catalogue, Scenario};
 use serde_json::Value;
 
 use crate::software::{Trader, call, has_python, house, lay_out, mandatory};
@@ -64,6 +64,12 @@ fn a_movement_is_collected_once_and_as_what_it_is() {
     lay_out(folder.path(), &catalogue, (programme, scenario));
     let mut trader = Trader::play(folder.path(), "ASGB1", &simulator);
     let departure = text(&trader.says(), "departureId").to_owned();
+    // Another movement, with which the software goes no further for now.
+    let begun = Scenario { step: scenario.step[..1].to_vec(), ..scenario.clone() };
+    let elsewhere = tempfile::tempdir().unwrap();
+    lay_out(elsewhere.path(), &catalogue, (programme, &begun));
+    let mut slow = Trader::play(elsewhere.path(), "ASGB1", &simulator);
+    let slow_lrn = text(&slow.says(), "lrn").to_owned();
 
     // Not there, not this trader's, not to be told: no run is begun.
     let unknown = collect(&project, &simulator, "ASGB1", &["--departure", "0123456789abcdef"]);
@@ -76,17 +82,16 @@ fn a_movement_is_collected_once_and_as_what_it_is() {
     project.call(&gone).code(2).says(&["`--base-url`"]);
     assert_eq!(project.runs(), 0);
 
-    // Under way: the same command goes on.
+    // To its end, as fast as the software goes.
     let given = ["--departure", departure.as_str()];
-    let first = collect(&project, &simulator, "ASGB1", &given).code(5).json();
+    let first = collect(&project, &simulator, "ASGB1", &[&given[..], &["--wait"]].concat());
+    let first = first.code(0).json();
     let run = text(&first["runs"][0], "run").to_owned();
     trader.says();
     let arrival = text(&trader.says(), "arrivalId").to_owned();
     let mrn = text(&trader.says(), "mrn").to_owned();
     trader.end();
-    let second = collect(&project, &simulator, "ASGB1", &[&given[..], &["--wait"]].concat());
-    let second = second.code(0).json();
-    assert_eq!((text(&second["runs"][0], "run"), text(&second["runs"][0], "mrn")), (&*run, &*mrn));
+    assert_eq!(text(&first["runs"][0], "mrn"), mrn);
 
     // Over: by whatever name, it is the same movement.
     for given in [["--arrival", &arrival], ["--mrn", &mrn], ["--departure", &departure]] {
@@ -98,6 +103,21 @@ fn a_movement_is_collected_once_and_as_what_it_is() {
     let given = ["--mrn", &mrn, "--again"];
     let again = collect(&project, &simulator, "ASGB1", &given).code(0).json();
     assert_eq!(again["runs"][0]["attempt"], 2);
+
+    // Under way: the same command goes on, until it is given up.
+    slow.end();
+    let given = ["--lrn", slow_lrn.as_str()];
+    let waits = collect(&project, &simulator, "ASGB1", &given).code(5).json();
+    let waits = &waits["runs"][0];
+    assert_eq!((&waits["attempt"], &waits["waiting_for"]["actor"]), (&3.into(), &"you".into()));
+    assert!(text(&waits["waiting_for"], "what").contains("IE007 of step 2"));
+    let still = collect(&project, &simulator, "ASGB1", &given).code(5).json();
+    assert_eq!(still["runs"][0]["run"], waits["run"]);
+    let anew = [&given[..], &["--abandon"]].concat();
+    let anew = collect(&project, &simulator, "ASGB1", &anew).code(5).json();
+    assert_eq!(anew["runs"][0]["attempt"], 4);
+    let status = project.call(&["status", "--rehearsal"]).code(0).stdout;
+    assert!(status.contains("ASGB1 (collect)"), "{status}");
     let other = collect(&project, &simulator, "ASGB2", &["--mrn", &mrn]).code(3);
     other.says(&["is evidence of `ASGB1` already"]);
 
@@ -106,7 +126,6 @@ fn a_movement_is_collected_once_and_as_what_it_is() {
     let lrn = text(&direct["runs"][0], "lrn");
     let laundered = collect(&project, &simulator, "DSGB1", &["--lrn", lrn]).code(3);
     laundered.says(&["was made by ctc-ready itself"]);
-    assert_eq!(project.runs(), 3);
-    // `run` leaves alone what was collected.
+    assert_eq!(project.runs(), 5);
     assert!(project.call(&["verify"]).code(0).stdout.starts_with("INTACT"));
 }

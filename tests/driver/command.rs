@@ -35,7 +35,7 @@ fn every_mandatory_scenario_passes_by_the_software_and_satisfies_the_gate() {
     }
     assert!(project.call(&["verify"]).code(0).stdout.starts_with("INTACT"));
     let status = project.call(&["status", "--rehearsal"]).code(0).stdout;
-    assert!(status.contains("DNGB1 (command)"), "{status}");
+    assert!(status.contains("P6-DSXI-01 (command)"), "{status}");
     let list = project.call(&["evidence", "list"]).code(0).stdout;
     assert!(list.contains("simulator (command)"), "{list}");
 
