@@ -12,7 +12,8 @@ use super::application::application;
 use super::args::{Collect, Run};
 use super::collect;
 use super::context::{
-    Context, Desk, SECRET_VARIABLES, TOKEN_VARIABLE, TOOL, scenario_in, secrets, shown, sources,
+    Context, Desk, KEYS_VARIABLE, SECRET_VARIABLES, TOKEN_VARIABLE, TOOL, scenario_in, secrets,
+    shown, sources,
 };
 use super::events::EventLog;
 use super::exit;
@@ -120,7 +121,7 @@ pub(super) fn tell_stalled(context: &mut Context, stalled: &[Stalled]) {
             "{hint}: nothing is lost: once that is mended, the same command goes on where it stopped"
         ));
         printer.note(format!(
-            "{hint}: where it cannot go on, `ctc-ready run --abandon` gives it up and starts anew"
+            "{hint}: where it cannot go on, the same command with `--abandon` gives it up and starts anew"
         ));
     }
 }
@@ -430,7 +431,7 @@ fn by_command(desk: &Desk, selected: &[Selected]) -> Result<Driving, Failure> {
             folder: root.clone(),
             timeout: Duration::from_secs(u64::from(*timeout)),
             scratch: std::env::temp_dir(),
-            withheld: SECRET_VARIABLES.to_vec(),
+            withheld: [&SECRET_VARIABLES[..], &[KEYS_VARIABLE]].concat(),
         }),
         parallel: usize::try_from(*parallel).unwrap_or(1),
     })

@@ -389,20 +389,47 @@ mod tests {
         assert_eq!((ended.failure, ended.exit_code), (None, Some(0)));
     }
 
+    /// Tells once nobody holds the pipe any more for writing.
+    #[cfg(unix)]
+    fn all_gone(pipe: &std::path::Path) -> std::sync::mpsc::Receiver<()> {
+        let made = std::process::Command::new("mkfifo").arg(pipe).status().unwrap();
+        assert!(made.success());
+        let (gone, is_gone) = std::sync::mpsc::channel();
+        let pipe = pipe.to_owned();
+        std::thread::spawn(move || {
+            std::fs::read(pipe).unwrap();
+            gone.send(()).unwrap();
+        });
+        is_gone
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_command_that_does_not_end_is_ended_with_all_that_it_started() {
         let folder = tempfile::tempdir().unwrap();
-        let late = folder.path().join("late");
-        let script = format!("echo begun; (sleep 2; touch '{}') & wait", late.display());
-        let command = UserCommand { timeout: Duration::from_secs(1), ..command(&script) };
-        let ended = run(&command);
+        let pipe = folder.path().join("pipe");
+        let script = format!("echo begun; sleep 600 > '{}' & wait", pipe.display());
+        let brief = UserCommand { timeout: Duration::from_secs(1), ..command(&script) };
+        let is_gone = all_gone(&pipe);
+        let ended = run(&brief);
         assert_eq!(ended.failure.as_deref(), Some("it did not end within 1 seconds"));
         assert_eq!((ended.exit_code, ended.stdout.as_slice()), (None, b"begun\n".as_slice()));
-        let absent = UserCommand { program: "/nowhere/software".into(), ..command };
+        is_gone.recv_timeout(Duration::from_secs(60)).expect("its child lives on");
+
+        // The same when nobody waits for it any more.
+        std::fs::remove_file(&pipe).unwrap();
+        let is_gone = all_gone(&pipe);
+        let order = Order { variables: vec![], payload: String::new(), data: None };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let forever = command(&script);
+        let dropped = runtime.block_on(async {
+            tokio::time::timeout(Duration::from_secs(1), forever.perform(&order)).await
+        });
+        assert!(dropped.is_err());
+        is_gone.recv_timeout(Duration::from_secs(60)).expect("its child lives on");
+
+        let absent = UserCommand { program: "/nowhere/software".into(), ..brief };
         let failure = run(&absent).failure.unwrap();
         assert!(failure.starts_with("`/nowhere/software` cannot be started"), "{failure}");
-        std::thread::sleep(Duration::from_millis(1_500));
-        assert!(!late.exists(), "its child lived on");
     }
 }

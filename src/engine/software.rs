@@ -10,7 +10,7 @@ use super::state::{CommandRun, State};
 use super::tempo::Tempo;
 use crate::catalogue::{Scenario, Step};
 use crate::evidence::{Actor, Failure, MessageNoted, WaitingFor};
-use crate::ncts::MessageType;
+use crate::ncts::{MessageType, MovementKind};
 
 /// How long after a command has ended well its message may take to show in the
 /// API, in the environment's time: it is stored before the API answers, unless
@@ -123,9 +123,11 @@ pub(super) fn before_judging(scenario: &Scenario, state: &State) -> Option<Actio
         return None;
     }
     let (step, message) = unsent(scenario, state).next()?;
-    let reachable = state.movements.contains_key(&message.movement())
-        || state.lrn.is_some()
-        || state.mrn.is_some();
+    let reference = match message.movement() {
+        MovementKind::Departure => &state.lrn,
+        MovementKind::Arrival => &state.mrn,
+    };
+    let reachable = reference.is_some() || state.movements.contains_key(&message.movement());
     let unseen = state.last_news().is_some_and(|(_, after)| state.sought_after(after).is_none());
     (reachable && unseen).then_some(Action::LookFor { step, message })
 }

@@ -72,7 +72,7 @@ pub struct State {
     /// the exchange.
     pub sought: Option<(DateTime<Utc>, u32)>,
     /// The same, of a question that is not answered (yet).
-    seeking: Option<(DateTime<Utc>, u32)>,
+    pub seeking: Option<(DateTime<Utc>, u32)>,
     /// When a message, sent or received, was last recorded, and the last
     /// exchange before that.
     pub last_message: Option<(DateTime<Utc>, u32)>,

@@ -156,7 +156,7 @@ pub(super) fn departures(
         let meant = mutation.is_some_and(|mutation| touches(mutation, path));
         (!meant).then(|| format!("`{path}` is {}; the test data has {}", list(&own), list(first)))
     };
-    PARTICULARS.iter().filter_map(|path| differs(&path)).collect()
+    PARTICULARS.iter().filter_map(|path| differs(path)).collect()
 }
 
 /// Whether a step changes what stands at a path.
@@ -226,6 +226,57 @@ mod tests {
         assert_eq!(told, "it is pre-lodged; the scenario's (test data `S`) is not pre-lodged");
         let told = against(&declaration("A", "C521", "XI000081"), None).unwrap();
         assert!(told.contains("`XI`") && told.contains("`GB`"), "{told}");
+    }
+
+    #[test]
+    fn what_the_step_changes_must_be_changed_in_what_others_send() {
+        let data = json!({"Guarantee": {"GRN": "KNOWN"}, "House": {"a": "1"}, "Place": "X"});
+        let columns = [("S", &data)];
+        let mutation = Mutation {
+            what: "it all".into(),
+            remove: vec!["Place".into()],
+            set: [("Guarantee/GRN".to_owned(), "UNKNOWN".to_owned())].into(),
+            at_least: [("House".to_owned(), 2)].into(),
+        };
+        let of = |place: &str, houses: usize, grn: &str| {
+            let xml = format!(
+                "<a>{place}{}<Guarantee><GRN>{grn}</GRN></Guarantee></a>",
+                "<House><a>1</a></House>".repeat(houses)
+            );
+            unchanged(&xml, &columns, &mutation)
+        };
+        assert_eq!(of("", 2, "UNKNOWN"), None);
+        assert_eq!(of("", 3, "ANOTHER"), None, "it need not be ours");
+        for (told, says) in [
+            (of("<Place/>", 2, "UNKNOWN"), "it has `Place`"),
+            (of("", 1, "UNKNOWN"), "it has 1 of `House`"),
+            (of("", 2, "KNOWN"), "its `Guarantee/GRN` is that of the test data"),
+        ] {
+            assert_eq!(told, Some(format!("{says}; the scenario's has it all")));
+        }
+        assert_eq!(unchanged("<broken", &columns, &mutation), None);
+    }
+
+    #[test]
+    fn particulars_that_are_not_of_the_data_are_told() {
+        let data = |grn: &str| json!({"Guarantee": {"GuaranteeReference": [{"GRN": grn}]}});
+        let (one, other) = (data("A"), data("B"));
+        let xml = |grn: &str| {
+            format!(
+                "<a><Guarantee><GuaranteeReference><GRN>{grn}</GRN></GuaranteeReference></Guarantee></a>"
+            )
+        };
+        let told = |grn: &str| departures(&xml(grn), &[("S", &one), ("N", &other)], None);
+        assert!(told("A").is_empty() && told("B").is_empty());
+        let path = "Guarantee/GuaranteeReference/GRN";
+        assert_eq!(told("C"), [format!("`{path}` is `C`; the test data has `A`")]);
+        let meant = Mutation {
+            what: "another".into(),
+            remove: vec![],
+            set: [(path.to_owned(), "C".to_owned())].into(),
+            at_least: Default::default(),
+        };
+        assert!(departures(&xml("C"), &[("S", &one)], Some(&meant)).is_empty());
     }
 
     #[test]

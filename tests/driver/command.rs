@@ -90,8 +90,7 @@ fn the_command_is_told_what_to_do_and_its_failure_is_told_on() {
     let told = fs::read_to_string(project.file("told.txt")).unwrap();
     let told: Vec<&str> =
         told.lines().map(|name| name.strip_prefix("CTC_READY_").unwrap()).collect();
-    let wanted =
-        ["BASE_URL", "DATA", "KEYS", "LRN", "MESSAGE", "PAYLOAD", "PROGRAMME", "SCENARIO", "STEP"];
+    let wanted = ["BASE_URL", "DATA", "LRN", "MESSAGE", "PAYLOAD", "PROGRAMME", "SCENARIO", "STEP"];
     assert_eq!(told, wanted);
     let data: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(project.file("data.json")).unwrap()).unwrap();

@@ -21,6 +21,8 @@ pub(super) fn of_run() -> impl TypedValueParser<Value = Driver> {
 #[derive(Debug, Args)]
 #[command(
     group(ArgGroup::new("movement").required(true).multiple(true)),
+    override_usage = "ctc-ready collect --scenario <SCENARIO> --lrn <LRN> [OPTIONS]\n       \
+                      ctc-ready collect --scenario <SCENARIO> --departure <ID> [OPTIONS]",
     after_help = "What your software sent and got is fetched from the API, which keeps it for 60\n\
     days, and judged as if ctc-ready had sent it; nothing is ever sent. Times are\n\
     the API's own. While officers, timers or your software are awaited, the exit\n\
