@@ -29,14 +29,28 @@ const SKEW: Duration = Duration::minutes(2);
 const MAX_NOTES: usize = 20;
 const MAX_NOTE: usize = 300;
 
+/// Whether a run's next command has a deadline to meet.
+fn is_pressed(slot: &Slot) -> bool {
+    let (number, _) = decide::position(&slot.scenario, &slot.state);
+    let step = slot.step(number).filter(|step| step.send.is_some());
+    slot.open()
+        && slot.under_way.is_none()
+        && slot.state.command.is_none()
+        && slot.state.declared_at().is_some()
+        && !slot.state.sent.contains_key(&number)
+        && step.is_some_and(|step| step.deadline_minutes_after_ie015.is_some())
+}
+
 impl Batch<'_> {
-    /// Whether one more command may run now.
-    pub(super) fn may_perform(&self) -> bool {
+    /// Whether one more command may run now, and for this run: one whose
+    /// message has a deadline goes first.
+    pub(super) fn may_perform(&self, index: usize) -> bool {
         let running = self.slots.iter().filter(|slot| {
             let task = slot.under_way.as_ref().map(|under_way| &under_way.task);
             matches!(task, Some(Task::Perform(_)))
         });
-        self.driving.parallel().is_some_and(|most| running.count() < most)
+        let room = self.driving.parallel().is_some_and(|most| running.count() < most);
+        room && (is_pressed(&self.slots[index]) || !self.slots.iter().any(is_pressed))
     }
 
     /// Starts the command that makes the software send a step's message. That

@@ -50,6 +50,8 @@ struct Commanded {
     at_once: Arc<AtomicUsize>,
     /// The LRN is its own.
     own_lrn: bool,
+    /// How long it takes before it sends.
+    takes: StdDuration,
 }
 
 struct Counted(Arc<AtomicUsize>);
@@ -94,7 +96,7 @@ impl Software for Commanded {
         let counted = Counted(Arc::clone(&self.at_once));
         Box::pin(async move {
             let _counted = counted;
-            tokio::time::sleep(ANSWERS).await;
+            tokio::time::sleep(self.takes).await;
             let ended = |failure: Option<&str>, stdout: String| Ended {
                 exit_code: Some(i32::from(failure.is_some())),
                 failure: failure.map(str::to_owned),
@@ -149,7 +151,7 @@ fn patient(kind: &str) -> Replies {
 
 /// A bench whose software is made to send by a command.
 fn commanded(bench: Bench, script: &[Does]) -> (Bench, Arc<Commanded>) {
-    with_software(bench, script, 1, false)
+    with_software(bench, script, 1, false, ANSWERS)
 }
 
 fn with_software(
@@ -157,6 +159,7 @@ fn with_software(
     script: &[Does],
     parallel: usize,
     own_lrn: bool,
+    takes: StdDuration,
 ) -> (Bench, Arc<Commanded>) {
     let software = Arc::new(Commanded {
         fake: Arc::clone(&bench.fake),
@@ -166,6 +169,7 @@ fn with_software(
         most_at_once: AtomicUsize::new(0),
         at_once: Arc::default(),
         own_lrn,
+        takes,
     });
     let acts: Arc<dyn Software> = software.clone();
     bench.driving = Driving::Command { software: acts, parallel };
@@ -305,7 +309,8 @@ async fn a_command_of_which_nothing_came_is_called_again() {
 #[tokio::test(start_paused = true)]
 async fn commands_run_one_at_a_time_or_as_many_as_may() {
     for parallel in [1, 2] {
-        let (mut bench, software) = with_software(Bench::new(patient), &[], parallel, false);
+        let (mut bench, software) =
+            with_software(Bench::new(patient), &[], parallel, false, ANSWERS);
         let jobs = ["PSGB1", "PSXI1"].map(|id| bench.job(id)).into();
         let outcome = bench.run(jobs, true).await.unwrap();
         assert_passed(&outcome);
@@ -314,9 +319,21 @@ async fn commands_run_one_at_a_time_or_as_many_as_may() {
     }
 }
 
+/// The IE170 of pre-lodged goods does not wait for everyone else's IE015.
+#[tokio::test(start_paused = true)]
+async fn a_command_with_a_deadline_goes_first() {
+    let slow = StdDuration::from_secs(600);
+    let (mut bench, _) = with_software(Bench::new(patient), &[], 1, false, slow);
+    let ids = ["PSGB1", "DNGB1", "DNXI1", "DNGB2", "DNXI2", "DNGB3"];
+    let jobs = ids.map(|id| bench.job(id)).into();
+    let outcome = bench.run(jobs, false).await.unwrap();
+    assert_eq!(bench.posts()[..4], ["IE015", "IE015", "IE170", "IE015"]);
+    assert_eq!(outcome.runs[0].state, RunState::Passed);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_lrn_of_its_own_is_the_runs() {
-    let (mut bench, _) = with_software(Bench::new(usual), &[], 1, true);
+    let (mut bench, _) = with_software(Bench::new(usual), &[], 1, true, ANSWERS);
     let outcome = bench.run(vec![bench.job("DSGB1")], true).await.unwrap();
     assert_passed(&outcome);
     assert_eq!(outcome.runs[0].lrn.as_deref(), Some("OWN-LRN"));
