@@ -264,7 +264,7 @@ impl Batch<'_> {
         Ok(true)
     }
 
-    /// The movement that a command named is not there.
+    /// The movement that a command named is another run's.
     pub(super) fn named_in_vain(
         &mut self,
         index: usize,
@@ -289,15 +289,23 @@ impl Batch<'_> {
     ) -> Result<(), BatchError> {
         let slot = &mut self.slots[index];
         let end = slot.state.command.as_ref().and_then(|command| command.end.as_ref());
-        if end.is_some_and(|end| end.well) {
-            slot.last_problem = Some(match because {
-                Some((_, why)) => format!("the command for the {message} of step {step}: {why}"),
-                None => format!(
-                    "the command for the {message} of step {step} ended well, and the API has no \
-                     such message; its output should name the movement, or the message have the \
-                     LRN that it was given"
-                ),
-            });
+        match (end.is_some_and(|end| end.well), because) {
+            (true, Some((_, why))) => {
+                let problem = format!("the command for the {message} of step {step}: {why}");
+                slot.last_problem = Some(problem);
+            }
+            // It may be there all the same: nothing is sent again before it is
+            // seen, or given up.
+            (true, None) => {
+                let why = format!(
+                    "the command for the {message} of step {step} ended well, and the API shows \
+                     no such message; its output should name the movement, or the message have \
+                     the LRN that it was given"
+                );
+                self.stall(index, why);
+                return Ok(());
+            }
+            (false, _) => {}
         }
         let exchange = because.map(|(exchange, _)| exchange);
         let exchange = exchange.or(slot.state.sought.map(|(_, exchange)| exchange));

@@ -29,8 +29,8 @@ enum Does {
     SendsAndFails,
     /// Ends badly at once.
     Fails,
-    /// Prints a movement that is not there.
-    Lies,
+    /// Says that all is well, and does nothing.
+    Idles,
     /// Prints that it did something, in its own words.
     Chats,
     /// Sends, but only this long after it was to; nobody can stop it.
@@ -105,7 +105,7 @@ impl Software for Commanded {
             };
             match does {
                 Does::Fails => return ended(Some("it ended with exit code 1"), String::new()),
-                Does::Lies => return ended(None, "ffffffffffffffff\n".into()),
+                Does::Idles => return ended(None, String::new()),
                 Does::Chats => return ended(None, "ok, done".into()),
                 Does::Names(id) => return ended(None, format!("{id:016x}")),
                 _ => {}
@@ -230,14 +230,9 @@ async fn a_message_counts_however_its_command_ended() {
 async fn a_command_that_fails_is_told_and_called_again_only_when_asked_to() {
     for (does, told) in [
         (Does::Fails, "exit code 1: no connection to the desk"),
-        (Does::Lies, "it names movement ffffffffffffffff"),
         (Does::Chats, "names no departure"),
     ] {
-        let bench = Bench::hooked(|call, _| {
-            let unknown = call.url.contains("ffffffffffffffff");
-            unknown.then(|| Ok(crate::answer(404, r#"{"code":"NOT_FOUND","message":"?"}"#)))
-        });
-        let (mut bench, software) = commanded(bench, &[does]);
+        let (mut bench, software) = commanded(Bench::new(usual), &[does]);
         let outcome = bench.run(vec![bench.job("DSGB1")], true).await.unwrap();
         assert_eq!(outcome.stalled.len(), 1, "{does:?}");
         assert!(outcome.stalled[0].1.contains(told), "{:?}", outcome.stalled);
@@ -251,11 +246,37 @@ async fn a_command_that_fails_is_told_and_called_again_only_when_asked_to() {
     }
 }
 
+/// Whether it is a lie or the token is of another trader, the API does not say.
+#[tokio::test(start_paused = true)]
+async fn a_movement_that_cannot_be_seen_is_not_sent_again() {
+    let hidden = Arc::new(AtomicUsize::new(1));
+    let hides = Arc::clone(&hidden);
+    let bench = Bench::hooked(move |call, _| {
+        let asks = call.url.contains("/messages?") && hides.load(Ordering::SeqCst) > 0;
+        asks.then(|| Ok(crate::answer(404, r#"{"code":"NOT_FOUND","message":"?"}"#)))
+    });
+    let (mut bench, software) = commanded(bench, &[]);
+    let outcome = bench.run(vec![bench.job("DSGB1")], true).await.unwrap();
+    assert!(outcome.stalled[0].1.contains("the trader of our token"), "{:?}", outcome.stalled);
+    let run = outcome.runs[0].run;
+    assert_eq!(bench.resume("DSGB1", run, true).await.stalled.len(), 1);
+    hidden.store(0, Ordering::SeqCst);
+    assert_passed(&bench.resume("DSGB1", run, true).await);
+    assert_eq!((software.commands(), bench.posts().len()), (1, 1));
+
+    let (mut bench, software) = commanded(Bench::new(usual), &[Does::Idles]);
+    let outcome = bench.run(vec![bench.job("DSGB1")], true).await.unwrap();
+    assert!(outcome.stalled[0].1.contains("no such message"), "{:?}", outcome.stalled);
+    let run = outcome.runs[0].run;
+    assert_eq!(bench.resume("DSGB1", run, true).await.stalled, outcome.stalled);
+    assert_eq!((software.commands(), bench.posts().len()), (1, 0));
+}
+
 /// Killed at any moment, before, while and after the command runs: what it has
 /// sent is found, and it is never made to send twice.
 #[tokio::test(start_paused = true)]
 async fn whenever_it_is_killed_nothing_is_sent_twice() {
-    for milliseconds in (0..2_400).step_by(60) {
+    for milliseconds in (0..2_400).step_by(80) {
         let (mut bench, _) = commanded(Bench::new(patient), &[]);
         let jobs = vec![bench.job("PSGB1")];
         let life = StdDuration::from_millis(milliseconds);
@@ -578,6 +599,13 @@ async fn a_message_that_came_too_late_or_never_is_judged_as_in_any_run() {
     collects(&mut bench, &departure, None);
     let outcome = collect(&mut bench, "DSGB4").await;
     assert_eq!(reason(&outcome), "deadline-missed");
+
+    // NCTS refused the declaration, so that nothing can arrive.
+    let mut bench = Bench::new(|_| vec![("IE056", Duration::seconds(2))]);
+    let departure = sends(&bench, "ASGB1", 1, None, as_it_is).await;
+    hours(1).await;
+    collects(&mut bench, &departure, None);
+    assert_eq!(reason(&collect(&mut bench, "ASGB1").await), "rejected");
 
     // It was never sent.
     let mut bench = Bench::new(normal);
