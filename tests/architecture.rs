@@ -128,7 +128,7 @@ const RESERVED: &[(&[&str], &[&str])] = &[
         ],
     ),
     // The environment and the terminal are read at the edge.
-    (&["cli/context.rs", "cli/mod.rs"], &["std::env::var", "env::args", "current_dir("]),
+    (&["cli/context.rs", "cli/mod.rs"], &["std::env::var", "env::args", "env::current_dir("]),
 ];
 
 #[test]

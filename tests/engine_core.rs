@@ -112,6 +112,9 @@ impl Play for Run {
                 self.log(Event::RunClosed(closed));
             }
             Action::FollowUp { step } => panic!("step {step}: the core keeps no hours"),
+            other @ (Action::Perform { .. } | Action::LookFor { .. } | Action::NotSent { .. }) => {
+                panic!("we send ourselves: {other:?}")
+            }
             Action::Over => {}
         }
         // A clock may be set back.

@@ -17,7 +17,7 @@ use crate::evidence::{self, RunState};
 use crate::files;
 use crate::project::locate::FILE_NAME;
 use crate::project::write::{InitAnswers, render};
-use crate::project::{AnswerValue, Application, Business, Environment, Project};
+use crate::project::{AnswerValue, Application, Business, Driver, Environment, Project};
 use crate::verdict;
 
 /// Where the demo's project goes.
@@ -87,6 +87,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         all: false,
         programme: None,
         environment: Some(Environment::Simulator),
+        driver: Some(Driver::Direct),
         base_url: None,
         time_scale: Some(args.time_scale),
         wait: true,
@@ -97,7 +98,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         events: None,
         under_test: UnderTest::default(),
     };
-    let run::Executed { report, .. } = run::execute(context, &desk, &selected, &run_args)?;
+    let run::Executed { report, .. } = run::execute(context, &desk, &selected, &run_args, None)?;
     context.printer.line("");
     run::print_runs(context, &report, None);
     let as_of = context.now();

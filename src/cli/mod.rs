@@ -23,6 +23,7 @@ mod checklist;
 mod checklist_check;
 mod checklist_preview;
 mod checklist_questions;
+mod collect;
 pub mod context;
 mod demo;
 mod doctor;
@@ -159,6 +160,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Init(args) => init::run(context, &args),
         Command::Plan(args) => plan::run(context, &args),
         Command::Run(args) => run::run(context, &args),
+        Command::Collect(args) => collect::run(context, &args),
         Command::Answered(args) => answered::run(context, &args),
         Command::Status(args) => status::run(context, &args),
         Command::Gate(args) => gate::run(context, &args),

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use secrecy::SecretString;
 
 use super::application::application;
-use super::args::Run;
-use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL, scenario_in, secrets, shown, sources};
+use super::args::{Collect, Run};
+use super::collect;
+use super::context::{
+    Context, Desk, KEYS_VARIABLE, SECRET_VARIABLES, TOKEN_VARIABLE, TOOL, scenario_in, secrets,
+    shown, sources,
+};
 use super::events::EventLog;
 use super::exit;
 use super::failure::{Failure, Kind};
@@ -21,19 +26,18 @@ use super::why::why;
 use super::{runtime, seal};
 use crate::calendar::london;
 use crate::catalogue::{Catalogue, Programme, RequirementKind, Step};
-use crate::engine::batch::{Job, Options};
+use crate::engine::batch::{Driving, Job, Options};
+use crate::engine::command::UserCommand;
 use crate::engine::mail::Mail;
 use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::tempo::Tempo;
 use crate::engine::{Batch, Outcome};
-use crate::evidence::{
-    Actor, Event, EvidenceError, RunRecord, RunState, SoftwareId, Store, StoreWriter,
-};
+use crate::evidence::{Actor, Event, EvidenceError, RunState, SoftwareId, Store, StoreWriter};
 use crate::hmrc::{hosts, pacer};
 use crate::ncts::xsd::Schemas;
 use crate::payload::Payloads;
-use crate::project::Environment;
 use crate::project::xsd::{self, XsdFolder};
+use crate::project::{Driver, DriverSettings, Environment};
 use crate::simulator::{self, ApiVersion, SimulatorOptions};
 use crate::verdict;
 
@@ -49,9 +53,16 @@ const FULL_PACE_RUNS: usize = 9;
 /// a minute: that minute is a second.
 const ASKING_TWICE_SCALE: f64 = 60.0;
 
+/// How fast the embedded simulator runs where the user's command sends: what has
+/// 45 minutes has 22 seconds, in which a program must start and send.
+const COMMANDED_SCALE: f64 = 120.0;
+
 /// How much faster the embedded simulator's timers run for these scenarios: the
 /// more there are at once, the slower, for each must act in time.
-fn embedded_scale(selected: &[Selected]) -> f64 {
+fn embedded_scale(selected: &[Selected], driver: Driver) -> f64 {
+    if driver == Driver::Command {
+        return COMMANDED_SCALE;
+    }
     let twice = |step: &Step| step.request.as_ref().is_some_and(|it| it.within_seconds.is_some());
     let asks_twice = selected.iter().any(|(_, scenario)| scenario.step.iter().any(twice));
     let share = FULL_PACE_RUNS as f64 / selected.len().max(1) as f64;
@@ -75,7 +86,8 @@ pub(super) fn run(context: &mut Context, args: &Run) -> Result<u8, Failure> {
         printer.line("`ctc-ready plan` says more");
         return Ok(exit::DONE);
     }
-    let Executed { report, stalled, again_at } = execute(context, &desk, &selected, args)?;
+    let executed = execute(context, &desk, &selected, args, None)?;
+    let Executed { report, stalled, again_at, .. } = executed;
     context.printer.document(&report);
     print_runs(context, &report, again_at);
     tell_stalled(context, &stalled);
@@ -91,13 +103,15 @@ pub(super) struct Executed {
     pub(super) stalled: Vec<Stalled>,
     /// When running again can first bring something, where a clock decides.
     pub(super) again_at: Option<DateTime<Utc>>,
+    /// Whether there was anything to do.
+    pub(super) new: bool,
 }
 
 /// A run that could not go on, and why.
 pub(super) type Stalled = (String, String);
 
 /// Says once for each reason which runs could not go on, and what to do.
-fn tell_stalled(context: &mut Context, stalled: &[Stalled]) {
+pub(super) fn tell_stalled(context: &mut Context, stalled: &[Stalled]) {
     let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (scenario, why) in stalled {
         by_reason.entry(why).or_default().push(scenario);
@@ -114,7 +128,7 @@ fn tell_stalled(context: &mut Context, stalled: &[Stalled]) {
             "{hint}: nothing is lost: once that is mended, the same command goes on where it stopped"
         ));
         printer.note(format!(
-            "{hint}: where it cannot go on, `ctc-ready run --abandon` gives it up and starts anew"
+            "{hint}: where it cannot go on, the same command with `--abandon` gives it up and starts anew"
         ));
     }
 }
@@ -137,7 +151,7 @@ fn tell_held_back(context: &mut Context, report: &RunReport) {
 
 /// 1 if any run failed, else 3 if any was held back, else 4 if any could not go
 /// on, else 5 if any waits.
-fn exit_code(report: &RunReport, stalled: bool) -> u8 {
+pub(super) fn exit_code(report: &RunReport, stalled: bool) -> u8 {
     let any = |state| report.runs.iter().any(|run| run.state == state);
     if any(RunState::Failed) {
         exit::WANTING
@@ -197,12 +211,13 @@ fn select(desk: &Desk, args: &Run, day: NaiveDate) -> Result<Vec<Selected>, Fail
     Ok(selected)
 }
 
-/// Runs what is to be run.
+/// Runs what is to be run; or collects what the software did by itself.
 pub(super) fn execute(
     context: &mut Context,
     desk: &Desk,
     selected: &[Selected],
     args: &Run,
+    collects: Option<&Collect>,
 ) -> Result<Executed, Failure> {
     // Before anything is sent: whoever wants to be told must not miss it.
     let events = open_events(context, args)?;
@@ -213,6 +228,10 @@ pub(super) fn execute(
         settings.run.base_url.clone().filter(|_| environment == settings.run.environment)
     });
     let base_url = hosts::base_url(environment, given.as_deref())?;
+    let driver = match collects {
+        Some(_) => Driver::Collect,
+        None => args.driver.unwrap_or(settings.run.driver),
+    };
     let embedded = base_url.is_none();
     if args.time_scale.is_some() && environment != Environment::Simulator {
         return Err(Failure::usage(format!(
@@ -235,14 +254,29 @@ pub(super) fn execute(
 
     let application = application(context, settings, embedded)?;
 
+    let movements = match collects {
+        Some(collects) => collect::find(context, collects, selected, base_url.as_ref(), &token)?,
+        None => Vec::new(),
+    };
+    let driving = match driver {
+        Driver::Collect => Driving::Collect { movements: movements.clone() },
+        Driver::Command => by_command(desk, selected)?,
+        _ => Driving::Direct,
+    };
+
     let dir = desk.project.evidence_dir();
-    let plan_from = |runs: &[RunRecord]| -> Vec<(Selected, Standing)> {
-        let standing = |pair| standing_of(runs, pair, environment, base_url.as_ref(), args);
-        selected.iter().map(|pair| (pair.clone(), standing(pair))).collect()
+    let plan_from = |store: Option<&Store>| -> Result<Vec<(Selected, Standing)>, Failure> {
+        let runs = store.map(|store| store.readable_runs().0).unwrap_or_default();
+        let at = base_url.as_ref();
+        let standing = |pair| match driver {
+            Driver::Collect => collect::standing(store, pair, at, &movements, args),
+            _ => Ok(standing_of(&runs, pair, (environment, driver), at, args)),
+        };
+        selected.iter().map(|pair| Ok((pair.clone(), standing(pair)?))).collect()
     };
     let mut plan = match Store::open(&dir) {
-        Ok(store) => plan_from(&store.readable_runs().0),
-        Err(EvidenceError::NoStore(_)) => plan_from(&[]),
+        Ok(store) => plan_from(Some(&store))?,
+        Err(EvidenceError::NoStore(_)) => plan_from(None)?,
         Err(error) => return Err(error.into()),
     };
     let mut entries = Vec::new();
@@ -255,10 +289,14 @@ pub(super) fn execute(
         .map_or(pacer::STANDARD_RATE, f64::from);
     let outlets =
         Outlets { root: desk.project.root.clone(), cwd: context.cwd.clone(), events, rate };
-    if plan.iter().any(|(_, standing)| !matches!(standing, Standing::Stays(_))) {
+    let new = plan.iter().any(|(_, standing)| !matches!(standing, Standing::Stays(_)));
+    if new {
         let payloads = Payloads::new(sources(&desk.project), &desk.catalogue)?;
-        let scale =
-            args.time_scale.unwrap_or(if embedded { embedded_scale(selected) } else { 1.0 });
+        let scale = args.time_scale.unwrap_or(if embedded {
+            embedded_scale(selected, driver)
+        } else {
+            1.0
+        });
         let tempo = match environment {
             Environment::Simulator => Tempo::faster_by(scale),
             _ => Tempo::REAL,
@@ -271,7 +309,7 @@ pub(super) fn execute(
         secrets().for_each(|(_, secret)| redactor.learn(&secret));
         // Another process may have gone on with them since: only now is
         // nobody else at it.
-        plan = plan_from(&store.read()?.readable_runs().0);
+        plan = plan_from(Some(&store.read()?))?;
         let jobs = jobs(&plan);
         abandon(&mut store, &plan)?;
         let mut progress = Progress::new(&mut context.printer, Arc::clone(&clock), outlets);
@@ -313,6 +351,7 @@ pub(super) fn execute(
                 wait: args.wait || embedded,
             };
             let batch = Batch::new(&mut store, &payloads, clock, &mut progress, options)?;
+            let batch = batch.driven(driving);
             let batch = match application {
                 Some(application) => batch.pulling(application),
                 None => batch,
@@ -323,10 +362,11 @@ pub(super) fn execute(
                     Kind::Environment,
                     "interrupted; every run is kept and can go on",
                 )
-                .hint(match embedded {
-                    true => "the built-in simulator ended with it: `ctc-ready run` starts new \
+                .hint(match (embedded, collects) {
+                    (_, Some(_)) => "the same command goes on where it stopped",
+                    (true, _) => "the built-in simulator ended with it: `ctc-ready run` starts new \
                              attempts at what was under way",
-                    false => "`ctc-ready run` goes on where it stopped",
+                    (false, _) => "`ctc-ready run` goes on where it stopped",
                 })),
             };
             if let Some(running) = simulator {
@@ -364,7 +404,47 @@ pub(super) fn execute(
     };
     entries.sort_by_key(place);
     let report = RunReport { schema_version: 1, runs: entries, held_back };
-    Ok(Executed { report, stalled, again_at })
+    Ok(Executed { report, stalled, again_at, new })
+}
+
+/// The user's command, as the settings have it.
+///
+/// # Errors
+/// When they name none, or it cannot do what a scenario wants.
+fn by_command(desk: &Desk, selected: &[Selected]) -> Result<Driving, Failure> {
+    let DriverSettings { command, timeout, parallel } = &desk.project.settings.driver;
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(Failure::input(
+            "`[driver] command` is missing: nothing makes the software send",
+        )
+        .hint("docs/your-software.md tells what the command is told, and what it prints"));
+    };
+    let asks = selected
+        .iter()
+        .find(|(_, scenario)| scenario.step.iter().any(|step| step.request.is_some()));
+    if let Some((_, scenario)) = asks {
+        return Err(Failure::usage(format!(
+            "`{}` asks for a balance: the API does not tell afterwards that the software did",
+            scenario.id
+        ))
+        .hint(format!("`ctc-ready run --driver direct \"{}\"` asks itself", scenario.id)));
+    }
+    let root = &desk.project.root;
+    let program = match program.contains(std::path::is_separator) {
+        true => root.join(program).to_string_lossy().into_owned(),
+        false => program.clone(),
+    };
+    Ok(Driving::Command {
+        software: Arc::new(UserCommand {
+            program,
+            arguments: arguments.to_vec(),
+            folder: root.clone(),
+            timeout: Duration::from_secs(u64::from(*timeout)),
+            scratch: std::env::temp_dir(),
+            withheld: [&SECRET_VARIABLES[..], &[KEYS_VARIABLE]].concat(),
+        }),
+        parallel: usize::try_from(*parallel).unwrap_or(1),
+    })
 }
 
 /// What the batch is to do.
@@ -523,19 +603,24 @@ pub(super) fn print_runs(
         }
     }
     print_waits(printer, report);
+    let collected = report.runs.iter().any(|run| run.driver == Driver::Collect);
+    let command = if collected { "the same command" } else { "`ctc-ready run`" };
     let any = |state| report.runs.iter().any(|run| run.state == state);
     if any(RunState::Failed) {
         printer.line("");
-        printer.line("next: mend it, then `ctc-ready run --failed` makes new attempts");
+        printer.line(match collected {
+            true => "next: mend it, let your software make another movement, and collect that",
+            false => "next: mend it, then `ctc-ready run --failed` makes new attempts",
+        });
     }
     if any(RunState::Waiting) {
         printer.line("");
         printer.line(match again_at {
             Some(at) => format!(
-                "next: `ctc-ready run` again after {}, or `--wait` stays",
+                "next: {command} again after {}, or `--wait` stays",
                 london::for_planning(at)
             ),
-            None => "next: `ctc-ready run` goes on from here, at any time; `--wait` stays".into(),
+            None => format!("next: {command} goes on from here, at any time; `--wait` stays"),
         });
     }
 }

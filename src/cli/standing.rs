@@ -6,7 +6,7 @@ use super::args::Run;
 use super::failure::Failure;
 use crate::catalogue::{Programme, Scenario};
 use crate::evidence::{Failure as RunFailure, RunClosed, RunRecord, RunState, StoreWriter};
-use crate::project::Environment;
+use crate::project::{Driver, Environment};
 
 /// A scenario selected, with its programme.
 pub(super) type Selected = (Programme, Scenario);
@@ -36,7 +36,7 @@ pub(super) enum GivenUp {
 pub(super) fn standing_of(
     runs: &[RunRecord],
     (programme, scenario): &Selected,
-    environment: Environment,
+    (environment, driver): (Environment, Driver),
     base_url: Option<&Url>,
     args: &Run,
 ) -> Standing {
@@ -46,6 +46,7 @@ pub(super) fn standing_of(
             run.programme == programme.id
                 && run.scenario == scenario.id
                 && run.environment == environment
+                && run.driver == driver
         })
         .max_by_key(|run| (run.attempt, run.run));
     let Some(latest) = latest else { return Standing::Starts };
@@ -68,7 +69,7 @@ pub(super) fn standing_of(
 }
 
 /// An address as runs state it.
-fn address(url: &Url) -> &str {
+pub(super) fn address(url: &Url) -> &str {
     url.as_str().trim_end_matches('/')
 }
 
@@ -89,10 +90,9 @@ pub(super) fn abandon(
                     old.base_url
                 ),
             ),
-            GivenUp::ByUser => (
-                "given-up",
-                "given up with `run --abandon`; a new attempt takes its place".to_owned(),
-            ),
+            GivenUp::ByUser => {
+                ("given-up", "given up with `--abandon`; a new attempt takes its place".to_owned())
+            }
         };
         let (writer, _) = store.resume_run(old.run)?;
         let failure = RunFailure { reason: reason.into(), message, ..RunFailure::default() };

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint};
 use crate::calendar::london;
 use crate::catalogue::RequirementKind;
-use crate::evidence::{Actor, Depth};
+use crate::evidence::{Actor, Depth, Driver};
 use crate::verdict::{self, RequirementState, RequirementStatus};
 
 /// Runs the command.
@@ -75,7 +75,7 @@ fn table(printer: &mut Printer, items: &[&RequirementStatus]) {
             vec![
                 (PLAIN, item.requirement.clone()),
                 (style, state.to_owned()),
-                (PLAIN, item.scenario.clone().unwrap_or_else(|| "-".into())),
+                (PLAIN, scenario_of(item)),
                 (PLAIN, item.attempts.to_string()),
                 (PLAIN, item.fresh_until.map_or_else(|| "-".into(), london::for_people)),
             ]
@@ -86,6 +86,15 @@ fn table(printer: &mut Printer, items: &[&RequirementStatus]) {
     }
     for line in columns(&["REQUIREMENT", "STATE", "SCENARIO", "TRIES", "FRESH UNTIL"], &rows) {
         printer.line(format!("  {line}"));
+    }
+}
+
+/// The scenario, and who acted as the software in it, unless we did.
+fn scenario_of(item: &RequirementStatus) -> String {
+    match (&item.scenario, item.driver) {
+        (None, _) => "-".into(),
+        (Some(scenario), None | Some(Driver::Direct)) => scenario.clone(),
+        (Some(scenario), Some(driver)) => format!("{scenario} ({})", driver.as_str()),
     }
 }
 

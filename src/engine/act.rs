@@ -11,7 +11,7 @@ use super::hours;
 use super::mail::{self, Mail};
 use super::progress::Progress;
 use super::report::Doing;
-use super::slot::{self, Fetch, Plan, Task, UnderWay};
+use super::slot::{self, Fetch, Plan, Slot, Task, UnderWay};
 use super::urgency::{Kind, Urgency};
 use crate::evidence::{Durability, Event, OfficerAsked, Purpose};
 use crate::hmrc::transport::{Call, Method};
@@ -84,6 +84,9 @@ impl Batch<'_> {
         let looked = slot.looked(&kinds, now);
         let tempo = self.options.tempo;
         let action = hours::next(&slot.scenario, &slot.state, tempo, &slot.hours, now, looked);
+        if matches!(action, Action::Perform { .. }) && !self.may_perform(index) {
+            return None;
+        }
         Some(Next::Act(action, kinds))
     }
 
@@ -93,7 +96,7 @@ impl Batch<'_> {
         let kind = match next {
             Next::Fetch => Kind::Tells,
             Next::Act(Action::Send { attempts, .. }, _) if *attempts < MAX_SENDS => Kind::Starts,
-            Next::Act(Action::LookUp { .. }, _) => Kind::Starts,
+            Next::Act(Action::LookUp { .. } | Action::LookFor { .. }, _) => Kind::Starts,
             Next::Act(Action::AskBalance { step, attempts }, _) if *attempts < MAX_SENDS => {
                 // It counts only if it leaves within the minute.
                 let request = slot.step(*step).and_then(|step| step.request.as_ref());
@@ -129,6 +132,14 @@ impl Batch<'_> {
             }
             Action::Send { step, message, .. } => self.send(index, step, message, now),
             Action::LookUp { message, .. } => self.look_up(index, message),
+            Action::Perform { attempts, .. } if attempts > 0 => {
+                let what = slot.last_problem.clone().unwrap_or_default();
+                self.stall(index, what);
+                Ok(())
+            }
+            Action::Perform { step, message, .. } => self.have_sent(index, step, message, now),
+            Action::LookFor { message, .. } => self.look_for(index, message),
+            Action::NotSent { step, message } => self.not_sent(index, step, message, None),
             Action::AskOfficer { step } => self.ask_officer(index, step, None),
             Action::FollowUp { step } => {
                 let asked = slot.state.asked.get(&step).copied();
@@ -171,14 +182,7 @@ impl Batch<'_> {
     ) -> Result<(), BatchError> {
         let slot = &self.slots[index];
         let lrn = slot.state.lrn.clone().unwrap_or_else(|| slot::new_lrn(&slot.scenario.id, now));
-        let stamp = Stamp {
-            message,
-            lrn: lrn.clone(),
-            mrn: slot.state.mrn.clone(),
-            message_identification: slot::new_message_identification(),
-            message_sender: self.options.message_sender.clone(),
-            now,
-        };
+        let stamp = self.stamp(slot, message, lrn.clone(), now);
         // A file broken since the rehearsal stops this run, not the others.
         let payload = match self.payloads.to_send(&slot.programme, &slot.scenario, step, &stamp) {
             Ok(payload) => payload,
@@ -207,6 +211,24 @@ impl Batch<'_> {
         };
         self.watcher.moved(&self.slots[index].view(format!("sending {message}")));
         self.start(index, Task::Submit, &intent, call)
+    }
+
+    /// What a message of a run is stamped with.
+    pub(super) fn stamp(
+        &self,
+        slot: &Slot,
+        message: MessageType,
+        lrn: String,
+        now: DateTime<Utc>,
+    ) -> Stamp {
+        Stamp {
+            message,
+            lrn,
+            mrn: slot.state.mrn.clone(),
+            message_identification: slot::new_message_identification(),
+            message_sender: self.options.message_sender.clone(),
+            now,
+        }
     }
 
     fn look_up(&mut self, index: usize, message: MessageType) -> Result<(), BatchError> {

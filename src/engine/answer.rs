@@ -35,7 +35,7 @@ const MAX_REFERENCE: usize = 35;
 const DOUBT: Duration = Duration::minutes(1);
 
 /// What is wrong with an answer that should have been usable.
-type Unusable = String;
+pub(super) type Unusable = String;
 
 impl Batch<'_> {
     /// Takes the answer to a run's call.
@@ -67,7 +67,15 @@ impl Batch<'_> {
         let unusable = match &task {
             Task::Submit => self.submitted(index, exchange, answer)?,
             Task::LookUp => self.looked_up(index, exchange, answer)?,
-            Task::Fetch(Fetch::List(kind, id)) => self.listed(index, *kind, id, answer),
+            Task::LookFor(kind, Some(id)) => {
+                let unusable = self.listed(index, *kind, id, answer)?;
+                self.told(index, unusable)
+            }
+            Task::LookFor(kind, None) => {
+                let unusable = self.found_by_reference(index, *kind, answer);
+                self.told(index, unusable)
+            }
+            Task::Fetch(Fetch::List(kind, id)) => self.listed(index, *kind, id, answer)?,
             Task::Fetch(Fetch::Message(what)) => {
                 self.fetched(index, exchange, what, &answer.body, stored_body)?
             }
@@ -79,6 +87,8 @@ impl Batch<'_> {
                 self.asked(index, mail, true)?;
                 None
             }
+            // It ends elsewhere.
+            Task::Perform(_) => None,
             Task::Balance(..) => Some("the answer has not the documented shape".to_owned()),
         };
         match unusable {
@@ -113,6 +123,15 @@ impl Batch<'_> {
                         self.finish(index, failed_run("officer-refused", mail.step, message))?;
                     }
                     Task::Fetch(Fetch::Notified(notice)) => self.doubt(index, &notice, &problem),
+                    Task::LookFor(_, Some(id)) if !self.slots[index].has_movement(&id) => {
+                        let why = format!(
+                            "the command names movement {id}, which the API does not show to the trader of \
+                             our token: {problem}"
+                        );
+                        // It may be there all the same: nothing is sent again
+                        // before it is seen, or given up.
+                        self.stall(index, why);
+                    }
                     // Of a movement that the API no longer keeps nothing comes.
                     Task::Fetch(Fetch::List(..)) if self.slots[index].makes_sure() => {}
                     _ => self.stall(index, problem),
@@ -139,7 +158,8 @@ impl Batch<'_> {
         problem: String,
         retry_after: Option<std::time::Duration>,
     ) {
-        let patient = self.options.wait && matches!(task, Task::Fetch(_) | Task::LookUp);
+        let patient =
+            self.options.wait && matches!(task, Task::Fetch(_) | Task::LookUp | Task::LookFor(..));
         let slot = &mut self.slots[index];
         slot.failures = slot.failures.saturating_add(1);
         if slot.failures >= backoff::MAX_ATTEMPTS && !patient {
@@ -250,19 +270,7 @@ impl Batch<'_> {
                 Ok((_, movements)) => movements,
                 Err(error) => return Ok(Some(error.to_string())),
             };
-            let reference = slot.reference(kind);
-            slot.suspects = movements
-                .into_iter()
-                .filter(|movement| match kind {
-                    MovementKind::Departure => {
-                        movement.local_reference_number.as_deref() == reference
-                    }
-                    MovementKind::Arrival => {
-                        movement.movement_reference_number.as_deref() == reference
-                    }
-                })
-                .map(|movement| movement.id)
-                .collect();
+            slot.suspects = slot.of_its_reference(kind, movements).collect();
             if slot.suspects.is_empty() {
                 let looked = LookedUp { exchange, step, found: false };
                 slot.append(Event::LookedUp(looked), Durability::Synced)?;
@@ -299,11 +307,14 @@ impl Batch<'_> {
         kind: MovementKind,
         movement: &str,
         answer: &Answer,
-    ) -> Option<Unusable> {
+    ) -> Result<Option<Unusable>, BatchError> {
         let listed = match ctc::messages(&answer.body) {
             Ok(listed) => listed,
-            Err(error) => return Some(error.to_string()),
+            Err(error) => return Ok(Some(error.to_string())),
         };
+        if !self.takes_for_its_own(index, kind, movement, &listed)? {
+            return Ok(None);
+        }
         // More may have come since the look that told of news.
         let newest = listed.iter().map(|message| message.received).max();
         let slot = &mut self.slots[index];
@@ -313,11 +324,11 @@ impl Batch<'_> {
             slot.news.retain(|other, news| *other != kind || news.updated > as_of);
         }
         self.learn_of(index, kind, movement, listed);
-        None
+        Ok(None)
     }
 
-    /// Queues the messages of NCTS that a run does not know yet, however it
-    /// was told of them.
+    /// Queues the messages that a run does not know yet, however it was told of
+    /// them: those of NCTS, and those of the software where that sends them.
     pub(super) fn learn_of(
         &mut self,
         index: usize,
@@ -336,7 +347,10 @@ impl Batch<'_> {
             let message = text.parse::<MessageType>().ok();
             let from_ncts = message.is_none_or(|m| m.direction() == Direction::Received);
             let known = slot.state.known_messages.contains(&item.id) || slot.is_fetching(&item.id);
-            if from_ncts && !known {
+            // What failed was never handed over to NCTS.
+            let by_software =
+                slot.state.software_acts() && item.status.as_deref() != Some("Failed");
+            if (from_ncts || by_software) && !known {
                 slot.fetches.push_back(Fetch::Message(Box::new(MessageToFetch {
                     kind,
                     movement: movement.to_owned(),
@@ -375,9 +389,10 @@ impl Batch<'_> {
             }
         };
         let Some(body) = stored_body else { return Ok(None) };
-        let reference =
-            |text: Option<&str>| text.filter(|text| text.len() <= MAX_REFERENCE).map(str::to_owned);
         let kind = message.message_type();
+        if kind.direction() == Direction::Sent && slot.state.software_acts() {
+            return self.adopt(index, exchange, what, (&message, &text), body).map(|()| None);
+        }
         let event = Event::Received(Received {
             message: kind,
             movement: what.kind,
@@ -401,6 +416,11 @@ impl Batch<'_> {
         self.watcher.moved(&view);
         Ok(None)
     }
+}
+
+/// An LRN or MRN of bounded length.
+pub(super) fn reference(text: Option<&str>) -> Option<String> {
+    text.filter(|text| text.len() <= MAX_REFERENCE).map(str::to_owned)
 }
 
 /// Whether the same request would get the same answer again.

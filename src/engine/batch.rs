@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use tokio::task::{JoinError, JoinSet};
 use url::Url;
 
+use super::command::{Ended, Software};
 use super::decide;
 use super::exchange::Answered;
 use super::looks::{self, Group, Look};
@@ -23,8 +24,8 @@ use super::tempo::Tempo;
 use crate::catalogue::{Programme, Scenario};
 use crate::clock::Clock;
 use crate::evidence::{
-    Actor, Driver, Event, EvidenceError, Redactor, RunId, RunOpened, SoftwareId, StoreWriter,
-    WaitingFor,
+    Actor, Driver, Durability, Event, EvidenceError, MovementNamed, NamedBy, Redactor, RunId,
+    RunOpened, SoftwareId, StoreWriter, WaitingFor,
 };
 use crate::hmrc::api::Api;
 use crate::hmrc::backoff;
@@ -32,6 +33,7 @@ use crate::hmrc::ctc;
 use crate::hmrc::guarantees;
 use crate::hmrc::pacer::Pacer;
 use crate::hmrc::transport::{Call, Carrier, NoAnswer, Transport};
+use crate::ncts::MovementKind;
 use crate::payload::{PayloadError, Payloads};
 use crate::project::Environment;
 
@@ -60,6 +62,54 @@ pub struct Options {
     pub tool: String,
     /// Stay while officers or long timers are awaited.
     pub wait: bool,
+}
+
+/// Who sends the messages of a batch's runs.
+#[derive(Clone, Default)]
+pub enum Driving {
+    /// We do.
+    #[default]
+    Direct,
+    /// The software, when the user's command makes it.
+    Command {
+        /// Whoever runs that command.
+        software: Arc<dyn Software>,
+        /// Most commands that run at once.
+        parallel: usize,
+    },
+    /// The software, whenever it likes: what it did in these movements is
+    /// fetched.
+    Collect {
+        /// The movements, as far as they are known.
+        movements: Vec<(MovementKind, String)>,
+    },
+}
+
+impl Driving {
+    /// How evidence names it.
+    pub fn driver(&self) -> Driver {
+        match self {
+            Self::Direct => Driver::Direct,
+            Self::Command { .. } => Driver::Command,
+            Self::Collect { .. } => Driver::Collect,
+        }
+    }
+
+    /// Whoever makes the software act.
+    pub(super) fn software(&self) -> Option<Arc<dyn Software>> {
+        match self {
+            Self::Command { software, .. } => Some(Arc::clone(software)),
+            _ => None,
+        }
+    }
+
+    /// Most commands at once.
+    pub(super) fn parallel(&self) -> Option<usize> {
+        match self {
+            Self::Command { parallel, .. } => Some(*parallel),
+            _ => None,
+        }
+    }
 }
 
 /// A scenario to run.
@@ -130,6 +180,11 @@ pub struct Batch<'a> {
     pub(super) looks: BTreeMap<Group, Look>,
     /// News from boxes of notifications; none: lists alone.
     pub(super) pull: Option<Pull>,
+    /// Who sends the messages.
+    pub(super) driving: Driving,
+    /// Commands that make the software send: the run, how it ended, and how
+    /// long it took, in nanoseconds.
+    pub(super) commands: JoinSet<(usize, Ended, u64)>,
     pub(super) held_back: Vec<HeldBack>,
     /// When a question about a guarantee last came back, by GRN.
     pub(super) balance_asked: BTreeMap<String, DateTime<Utc>>,
@@ -203,6 +258,8 @@ impl<'a> Batch<'a> {
             slots: Vec::new(),
             looks: BTreeMap::new(),
             pull: None,
+            driving: Driving::Direct,
+            commands: JoinSet::new(),
             held_back: Vec::new(),
             balance_asked: BTreeMap::new(),
             requests: 0,
@@ -213,12 +270,24 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// The same batch with another sender of the messages. Runs that are taken
+    /// up again must have been opened with the same one.
+    #[must_use]
+    pub fn driven(mut self, driving: Driving) -> Self {
+        self.driving = driving;
+        self
+    }
+
     /// Runs the jobs until all are over, or wait for someone.
     ///
     /// # Errors
     /// What stopped the whole batch; every run stays resumable.
     pub async fn run(mut self, jobs: Vec<Job>) -> Result<Outcome, BatchError> {
-        let jobs = self.rehearse_payloads(jobs)?;
+        // What the software sends is its own matter until it was sent.
+        let jobs = match &self.driving {
+            Driving::Direct => self.rehearse_payloads(jobs)?,
+            Driving::Command { .. } | Driving::Collect { .. } => jobs,
+        };
         self.begin_pulling(&jobs).await?;
         for job in jobs {
             self.open(job)?;
@@ -231,7 +300,7 @@ impl<'a> Batch<'a> {
     }
 
     fn open(&mut self, job: Job) -> Result<(), BatchError> {
-        let slot = match job.resume {
+        let mut slot = match job.resume {
             Some(run) => {
                 let (writer, events) = self.store.resume_run(run)?;
                 let attempt = events
@@ -253,7 +322,7 @@ impl<'a> Batch<'a> {
                     attempt,
                     environment: self.options.environment,
                     simulated: self.options.environment == Environment::Simulator,
-                    driver: Driver::Direct,
+                    driver: self.driving.driver(),
                     software: self.options.software.clone(),
                     tool: self.options.tool.clone(),
                     operator: self.options.operator.clone(),
@@ -266,6 +335,16 @@ impl<'a> Batch<'a> {
                 Slot::new(job.programme, job.scenario, attempt, writer, &opened)
             }
         };
+        if let Driving::Collect { movements } = &self.driving {
+            for (movement, movement_id) in movements {
+                if slot.state.movements.contains_key(movement) {
+                    continue;
+                }
+                let (movement, movement_id) = (*movement, movement_id.clone());
+                let named = MovementNamed { movement, movement_id, by: NamedBy::User };
+                slot.append(Event::MovementNamed(named), Durability::Synced)?;
+            }
+        }
         let resumed = slot.state.resumed;
         self.watcher.moved(&slot.view(Doing::Opened { resumed }));
         let (step, _) = decide::position(&slot.scenario, &slot.state);

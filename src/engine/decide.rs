@@ -5,11 +5,12 @@ use chrono::{DateTime, Duration, Utc};
 use super::balance;
 use super::hours::{self, Hours};
 use super::progress::{Early, Progress};
+use super::software;
 use super::state::{Fate, State};
 use super::tempo::{Pace, Tempo};
 use super::wait::await_expected;
 use crate::catalogue::{Programme, Scenario, Step};
-use crate::evidence::{Actor, Event, Failure, Recorded, RunClosed, RunState, WaitingFor};
+use crate::evidence::{Actor, Driver, Event, Failure, Recorded, RunClosed, RunState, WaitingFor};
 use crate::ncts::MessageType;
 
 /// Attempts at one POST before the run waits for the user.
@@ -26,6 +27,29 @@ pub enum Action {
         message: MessageType,
         /// Failed attempts at it so far.
         attempts: u32,
+    },
+    /// Have the user's command make the software send this step's message.
+    Perform {
+        /// The step, from 1.
+        step: u32,
+        /// Its message.
+        message: MessageType,
+        /// Commands that ended without it so far.
+        attempts: u32,
+    },
+    /// Look whether the software has sent this step's message.
+    LookFor {
+        /// The step, from 1.
+        step: u32,
+        /// Its message.
+        message: MessageType,
+    },
+    /// The command has ended, and the software did not send this step's message.
+    NotSent {
+        /// The step, from 1.
+        step: u32,
+        /// Its message.
+        message: MessageType,
     },
     /// Learn whether the API has a message whose POST got no answer.
     LookUp {
@@ -88,8 +112,14 @@ pub fn next(
         let message = pending.request.message.unwrap_or(MessageType::Ie015);
         return Action::LookUp { step: pending.request.step.unwrap_or(progress.step), message };
     }
-    let failure = balance::failure(scenario, state).or_else(|| progress.failure.clone());
+    let failure = balance::failure(scenario, state)
+        .or_else(|| software::failure(scenario, state, tempo))
+        .or_else(|| progress.failure.clone());
     if failure.is_some() {
+        // It may be that we have not seen what the software did meanwhile.
+        if let Some(look) = software::before_judging(scenario, state) {
+            return look;
+        }
         return Action::Finish(RunClosed { state: RunState::Failed, failure });
     }
     let Some(step) = progress.current(scenario) else {
@@ -118,7 +148,10 @@ pub fn next(
     if let Some(message) = step.send
         && !state.sent.contains_key(&number)
     {
-        return send(step, number, message, state, tempo, now);
+        return match state.software_acts() {
+            true => software::next(step, (number, message), state, tempo, now),
+            false => send(step, number, message, state, tempo, now),
+        };
     }
     if step.officer.is_some() && !state.asked.contains_key(&number) {
         return Action::AskOfficer { step: number };
@@ -146,19 +179,34 @@ pub fn waiting_for(
         Action::Over => None,
         Action::FollowUp { .. } => Some(WaitingFor {
             actor: Actor::You,
-            what: "remind the officers: `ctc-ready run` drafts the e-mail".to_owned(),
+            what: format!("remind the officers: `{}` drafts the e-mail", goes_on(&state)),
             deadline: None,
         }),
+        Action::LookFor { step, message } if state.software_acts_alone() => {
+            Some(software::awaited(step, message, None))
+        }
         Action::Send { .. }
+        | Action::Perform { .. }
+        | Action::LookFor { .. }
+        | Action::NotSent { .. }
         | Action::LookUp { .. }
         | Action::AskOfficer { .. }
         | Action::AskBalance { .. }
         | Action::Finish(_)
         | Action::GiveUp(_) => Some(WaitingFor {
             actor: Actor::You,
-            what: "go on with `ctc-ready run`".to_owned(),
+            what: format!("go on with `{}`", goes_on(&state)),
             deadline: None,
         }),
+    }
+}
+
+/// The command that goes on with an open run.
+fn goes_on(state: &State) -> &'static str {
+    match state.driver {
+        Some(Driver::Command) => "ctc-ready run --driver command",
+        Some(Driver::Collect) => "ctc-ready collect",
+        _ => "ctc-ready run",
     }
 }
 
@@ -177,24 +225,34 @@ fn send(
     tempo: Tempo,
     now: DateTime<Utc>,
 ) -> Action {
-    let deadline = step
-        .deadline_minutes_after_ie015
-        .and_then(|minutes| Some(state.declared_at()? + tempo.minutes(minutes)));
-    if let Some(deadline) = deadline
-        && now >= deadline
-    {
-        return Action::Finish(failed(
-            "deadline-missed",
-            number,
-            format!(
-                "the {message} was due by {} UTC, {} minutes after the IE015; NCTS no longer \
-                 takes it. Start a new attempt",
-                deadline.format("%Y-%m-%d %H:%M:%S"),
-                step.deadline_minutes_after_ie015.unwrap_or_default(),
-            ),
-        ));
+    match deadline(step, state, tempo).filter(|deadline| now >= *deadline) {
+        Some(deadline) => missed(step, (number, message), deadline),
+        None => Action::Send { step: number, message, attempts: state.refusals },
     }
-    Action::Send { step: number, message, attempts: state.refusals }
+}
+
+/// By when a step's message must have been sent, where it must be by a time.
+pub(super) fn deadline(step: &Step, state: &State, tempo: Tempo) -> Option<DateTime<Utc>> {
+    let minutes = step.deadline_minutes_after_ie015?;
+    Some(state.declared_at()? + tempo.minutes(minutes))
+}
+
+/// The run is over, for a message was not sent by its deadline.
+pub(super) fn missed(
+    step: &Step,
+    (number, message): (u32, MessageType),
+    deadline: DateTime<Utc>,
+) -> Action {
+    Action::Finish(failed(
+        "deadline-missed",
+        number,
+        format!(
+            "the {message} was due by {} UTC, {} minutes after the IE015; NCTS no longer \
+             takes it. Start a new attempt",
+            deadline.format("%Y-%m-%d %H:%M:%S"),
+            step.deadline_minutes_after_ie015.unwrap_or_default(),
+        ),
+    ))
 }
 
 pub(super) fn failed(reason: &str, step: u32, message: String) -> RunClosed {

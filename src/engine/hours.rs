@@ -297,13 +297,19 @@ pub fn next(
 ) -> Action {
     let action = decide::next(scenario, state, tempo, now, looked);
     match action {
-        Action::Send { step, message, .. } => {
+        Action::Send { step, message, .. } | Action::Perform { step, message, .. } => {
             hours.held(scenario, state, (step, message), now).unwrap_or(action)
         }
         Action::LookUp { message, .. } if !hours.is_open(now) => {
             let opens = hours.environment.next_opening(now);
             let what =
                 format!("Trader Test is closed; whether the {message} arrived is asked then");
+            closed(what, opens, now)
+        }
+        Action::LookFor { message, .. } if !hours.is_open(now) => {
+            let opens = hours.environment.next_opening(now);
+            let what =
+                format!("Trader Test is closed; whether the {message} was sent is asked then");
             closed(what, opens, now)
         }
         Action::GiveUp(_) if !hours.is_open(now) => {

@@ -15,6 +15,10 @@
 //!   once before any is sent), `answer` (what an answer means for the run that
 //!   asked), `ask` (balances of guarantees), `looks` (news: one list for every
 //!   run), `end` (a run's end).
+//! - [`command`]: the user's command that makes the software send; `software`:
+//!   what a run needs whose messages the software sends (pure); `adopt`: having
+//!   them sent, finding them, and taking them into the evidence; [`find`]: the
+//!   movements that it made by itself.
 //! - `pull`: news from boxes of notifications instead. Its parts: `boxes` (what
 //!   is known of a box), `notified` (messages fetched and notifications
 //!   acknowledged), `token` (the application's).
@@ -26,16 +30,19 @@
 //! never does.
 
 mod act;
+mod adopt;
 mod answer;
 mod ask;
 mod balance;
 pub mod batch;
 mod boxes;
+pub mod command;
 pub mod decide;
 mod due;
 mod end;
 mod exchange;
 pub mod explain;
+pub mod find;
 pub mod hours;
 mod looks;
 pub mod mail;
@@ -46,6 +53,7 @@ mod pull;
 mod rehearse;
 pub mod report;
 mod slot;
+mod software;
 pub mod state;
 pub mod tempo;
 mod token;

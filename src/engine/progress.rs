@@ -70,6 +70,7 @@ impl<'a> Progress<'a> {
             touched: vec![None; scenario.step.len()],
             happened: vec![None; scenario.step.len()],
             claimed: Vec::new(),
+            as_of: None,
             early: Vec::new(),
             failure: None,
         };
@@ -79,6 +80,7 @@ impl<'a> Progress<'a> {
         for (at, received) in received {
             walk.take(*at, received);
         }
+        walk.as_of = None;
         walk.progress()
     }
 
@@ -108,6 +110,9 @@ struct Walk<'a> {
     touched: Vec<Option<DateTime<Utc>>>,
     happened: Vec<Option<DateTime<Utc>>>,
     claimed: Vec<&'a Received>,
+    /// The API's time of the message that is looked at: what was sent later did
+    /// not bring it about. None: all that was sent counts.
+    as_of: Option<DateTime<Utc>>,
     early: Vec<(DateTime<Utc>, &'a Received)>,
     failure: Option<Failure>,
 }
@@ -118,6 +123,7 @@ impl<'a> Walk<'a> {
         if self.failure.is_some() {
             return;
         }
+        self.as_of = received.received;
         match self.means(received) {
             Means::Expected(index, place) => {
                 if let Some(missing) = self.open.get_mut(index) {
@@ -157,8 +163,15 @@ impl<'a> Walk<'a> {
 
     fn sent(&self, index: usize) -> bool {
         let step = self.scenario.step.get(index);
-        step.is_some_and(|step| {
-            step.send.is_none() || self.state.sent.contains_key(&(index as u32 + 1))
+        step.is_some_and(|step| step.send.is_none() || self.was_sent(index as u32 + 1))
+    }
+
+    /// Whether a step's message had been sent, by the API's times where both
+    /// are known.
+    fn was_sent(&self, number: u32) -> bool {
+        self.state.sent.get(&number).is_some_and(|(_, sent)| {
+            let times = sent.received.zip(self.as_of);
+            times.is_none_or(|(sent, as_of)| sent <= as_of)
         })
     }
 
@@ -167,7 +180,10 @@ impl<'a> Walk<'a> {
         let number = index as u32 + 1;
         self.scenario.step.get(index).is_some_and(|step| {
             self.sent(index)
-                && (step.officer.is_none() || self.state.asked.contains_key(&number))
+                && (step.officer.is_none()
+                    || self.state.asked.contains_key(&number)
+                    // Its house asks them whenever it likes, too.
+                    || self.state.software_acts_alone())
                 && (step.request.is_none() || self.state.balances.contains_key(&number))
         })
     }

@@ -18,6 +18,7 @@ use crate::catalogue::{Programme, Scenario, Step};
 use crate::evidence::{
     Durability, Event, EvidenceError, Received, Recorded, RunId, RunState, RunWriter, WaitingFor,
 };
+use crate::hmrc::ctc::ListedMovement;
 use crate::ncts::{MessageType, MovementKind};
 
 /// How long a run that waits is left alone: whom it waits for is told anew when
@@ -125,6 +126,11 @@ pub(super) enum Task {
     Submit,
     /// Learn the fate of a POST.
     LookUp,
+    /// Look whether the software has sent something: in the movement of this
+    /// id, or for its movement by the reference.
+    LookFor(MovementKind, Option<String>),
+    /// Have the software send a step's message.
+    Perform(u32),
     /// Fetch something.
     Fetch(Fetch),
     /// Hand a mail to the simulator's mailbox.
@@ -260,7 +266,14 @@ impl Slot {
     /// The kinds of movement in which it expects news. What was sent last may
     /// be refused where it was sent, until it was answered there.
     pub(super) fn kinds(&self) -> BTreeSet<MovementKind> {
-        let (_, missing) = decide::position(&self.scenario, &self.state);
+        let (number, missing) = decide::position(&self.scenario, &self.state);
+        // What the software is to send is looked for by itself.
+        if self.state.software_acts()
+            && self.step(number).is_some_and(|step| step.send.is_some())
+            && !self.state.sent.contains_key(&number)
+        {
+            return BTreeSet::new();
+        }
         let last = self.state.sent.values().next_back();
         let last = last.map(|(left, sent)| (*left, sent.movement)).filter(|(left, kind)| {
             let answers =
@@ -355,6 +368,24 @@ impl Slot {
         }
     }
 
+    /// The ids of those movements that have exactly its reference, in their
+    /// order: the API's filter is a substring.
+    pub(super) fn of_its_reference(
+        &self,
+        kind: MovementKind,
+        movements: Vec<ListedMovement>,
+    ) -> impl Iterator<Item = String> {
+        let reference = self.reference(kind).map(str::to_owned);
+        let matching = movements.into_iter().filter(move |movement| {
+            let has = match kind {
+                MovementKind::Departure => &movement.local_reference_number,
+                MovementKind::Arrival => &movement.movement_reference_number,
+            };
+            reference.is_some() && *has == reference
+        });
+        matching.map(|movement| movement.id)
+    }
+
     /// The movement among whose messages a lost one may be.
     pub(super) fn suspect(&self, message: MessageType) -> Option<&str> {
         let own = || match message.opens_movement() {
@@ -362,6 +393,14 @@ impl Slot {
             false => self.state.movements.get(&message.movement()),
         };
         self.suspects.front().or_else(own).map(String::as_str)
+    }
+
+    /// Where to look for a message of the software: the movement of this kind
+    /// that is known, or that a command named.
+    pub(super) fn named_movement(&self, message: MessageType) -> Option<&str> {
+        let known = self.state.movements.get(&message.movement()).map(String::as_str);
+        let named = || self.state.command.as_ref()?.end.as_ref()?.movement_id.as_deref();
+        known.or_else(named)
     }
 
     /// Whether a movement is its own.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Duration, Utc};
 
 use crate::evidence::{
-    BalanceAnswered, Event, ObjectRef, Purpose, Received, Recorded, Request, RunClosed, Submitted,
+    BalanceAnswered, Driver, Event, MessageNoted, ObjectRef, Purpose, Received, Recorded, Request,
+    RunClosed, Submitted,
 };
 use crate::ncts::{MessageType, MovementKind};
 
@@ -14,6 +15,8 @@ use crate::ncts::{MessageType, MovementKind};
 pub struct State {
     /// When it opened.
     pub opened: Option<DateTime<Utc>>,
+    /// Who acts as the trader's software; none before it opened.
+    pub driver: Option<Driver>,
     /// Numbers of exchanges used so far.
     pub last_exchange: u32,
     /// Requests that left.
@@ -26,7 +29,8 @@ pub struct State {
     pub movements: BTreeMap<MovementKind, String>,
     /// The boxes that are told of their messages, where the API named them.
     pub boxes: BTreeMap<MovementKind, String>,
-    /// Steps whose message the API took, with the time at which it left.
+    /// Steps whose message the API took, with the time at which it left, by our
+    /// clock.
     pub sent: BTreeMap<u32, (DateTime<Utc>, Submitted)>,
     /// Steps for which the officers were asked, with the time.
     pub asked: BTreeMap<u32, DateTime<Utc>>,
@@ -58,6 +62,22 @@ pub struct State {
     pub resumed: bool,
     /// How far our clock was ahead of the server's at most.
     pub ahead: Duration,
+    /// The command that is to make the software send the present step's
+    /// message, until that is found or certainly was not sent.
+    pub command: Option<CommandRun>,
+    /// Commands of the present step that ended, in this session, without a
+    /// message.
+    pub vain_commands: u32,
+    /// When this session last asked, and was told, what the software sent, and
+    /// the exchange.
+    pub sought: Option<(DateTime<Utc>, u32)>,
+    /// The same, of a question that is not answered (yet).
+    pub seeking: Option<(DateTime<Utc>, u32)>,
+    /// When a message, sent or received, was last recorded, and the last
+    /// exchange before that.
+    pub last_message: Option<(DateTime<Utc>, u32)>,
+    /// What the software sent that fits no step, or contradicts its own.
+    pub misfits: Vec<MessageNoted>,
     /// Set once the run is over.
     pub closed: Option<(DateTime<Utc>, RunClosed)>,
 }
@@ -69,6 +89,34 @@ pub struct BalancePending {
     pub exchange: u32,
     /// When it was recorded.
     pub left: DateTime<Utc>,
+}
+
+/// A command of the user's that was started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CommandRun {
+    /// The scenario step.
+    pub step: u32,
+    /// When that was recorded.
+    pub at: DateTime<Utc>,
+    /// The last exchange before that.
+    pub after: u32,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// How it ended; none: its end is not known.
+    pub end: Option<CommandEnd>,
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandEnd {
+    /// When that was recorded.
+    pub at: DateTime<Utc>,
+    /// The last exchange before that.
+    pub after: u32,
+    /// Whether it says that it did what it should.
+    pub well: bool,
+    /// The movement that it named.
+    pub movement_id: Option<String>,
 }
 
 /// A POST of a message that is not (yet) known to have been taken.
@@ -125,12 +173,23 @@ impl State {
     /// Takes one more event into account.
     pub fn apply(&mut self, recorded: &Recorded) {
         let at = recorded.at;
+        if matches!(
+            recorded.event,
+            Event::Submitted(_) | Event::Received(_) | Event::MessageNoted(_)
+        ) {
+            self.last_message = Some((at, self.last_exchange));
+        }
         match &recorded.event {
-            Event::RunOpened(_) => self.opened = Some(at),
+            Event::RunOpened(opened) => {
+                self.opened = Some(at);
+                self.driver = Some(opened.driver);
+            }
             // A new session is a new try.
             Event::RunResumed(_) => {
                 self.refusals = 0;
                 self.resumed = true;
+                self.vain_commands = 0;
+                self.sought = None;
                 // A question that was under way has ended with its process.
                 if self.balance_pending.take().is_some() {
                     self.balance_locked = Some(at);
@@ -139,6 +198,9 @@ impl State {
             Event::Request(request) => {
                 self.last_exchange = self.last_exchange.max(request.exchange);
                 self.requests += 1;
+                if request.purpose == Purpose::LookUp {
+                    self.seeking = Some((at, request.exchange));
+                }
                 if request.purpose == Purpose::Balance {
                     self.balance_pending =
                         Some(BalancePending { exchange: request.exchange, left: at });
@@ -156,6 +218,11 @@ impl State {
                 }
             }
             Event::Response(response) => {
+                if (200..300).contains(&response.status) {
+                    let answered =
+                        |(_, exchange): &mut (DateTime<Utc>, u32)| *exchange == response.exchange;
+                    self.sought = self.seeking.take_if(answered).or(self.sought);
+                }
                 if let Some(date) = response.server_date {
                     self.ahead = self.ahead.max(at - date);
                 }
@@ -200,11 +267,24 @@ impl State {
                     self.refusals += 1;
                     self.lost += 1;
                 }
+                if let Some(command) = self.command.take_if(|it| it.step == looked.step)
+                    && command.end.is_some()
+                {
+                    self.vain_commands += 1;
+                }
             }
             Event::Submitted(submitted) => {
-                let left = self.pending.take().map_or(at, |pending| pending.at);
+                let pending = self.pending.take();
+                // What the software sent left when the API got it.
+                let left = pending
+                    .map_or_else(|| self.came_at(at, submitted.received), |pending| pending.at);
                 self.refusals = 0;
                 self.lost = 0;
+                self.command = None;
+                self.vain_commands = 0;
+                if self.software_acts() && submitted.lrn.is_some() {
+                    self.lrn.clone_from(&submitted.lrn);
+                }
                 self.movements.insert(submitted.movement, submitted.movement_id.clone());
                 // Only the message that makes a movement names its box.
                 if let Some(id) = &submitted.box_id {
@@ -239,8 +319,65 @@ impl State {
                 self.balance_locked = None;
                 self.balances.insert(answered.step, (left, answered.clone()));
             }
+            Event::CommandStarted(started) => {
+                // Another try at a declaration has another LRN.
+                if started.message == MessageType::Ie015 {
+                    self.lrn = Some(started.lrn.clone());
+                }
+                self.command = Some(CommandRun {
+                    step: started.step,
+                    at,
+                    after: self.last_exchange,
+                    timeout: Duration::milliseconds(
+                        i64::try_from(started.timeout_ms).unwrap_or(i64::MAX / 2),
+                    ),
+                    end: None,
+                });
+            }
+            Event::CommandEnded(ended) => {
+                let after = self.last_exchange;
+                if let Some(command) = self.command.as_mut().filter(|it| it.step == ended.step) {
+                    command.end = Some(CommandEnd {
+                        at,
+                        after,
+                        well: ended.failure.is_none(),
+                        movement_id: ended.movement_id.clone(),
+                    });
+                }
+            }
+            Event::MovementNamed(named) => {
+                self.movements.insert(named.movement, named.movement_id.clone());
+            }
+            Event::MessageNoted(noted) => {
+                if noted.step.is_none() || noted.contradiction.is_some() {
+                    self.known_messages.insert(noted.message_id.clone());
+                    self.misfits.push(noted.clone());
+                }
+            }
             Event::RunClosed(closed) => self.closed = Some((at, closed.clone())),
         }
+    }
+
+    /// Whether the software sends the messages, and not we.
+    pub fn software_acts(&self) -> bool {
+        self.driver.is_some_and(|driver| driver != Driver::Direct)
+    }
+
+    /// Whether the software sends whenever it likes, and not when we ask it to.
+    pub fn software_acts_alone(&self) -> bool {
+        self.software_acts() && self.driver != Some(Driver::Command)
+    }
+
+    /// When a message of this run was last recorded, or it opened; and the last
+    /// exchange before that.
+    pub fn last_news(&self) -> Option<(DateTime<Utc>, u32)> {
+        self.last_message.or_else(|| Some((self.opened?, 0)))
+    }
+
+    /// When this session last looked for what the software sent, if it did
+    /// after that exchange.
+    pub fn sought_after(&self, exchange: u32) -> Option<DateTime<Utc>> {
+        self.sought.filter(|(_, look)| *look > exchange).map(|(at, _)| at)
     }
 
     /// When, by our clock, the API got a message that was fetched at `at` and

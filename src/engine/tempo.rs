@@ -99,6 +99,14 @@ impl Tempo {
         let interval = (waited / 4).clamp(self.real(shortest), self.real(longest));
         now + interval.max(SHORTEST_LOOK)
     }
+
+    /// When to look again for what the software sends by itself, expected since
+    /// `since` and not there when last `sought`: ever more slowly.
+    pub fn seek_again(self, since: DateTime<Utc>, sought: DateTime<Utc>) -> DateTime<Utc> {
+        let (shortest, longest) = Pace::Automatic.range();
+        let interval = ((sought - since) / 4).clamp(self.real(shortest), self.real(longest));
+        sought + interval.max(SHORTEST_LOOK)
+    }
 }
 
 /// Who makes us wait.

@@ -41,6 +41,7 @@ impl Batch<'_> {
                 continue;
             }
             if self.calls.is_empty()
+                && self.commands.is_empty()
                 && (self.fatal.is_some() || self.nothing_left() && !self.acknowledge_rest())
             {
                 break;
@@ -50,6 +51,11 @@ impl Batch<'_> {
                 // The same in every run of a test.
                 biased;
                 done = self.calls.join_next(), if !self.calls.is_empty() => self.finished(done)?,
+                ended = self.commands.join_next(), if !self.commands.is_empty() => match ended {
+                    Some(Ok(ended)) => self.performed(ended)?,
+                    Some(Err(error)) => self.fatal = Some(error.into()),
+                    None => {}
+                },
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -138,7 +144,7 @@ impl Batch<'_> {
             if plan.look_at <= now && !plan.needs.is_empty() {
                 return false;
             }
-            waiting.actor == Actor::Officer
+            matches!(waiting.actor, Actor::Officer | Actor::You)
                 || plan.look_at - now > IMPATIENCE
                 || slot.waiting_since.is_some_and(|since| now - since > LINGER)
         })

@@ -33,7 +33,8 @@ pub enum Event {
     RequestFailed(RequestFailed),
     /// The fate of a POST without an answer was learnt.
     LookedUp(LookedUp),
-    /// The API took a message of the trader (202).
+    /// The API took a message of the trader: a POST of ours, or one that the
+    /// software sent and we found.
     Submitted(Submitted),
     /// A message of NCTS was fetched.
     Received(Received),
@@ -45,6 +46,15 @@ pub enum Event {
     OfficerAnswered(OfficerAnswered),
     /// A question for the balance of a guarantee was answered.
     BalanceAnswered(BalanceAnswered),
+    /// The user's command is about to make the software send. This line is on
+    /// disk before it starts.
+    CommandStarted(CommandStarted),
+    /// It ended.
+    CommandEnded(CommandEnded),
+    /// A movement that the software made is known.
+    MovementNamed(MovementNamed),
+    /// Something is worth knowing about a message that the software sent.
+    MessageNoted(MessageNoted),
     /// Last line of a finished run.
     RunClosed(RunClosed),
 }
@@ -188,7 +198,8 @@ pub enum Purpose {
     ListMessages,
     /// GET of one message.
     GetMessage,
-    /// GET of movements by LRN, to learn the fate of a lost POST.
+    /// GET of movements by LRN or MRN, or of a movement's messages: to learn the
+    /// fate of a lost POST, or whether the software has sent a message.
     LookUp,
     /// An e-mail handed to a mailbox endpoint (simulator).
     Mail,
@@ -258,7 +269,8 @@ pub struct Submitted {
     pub movement_id: String,
     /// The API's id of the message.
     pub message_id: String,
-    /// The exchange in which it was taken, or found again after a lost answer.
+    /// The exchange in which it was taken, or found again after a lost answer;
+    /// of a message that the software sent, the one that fetched it.
     pub exchange: u32,
     /// The API's own time for it, where known.
     pub received: Option<DateTime<Utc>>,
@@ -357,6 +369,92 @@ pub struct BalanceAnswered {
     pub currency: Option<String>,
     /// The code of a refusal, such as `NOT_FOUND`.
     pub code: Option<String>,
+}
+
+/// The user's command is about to make the software send a step's message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommandStarted {
+    /// The scenario step.
+    pub step: u32,
+    /// The message it is to send.
+    pub message: MessageType,
+    /// The LRN that was proposed: what a message is looked up by whose command
+    /// did not live to name its movement.
+    pub lrn: String,
+    /// The program's name, without its folder and its arguments.
+    pub program: String,
+    /// How long it may take, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// The user's command ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommandEnded {
+    /// The scenario step.
+    pub step: u32,
+    /// Its exit code; none, where a signal or its time-out ended it, or it did
+    /// not start.
+    pub exit_code: Option<i32>,
+    /// Why it did not do what it should, in words; none, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// How long it took, in nanoseconds.
+    pub elapsed_ns: u64,
+    /// The movement that its output names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub movement_id: Option<String>,
+    /// The end of its standard output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<ObjectRef>,
+    /// The end of its standard error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<ObjectRef>,
+}
+
+/// A movement that the software made is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovementNamed {
+    /// Its kind.
+    pub movement: MovementKind,
+    /// The API's id of it.
+    pub movement_id: String,
+    /// Who says so.
+    pub by: NamedBy,
+}
+
+/// Who says which movement a run is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamedBy {
+    /// The user.
+    User,
+    /// The output of the user's command.
+    Command,
+    /// The API, by the LRN or the MRN.
+    Reference,
+}
+
+/// What is worth knowing about a message that the software sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MessageNoted {
+    /// The scenario step that it is taken for; none, where it fits none.
+    pub step: Option<u32>,
+    /// Its type.
+    pub message: MessageType,
+    /// The API's id of the movement.
+    pub movement_id: String,
+    /// The API's id of the message.
+    pub message_id: String,
+    /// The exchange in which it was fetched.
+    pub exchange: u32,
+    /// The API's own time for it.
+    pub received: DateTime<Utc>,
+    /// How it contradicts its step, in words: it is another test case's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contradiction: Option<String>,
+    /// What a person should know; nothing that speaks against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// How a run ended.

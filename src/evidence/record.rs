@@ -91,8 +91,11 @@ pub struct MessageRecord {
     pub direction: Direction,
     /// Scenario step, for a message sent.
     pub step: Option<u32>,
-    /// When our request for it was made: the POST of a message sent, the GET
-    /// that fetched a message received (our clock, UTC).
+    /// When it was sent or had, UTC. By our clock, when our request for it was
+    /// made: the POST of a message sent, the GET that fetched a message
+    /// received. Of a message that the software sent, and where we fetch
+    /// afterwards what it did, the API's own time: our requests say nothing of
+    /// when that was.
     pub at: DateTime<Utc>,
     /// The server's `Date` in the answer.
     pub server_time: Option<DateTime<Utc>>,
@@ -247,7 +250,11 @@ impl RunRecord {
                 | Event::LookedUp(_)
                 | Event::OfficerAsked(_)
                 | Event::OfficerReminded(_)
-                | Event::OfficerAnswered(_) => {}
+                | Event::OfficerAnswered(_)
+                | Event::CommandStarted(_)
+                | Event::CommandEnded(_)
+                | Event::MovementNamed(_)
+                | Event::MessageNoted(_) => {}
                 Event::Request(request) => {
                     let at = request.sent_at.unwrap_or(recorded.at);
                     let exchange =
@@ -279,7 +286,7 @@ impl RunRecord {
                     record.keep(sent);
                 }
                 Event::Received(message) => {
-                    let message = received(message, &exchanges, line)?;
+                    let message = received(message, &exchanges, record.driver, line)?;
                     record.clocks.see_received(None, recorded.at, message.received);
                     record.keep(message);
                 }
@@ -417,8 +424,7 @@ fn sent(
         exchange
     } else {
         // Found by look-up: it left with the oldest POST of this message that
-        // may have arrived. Without one (a movement made elsewhere), the
-        // look-up is all we know.
+        // may have arrived. Without one, the software sent it.
         exchanges
             .values()
             .filter(|other| {
@@ -435,7 +441,10 @@ fn sent(
         message: submitted.message,
         direction: Direction::Sent,
         step: Some(submitted.step),
-        at: left.at,
+        at: match left.request.purpose {
+            Purpose::Submit => left.at,
+            _ => submitted.received.unwrap_or(left.at),
+        },
         server_time: response.server_date,
         received: submitted.received,
         status: response.status,
@@ -454,14 +463,16 @@ fn sent(
 fn received(
     message: &Received,
     exchanges: &BTreeMap<u32, Exchange<'_>>,
+    driver: Driver,
     line: u64,
 ) -> Result<MessageRecord, FoldError> {
     let (exchange, response) = answered(exchanges, message.exchange, line)?;
+    let afterwards = matches!(driver, Driver::Command | Driver::Collect);
     Ok(MessageRecord {
         message: message.message,
         direction: Direction::Received,
         step: None,
-        at: exchange.at,
+        at: message.received.filter(|_| afterwards).unwrap_or(exchange.at),
         server_time: response.server_date,
         received: message.received,
         status: response.status,

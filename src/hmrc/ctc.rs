@@ -72,6 +72,17 @@ impl Api {
         self.list(kind, &[(filter, reference.to_owned()), ("count", PAGE.to_string())])
     }
 
+    /// GET of the movements whose MRN contains `mrn`; the answer may hold
+    /// others, for the filter is a substring.
+    pub fn movements_by_mrn(&self, kind: MovementKind, mrn: &str) -> Call {
+        self.list(kind, &[("movementReferenceNumber", mrn.to_owned()), ("count", PAGE.to_string())])
+    }
+
+    /// GET of one movement.
+    pub fn movement(&self, kind: MovementKind, id: &str) -> Call {
+        self.movements(Method::Get, &[kind.plural(), id], "json")
+    }
+
     fn list(&self, kind: MovementKind, query: &[(&str, String)]) -> Call {
         self.movements(Method::Get, &[kind.plural()], "json").query(query)
     }
@@ -174,6 +185,18 @@ pub fn movements(
     match list.iter().find(|movement| !is_id(&movement.id)) {
         Some(_) => Err(ShapeError("a movement's `id` is not 16 hexadecimal digits".into())),
         None => Ok((total, list)),
+    }
+}
+
+/// Reads the movement `id`.
+///
+/// # Errors
+/// When it is not the documented JSON, or is about another movement.
+pub fn movement(id: &str, body: &[u8]) -> Result<ListedMovement, ShapeError> {
+    let movement: ListedMovement = serde_json::from_slice(body)?;
+    match movement.id == id {
+        true => Ok(movement),
+        false => Err(ShapeError("it is about another movement".into())),
     }
 }
 

@@ -99,6 +99,66 @@ pub(super) fn contradiction(
     told
 }
 
+/// Which of a step's changes a message that somebody else made lacks, in words.
+/// Another value than the step's will do, unless it is that of the test data:
+/// one guarantee that does not exist is as good as another.
+pub(super) fn unchanged(
+    xml: &str,
+    columns: &[(&str, &Value)],
+    mutation: &Mutation,
+) -> Option<String> {
+    let document = read::parse(xml).ok()?;
+    let own = |path| texts(document.root_element(), path);
+    let what = &mutation.what;
+    let there = mutation.remove.iter().find(|path| !own(path).is_empty());
+    let few = mutation.at_least.iter().find(|(path, least)| own(path).len() < **least);
+    let same = mutation.set.iter().find(|(path, value)| {
+        let own = own(path);
+        let of_data = |(_, data): &(&str, &Value)| own == strings(data, path);
+        !own.contains(value) && columns.iter().any(of_data)
+    });
+    let says = there
+        .map(|path| format!("it has `{path}`"))
+        .or_else(|| few.map(|(path, _)| format!("it has {} of `{path}`", own(path).len())))
+        .or_else(|| same.map(|(path, _)| format!("its `{path}` is that of the test data")))?;
+    Some(format!("{says}; the scenario's has {what}"))
+}
+
+/// Whose and what a movement is, beyond what NCTS decides by.
+const PARTICULARS: [&str; 10] = [
+    "TransitOperation/declarationType",
+    "TransitOperation/security",
+    "Authorisation/referenceNumber",
+    OFFICE_OF_DEPARTURE,
+    "CustomsOfficeOfDestinationDeclared/referenceNumber",
+    OFFICE_OF_DESTINATION,
+    "HolderOfTheTransitProcedure/identificationNumber",
+    "TraderAtDestination/identificationNumber",
+    "Guarantee/guaranteeType",
+    "Guarantee/GuaranteeReference/GRN",
+];
+
+/// In which particulars a message is not as the test data has it, in words.
+pub(super) fn departures(
+    xml: &str,
+    columns: &[(&str, &Value)],
+    mutation: Option<&Mutation>,
+) -> Vec<String> {
+    let Ok(document) = read::parse(xml) else { return Vec::new() };
+    let list = |texts: &[String]| match texts {
+        [] => "none".to_owned(),
+        texts => texts.iter().map(|text| format!("`{text:.40}`")).collect::<Vec<_>>().join(", "),
+    };
+    let differs = |path: &&str| {
+        let own = texts(document.root_element(), path);
+        let wanted: Vec<_> = columns.iter().map(|(_, data)| strings(data, path)).collect();
+        let first = wanted.first().filter(|_| !wanted.contains(&own))?;
+        let meant = mutation.is_some_and(|mutation| touches(mutation, path));
+        (!meant).then(|| format!("`{path}` is {}; the test data has {}", list(&own), list(first)))
+    };
+    PARTICULARS.iter().filter_map(differs).collect()
+}
+
 /// Whether a step changes what stands at a path.
 fn touches(mutation: &Mutation, path: &str) -> bool {
     let mut changed = mutation.remove.iter().chain(mutation.set.keys());
@@ -110,7 +170,7 @@ fn texts(root: Node<'_, '_>, path: &str) -> Vec<String> {
     let found = path.split('/').fold(vec![root], |nodes, name| {
         nodes.into_iter().flat_map(|node| read::children(node, name).collect::<Vec<_>>()).collect()
     });
-    found.iter().filter_map(|node| node.text()).map(|text| text.trim().to_owned()).collect()
+    found.iter().map(|node| node.text().unwrap_or_default().trim().to_owned()).collect()
 }
 
 /// The same of test data, where what occurs several times is a list.
@@ -166,6 +226,57 @@ mod tests {
         assert_eq!(told, "it is pre-lodged; the scenario's (test data `S`) is not pre-lodged");
         let told = against(&declaration("A", "C521", "XI000081"), None).unwrap();
         assert!(told.contains("`XI`") && told.contains("`GB`"), "{told}");
+    }
+
+    #[test]
+    fn what_the_step_changes_must_be_changed_in_what_others_send() {
+        let data = json!({"Guarantee": {"GRN": "KNOWN"}, "House": {"a": "1"}, "Place": "X"});
+        let columns = [("S", &data)];
+        let mutation = Mutation {
+            what: "it all".into(),
+            remove: vec!["Place".into()],
+            set: [("Guarantee/GRN".to_owned(), "UNKNOWN".to_owned())].into(),
+            at_least: [("House".to_owned(), 2)].into(),
+        };
+        let of = |place: &str, houses: usize, grn: &str| {
+            let xml = format!(
+                "<a>{place}{}<Guarantee><GRN>{grn}</GRN></Guarantee></a>",
+                "<House><a>1</a></House>".repeat(houses)
+            );
+            unchanged(&xml, &columns, &mutation)
+        };
+        assert_eq!(of("", 2, "UNKNOWN"), None);
+        assert_eq!(of("", 3, "ANOTHER"), None, "it need not be ours");
+        for (told, says) in [
+            (of("<Place/>", 2, "UNKNOWN"), "it has `Place`"),
+            (of("", 1, "UNKNOWN"), "it has 1 of `House`"),
+            (of("", 2, "KNOWN"), "its `Guarantee/GRN` is that of the test data"),
+        ] {
+            assert_eq!(told, Some(format!("{says}; the scenario's has it all")));
+        }
+        assert_eq!(unchanged("<broken", &columns, &mutation), None);
+    }
+
+    #[test]
+    fn particulars_that_are_not_of_the_data_are_told() {
+        let data = |grn: &str| json!({"Guarantee": {"GuaranteeReference": [{"GRN": grn}]}});
+        let (one, other) = (data("A"), data("B"));
+        let xml = |grn: &str| {
+            format!(
+                "<a><Guarantee><GuaranteeReference><GRN>{grn}</GRN></GuaranteeReference></Guarantee></a>"
+            )
+        };
+        let told = |grn: &str| departures(&xml(grn), &[("S", &one), ("N", &other)], None);
+        assert!(told("A").is_empty() && told("B").is_empty());
+        let path = "Guarantee/GuaranteeReference/GRN";
+        assert_eq!(told("C"), [format!("`{path}` is `C`; the test data has `A`")]);
+        let meant = Mutation {
+            what: "another".into(),
+            remove: vec![],
+            set: [(path.to_owned(), "C".to_owned())].into(),
+            at_least: Default::default(),
+        };
+        assert!(departures(&xml("C"), &[("S", &one)], Some(&meant)).is_empty());
     }
 
     #[test]

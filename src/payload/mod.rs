@@ -23,4 +23,4 @@ pub mod source;
 
 pub use check::Check;
 pub use error::PayloadError;
-pub use source::{Payload, Payloads, Sources};
+pub use source::{Payload, Payloads, Sent, Sources};

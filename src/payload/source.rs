@@ -10,7 +10,7 @@ use super::error::PayloadError;
 use super::fits;
 use super::house;
 use super::pack::Pack;
-use crate::catalogue::{Catalogue, Mutation, Procedure, Programme, Scenario, Step};
+use crate::catalogue::{Catalogue, DataSet, Mutation, Procedure, Programme, Scenario, Step};
 use crate::ncts::MessageType;
 use crate::ncts::build::{
     Changes, Stamp, Templates, fill_placeholders, mutate, nothing_left, stamp,
@@ -50,6 +50,15 @@ pub struct Payload {
     pub passed_over: Option<String>,
     /// How it contradicts its step: a message of the house's own alone.
     pub contradiction: Option<String>,
+}
+
+/// What is to be said of a message that other software has sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// How it contradicts its step: it is another test case's.
+    pub contradiction: Option<String>,
+    /// What a person should know; nothing that speaks against it.
+    pub notes: Vec<String>,
 }
 
 /// Every source of messages, opened.
@@ -147,6 +156,42 @@ impl Payloads {
         Ok(Payload { passed_over, ..payload })
     }
 
+    /// The test data of a step's message; none where it has none, or several
+    /// that no procedure tells apart.
+    pub fn data(
+        &self,
+        programme: &Programme,
+        scenario: &Scenario,
+        number: u32,
+    ) -> Option<&DataSet> {
+        let (step, message) = sending(scenario, number).ok()?;
+        let (step, _) = for_one_procedure(step, &self.procedures);
+        let [column] = step.data.as_slice() else { return None };
+        self.catalogue.data(&programme.id, message, step.sheet.as_deref(), column)
+    }
+
+    /// What is to be said of a message of a step that other software has made
+    /// and sent. Neither its procedure, its office's side and the like nor what
+    /// the step changes may be another; what else is not as in the test data is
+    /// noted alone.
+    pub fn judge_sent(
+        &self,
+        programme: &Programme,
+        scenario: &Scenario,
+        number: u32,
+        xml: &str,
+    ) -> Sent {
+        let Ok((step, _)) = sending(scenario, number) else { return Sent::default() };
+        let columns = self.columns(programme, scenario, number);
+        let mutation = step.mutation.as_ref();
+        let contradiction = self
+            .contradiction(programme, scenario, number, xml)
+            .or_else(|| fits::unchanged(xml, &columns, mutation?));
+        let mut notes = fits::departures(xml, &columns, mutation);
+        notes.extend(self.doubts(programme, step, xml));
+        Sent { contradiction, notes }
+    }
+
     /// How a foreign message contradicts its step, in words.
     fn contradiction(
         &self,
@@ -156,12 +201,23 @@ impl Payloads {
         xml: &str,
     ) -> Option<String> {
         let (step, message) = sending(scenario, number).ok()?;
+        let columns = self.columns(programme, scenario, number);
+        fits::contradiction(message, xml, &columns, step.mutation.as_ref())
+    }
+
+    /// The columns of test data that a step names, with their names.
+    fn columns<'a>(
+        &'a self,
+        programme: &Programme,
+        scenario: &'a Scenario,
+        number: u32,
+    ) -> Vec<(&'a str, &'a DataSet)> {
+        let Ok((step, message)) = sending(scenario, number) else { return Vec::new() };
         let columns = step.data.iter().filter_map(|column| {
             let sheet = step.sheet.as_deref();
             Some((column.as_str(), self.catalogue.data(&programme.id, message, sheet, column)?))
         });
-        let columns: Vec<_> = columns.collect();
-        fits::contradiction(message, xml, &columns, step.mutation.as_ref())
+        columns.collect()
     }
 
     /// The same, for sending: a message that departs from the schemas is an

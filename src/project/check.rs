@@ -6,7 +6,7 @@ use url::{Host, Url};
 use super::before;
 use super::parse::{Places, SettingsProblem, quoted};
 use super::questions::{self, QuestionKind};
-use super::settings::{AnswerValue, Environment, Settings};
+use super::settings::{AnswerValue, Driver, Environment, Settings};
 use crate::catalogue::Flow;
 
 /// The one address of HMRC's sandbox and Trader Test (CTC Traders API, base
@@ -204,6 +204,19 @@ impl Check<'_, '_, '_> {
         }
         let client_id = self.settings.notifications.client_id.as_deref();
         self.optional("notifications.client-id", client_id);
+        if !matches!(run.driver, Driver::Direct | Driver::Command) {
+            let message = format!(
+                "is `{}`; `run` sends by itself (`direct`) or has your command do it (`command`)",
+                run.driver.as_str()
+            );
+            self.problem("run.driver", message);
+        }
+        if run.driver == Driver::Command && self.settings.driver.command.is_empty() {
+            self.problem("driver.command", "is missing; `run.driver` is `command`");
+        }
+        for (field, message) in self.settings.driver.problems() {
+            self.problem(field, message);
+        }
         if run.max_requests_per_second == Some(0) {
             self.problem("run.max-requests-per-second", "must be 1 or more");
         }

@@ -37,6 +37,9 @@ pub struct Settings {
     /// Where runs go when no flag says otherwise.
     #[serde(default)]
     pub run: RunSettings,
+    /// How the software is made to send, where it does and not ctc-ready.
+    #[serde(default)]
+    pub driver: DriverSettings,
     /// How news of a run is learnt.
     #[serde(default)]
     pub notifications: NotificationSettings,
@@ -183,6 +186,8 @@ impl Environment {
 pub struct RunSettings {
     /// Where messages go.
     pub environment: Environment,
+    /// Who sends them: `direct` or `command`.
+    pub driver: Driver,
     /// Another address of the same environment: for the simulator an address
     /// of this machine; for sandbox and Trader Test HMRC's own alone.
     pub base_url: Option<String>,
@@ -199,11 +204,53 @@ impl Default for RunSettings {
     fn default() -> Self {
         Self {
             environment: Environment::TraderTest,
+            driver: Driver::Direct,
             base_url: None,
             message_sender: None,
             operator: None,
             max_requests_per_second: None,
         }
+    }
+}
+
+/// How the software is made to send (`run --driver command`).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct DriverSettings {
+    /// The program and its arguments; it runs in the project's folder.
+    pub command: Vec<String>,
+    /// Seconds that it may take for one message.
+    pub timeout: u32,
+    /// Most of them at once.
+    pub parallel: u32,
+}
+
+impl Default for DriverSettings {
+    fn default() -> Self {
+        Self { command: Vec::new(), timeout: 120, parallel: 1 }
+    }
+}
+
+impl DriverSettings {
+    /// What is wrong with it: the field and a message.
+    pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        if self.command.first().is_some_and(|program| program.trim().is_empty()) {
+            let message = "begins with an empty text; name the program there";
+            found.push(("driver.command", message.to_owned()));
+        }
+        if self.command.iter().any(|part| part.contains('\0')) {
+            found
+                .push(("driver.command", "has a NUL character, which no program takes".to_owned()));
+        }
+        for (field, value, most) in
+            [("driver.timeout", self.timeout, 3_600), ("driver.parallel", self.parallel, 32)]
+        {
+            if !(1..=most).contains(&value) {
+                found.push((field, format!("is {value}; it must be from 1 to {most}")));
+            }
+        }
+        found
     }
 }
 

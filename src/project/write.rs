@@ -148,6 +148,11 @@ fn run(page: &mut Page, answers: &InitAnswers) {
         "or `simulator` (built in; rehearsal only).",
     ]);
     page.set("environment", &string(answers.environment.as_str()));
+    page.about(&[
+        "Who sends the messages: ctc-ready (`direct`), or your software, which `[driver]`",
+        "makes do it (`command`).",
+    ]);
+    page.example("driver", "\"command\"");
     page.about(&["Another address, for a simulator that runs by itself on this machine."]);
     page.example("base-url", "\"http://127.0.0.1:8080\"");
     page.about(&["`messageSender` of the messages, if yours is fixed; at most 35 characters."]);
@@ -156,6 +161,19 @@ fn run(page: &mut Page, answers: &InitAnswers) {
     page.example("operator", "\"A. Tester\"");
     page.about(&["HMRC takes 3 requests a second from one application."]);
     page.example("max-requests-per-second", "3");
+
+    page.section(
+        "driver",
+        &[
+            "The program that makes your software send a message, with its arguments; it is",
+            "told what to send by the environment, and prints the movement's id.",
+        ],
+    );
+    page.example("command", "[\"python3\", \"send.py\"]");
+    page.about(&["Seconds that it may take for one message."]);
+    page.example("timeout", "120");
+    page.about(&["How many of them may run at once."]);
+    page.example("parallel", "1");
 
     page.section(
         "notifications",

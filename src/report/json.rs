@@ -187,10 +187,14 @@ fn objects(event: &Event) -> Vec<&ObjectRef> {
         Event::OfficerAnswered(answered) => {
             answered.attachments.iter().map(|attached| &attached.file).collect()
         }
+        Event::CommandEnded(ended) => ended.stdout.iter().chain(&ended.stderr).collect(),
         Event::RunOpened(_)
         | Event::RunResumed(_)
         | Event::RequestFailed(_)
         | Event::LookedUp(_)
+        | Event::CommandStarted(_)
+        | Event::MovementNamed(_)
+        | Event::MessageNoted(_)
         | Event::BalanceAnswered(_)
         | Event::RunClosed(_) => Vec::new(),
     }

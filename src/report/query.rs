@@ -122,7 +122,10 @@ fn attached<'a>(
     let Some(body) = &response.body else { return found };
     let (kind, is) = match (asks, request.purpose) {
         (true, _) => (format!("{of}-answer"), "the answer to it"),
-        (false, Purpose::GetMessage) => (format!("{of}-received"), "the message as fetched"),
+        (false, Purpose::GetMessage) => match fetched.map(|message| message.direction) {
+            Some(Direction::Sent) => (format!("{of}-sent"), "what the software sent, as fetched"),
+            _ => (format!("{of}-received"), "the message as fetched"),
+        },
         // What else was asked is of interest where it was refused.
         _ if response.status >= 400 => ("refusal".to_owned(), "the answer"),
         _ => return found,

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::view::state_word;
 use crate::evidence::{
-    BalanceAnswered, Event, OfficerAsked, Purpose, Received, Recorded, Request, RequestFailed,
-    RunClosed, Submitted,
+    BalanceAnswered, CommandEnded, Event, MessageNoted, NamedBy, OfficerAsked, Purpose, Received,
+    Recorded, Request, RequestFailed, RunClosed, Submitted,
 };
 
 /// One thing that happened.
@@ -30,6 +30,7 @@ pub fn timeline(events: &[Recorded]) -> Vec<Moment> {
         moments: Vec::new(),
         open: BTreeMap::new(),
         told: events.iter().filter_map(|recorded| tells_of(&recorded.event)).collect(),
+        fetched: BTreeSet::new(),
         quiet: None,
     };
     events.iter().for_each(|recorded| teller.take(recorded));
@@ -53,6 +54,8 @@ struct Teller<'a> {
     open: BTreeMap<u32, (DateTime<Utc>, &'a Request)>,
     /// Exchanges of which another event tells.
     told: BTreeSet<u32>,
+    /// Exchanges that fetched a message.
+    fetched: BTreeSet<u32>,
     /// Questions for news that brought none: the first, and how many.
     quiet: Option<(DateTime<Utc>, u32, u32)>,
 }
@@ -101,7 +104,11 @@ impl<'a> Teller<'a> {
                 self.tell(at, Some(looked.exchange), what);
             }
             Event::Submitted(submitted) => {
-                self.tell(at, Some(submitted.exchange), taken(submitted));
+                let what = match self.fetched.contains(&submitted.exchange) {
+                    true => found(submitted),
+                    false => taken(submitted),
+                };
+                self.tell(at, Some(submitted.exchange), what);
             }
             Event::Received(message) => self.tell(at, Some(message.exchange), came(message)),
             Event::OfficerAsked(mail) => self.tell(at, None, asked(mail, "asked")),
@@ -123,6 +130,24 @@ impl<'a> Teller<'a> {
             Event::BalanceAnswered(answered) => {
                 self.tell(at, Some(answered.exchange), balance(answered));
             }
+            Event::CommandStarted(started) => {
+                let what = format!(
+                    "`{}` is to have the software send the {} of step {}, LRN {} proposed",
+                    started.program, started.message, started.step, started.lrn
+                );
+                self.tell(at, None, what);
+            }
+            Event::CommandEnded(ended) => self.tell(at, None, performed(ended)),
+            Event::MovementNamed(named) => {
+                let by = match named.by {
+                    NamedBy::User => "the user names",
+                    NamedBy::Command => "the command names",
+                    NamedBy::Reference => "the API has, by its reference,",
+                };
+                let what = format!("{by} {} {}", named.movement.singular(), named.movement_id);
+                self.tell(at, None, what);
+            }
+            Event::MessageNoted(noted) => self.tell(at, Some(noted.exchange), remark(noted)),
             Event::RunClosed(closed) => self.tell(at, None, ended(closed)),
         }
     }
@@ -130,6 +155,9 @@ impl<'a> Teller<'a> {
     fn request(&mut self, at: DateTime<Utc>, request: &'a Request) {
         let at = request.sent_at.unwrap_or(at);
         self.open.insert(request.exchange, (at, request));
+        if request.purpose == Purpose::GetMessage {
+            self.fetched.insert(request.exchange);
+        }
         if matches!(request.purpose, Purpose::Submit | Purpose::Balance) {
             let lrn = request.lrn.as_deref().map(|lrn| format!(", LRN {lrn}"));
             let lrn = lrn.unwrap_or_default();
@@ -145,7 +173,7 @@ impl<'a> Teller<'a> {
             return;
         }
         match request.purpose {
-            Purpose::ListMovements | Purpose::ListMessages if good => {
+            Purpose::ListMovements | Purpose::ListMessages | Purpose::LookUp if good => {
                 let (first, from, times) = self.quiet.unwrap_or((sent, exchange, 0));
                 self.quiet = Some((first, from, times + 1));
             }
@@ -216,6 +244,42 @@ fn taken(submitted: &Submitted) -> String {
         submitted.movement_id,
         submitted.message_id
     )
+}
+
+/// A message that the software sent.
+fn found(submitted: &Submitted) -> String {
+    let at = submitted
+        .received
+        .map(|at| format!("; the API got it on {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
+    format!(
+        "the software sent the {} ({}): {} {}, message {}{}",
+        submitted.message,
+        submitted.message.meaning(),
+        submitted.movement.singular(),
+        submitted.movement_id,
+        submitted.message_id,
+        at.unwrap_or_default()
+    )
+}
+
+fn performed(ended: &CommandEnded) -> String {
+    let seconds = ended.elapsed_ns as f64 / 1e9;
+    let how = match (&ended.failure, &ended.movement_id) {
+        (Some(failure), _) => failure.clone(),
+        (None, Some(movement)) => format!("it names movement {movement}"),
+        (None, None) => "it names no movement".to_owned(),
+    };
+    format!("the command of step {} ended after {seconds:.1} s: {how}", ended.step)
+}
+
+fn remark(noted: &MessageNoted) -> String {
+    let mut parts = Vec::new();
+    if noted.step.is_none() {
+        parts.push("it is none that the scenario has next".to_owned());
+    }
+    parts.extend(noted.contradiction.clone());
+    parts.extend(noted.notes.iter().cloned());
+    format!("of the software’s {}: {}", noted.message, parts.join("; "))
 }
 
 fn came(message: &Received) -> String {

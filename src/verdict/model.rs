@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::rules::{self, Rule};
 use crate::catalogue::RequirementKind;
-use crate::evidence::{Actor, RunId, WaitingFor};
+use crate::evidence::{Actor, Driver, RunId, WaitingFor};
 
 /// Where a requirement stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -48,6 +48,8 @@ pub struct RequirementStatus {
     pub scenario: Option<String>,
     /// The run that stands for it.
     pub run: Option<RunId>,
+    /// Who acted as the trader's software in that run.
+    pub driver: Option<Driver>,
     /// Attempts at any of its scenarios.
     pub attempts: u32,
     /// The instant after which that run may no longer be submitted.

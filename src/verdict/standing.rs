@@ -288,6 +288,7 @@ impl<'a> Standing<'a> {
             state: self.state,
             scenario: scenario.filter(|_| self.need.applies),
             run: run.map(|run| run.run),
+            driver: run.map(|run| run.driver),
             attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
             fresh_until: self.fresh_until,
             next_actor,

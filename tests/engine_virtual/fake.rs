@@ -10,7 +10,7 @@ use std::time::Duration as StdDuration;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use ctc_ready::catalogue::Catalogue;
 use ctc_ready::clock::Clock;
-use ctc_ready::engine::batch::{Job, Options};
+use ctc_ready::engine::batch::{Driving, Job, Options};
 use ctc_ready::engine::mail::Mail;
 use ctc_ready::engine::tempo::Tempo;
 use ctc_ready::engine::{Batch, BatchError, Outcome, RunView, Watcher};
@@ -373,7 +373,9 @@ pub(crate) struct Bench {
     pub(crate) folder: Option<PathBuf>,
     /// Whether news is pulled from the box.
     pub(crate) pull: bool,
-    catalogue: Catalogue,
+    /// Who sends.
+    pub(crate) driving: Driving,
+    pub(crate) catalogue: Catalogue,
 }
 
 /// The usual course: acknowledged at once, released after 45 minutes.
@@ -436,6 +438,7 @@ impl Bench {
             fake: Arc::new(fake),
             folder: None,
             pull: false,
+            driving: Driving::Direct,
             catalogue: Catalogue::built_in().unwrap(),
         }
     }
@@ -475,6 +478,7 @@ impl Bench {
         let options = Self::options(wait);
         let batch = Batch::over(carrier, &mut store, &payloads, clock, &mut self.watcher, options);
         let batch = if self.pull { batch.pulling(application()) } else { batch };
+        let batch = batch.driven(self.driving.clone());
         batch.run(jobs).await
     }
 

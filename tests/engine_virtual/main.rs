@@ -11,6 +11,7 @@ mod inside;
 mod missing;
 mod people;
 mod pulling;
+mod software;
 mod tempo;
 
 use std::time::Duration as StdDuration;

@@ -302,6 +302,7 @@ fn requirement(id: &str, state: RequirementState, run: Option<RunId>) -> Require
         state,
         scenario: Some("DNGB1".into()),
         run,
+        driver: None,
         attempts: 2,
         fresh_until: run.map(|_| start() + Duration::from_secs(24 * 3600)),
         next_actor: None,

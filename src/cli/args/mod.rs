@@ -5,6 +5,7 @@
 //! Only `cli` may call it.
 
 mod catalogue;
+mod driver;
 mod evidence;
 mod form;
 mod house;
@@ -20,6 +21,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use catalogue::*;
+pub use driver::*;
 pub use evidence::*;
 pub use form::*;
 pub use house::*;
@@ -143,6 +145,8 @@ pub enum Command {
     Plan(Plan),
     /// Run the required scenarios, or go on with those under way
     Run(Run),
+    /// Make evidence of movements that your software made by itself
+    Collect(Collect),
     /// Note that HMRC's officers replied, with their reply as evidence
     Answered(Answered),
     /// Show where every requirement stands

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::UnderTest;
 use super::value::time_scale;
-use crate::project::Environment;
+use super::{UnderTest, driver};
+use crate::project::{Driver, Environment};
 
 /// `run`.
 #[derive(Debug, Args)]
@@ -33,6 +33,9 @@ pub struct Run {
     /// Where to run [default: the project's]
     #[arg(long, value_name = "ENVIRONMENT")]
     pub environment: Option<Environment>,
+    /// Who sends: ctc-ready, or your software by `[driver]` [default: the project's]
+    #[arg(long, value_name = "DRIVER", value_parser = driver::of_run())]
+    pub driver: Option<Driver>,
     /// Another address of the environment
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,

@@ -32,6 +32,14 @@ pub(super) fn lrn(text: &str) -> Result<String, String> {
     }
 }
 
+/// The API's id of a movement.
+pub(super) fn movement_id(text: &str) -> Result<String, String> {
+    match crate::hmrc::api::is_id(text) {
+        true => Ok(text.to_owned()),
+        false => Err("it must have 16 lower-case hexadecimal digits".to_owned()),
+    }
+}
+
 /// Data type of the MRN: year, country, 13 letters or digits, a digit.
 pub(super) fn mrn(text: &str) -> Result<String, String> {
     let fits = text.len() == 18

@@ -7,7 +7,8 @@ use crate::cli::context::{Context, Desk};
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint};
-use crate::evidence::{RunId, RunState};
+use crate::evidence::{Driver, RunId, RunState};
+use crate::project::Environment;
 use crate::report::attempts;
 use crate::report::json::EvidenceList;
 use crate::report::view::state_word;
@@ -54,7 +55,7 @@ fn print(printer: &mut Printer, list: &EvidenceList, length: usize) {
                 (BOLD, run.scenario.clone()),
                 (PLAIN, run.attempt.to_string()),
                 state(run.state),
-                (PLAIN, run.environment.as_str().to_owned()),
+                (PLAIN, place(run.environment, run.driver)),
                 (PLAIN, london::for_people(run.started).replace(" (London)", "")),
             ]
         })
@@ -76,6 +77,14 @@ fn print(printer: &mut Printer, list: &EvidenceList, length: usize) {
     }
     printer.line("");
     printer.line(paint(DIM, "`ctc-ready evidence show RUN` tells all of one"));
+}
+
+/// Where a run was made, and who acted as the software, unless we did.
+fn place(environment: Environment, driver: Driver) -> String {
+    match driver {
+        Driver::Direct => environment.as_str().to_owned(),
+        other => format!("{} ({})", environment.as_str(), other.as_str()),
+    }
 }
 
 /// Where a run stands, as it is shown.

@@ -111,6 +111,7 @@ fn facts(printer: &mut Printer, run: &RunFacts) {
     row(printer, "run", &run.run.to_string());
     let simulated = if run.simulated { ", which never counts" } else { "" };
     row(printer, "environment", &format!("{}{simulated}", run.environment.as_str()));
+    row(printer, "driver", run.driver.as_str());
     row(printer, "address", &format!("{} (API {})", run.base_url, run.api_version));
     let software = &run.software;
     let build = software.build.as_deref().map(|build| format!(", build {build}"));

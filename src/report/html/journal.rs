@@ -207,7 +207,7 @@ fn words(event: &Event) -> String {
         }
         Event::LookedUp(looked) => {
             let found = if looked.found { "the API has" } else { "the API does not have" };
-            format!("{found} the message of step {} whose answer was lost", looked.step)
+            format!("{found} the message of step {} that was in doubt", looked.step)
         }
         Event::Submitted(submitted) => {
             format!("the API took {} of step {}", submitted.message, submitted.step)
@@ -221,6 +221,23 @@ fn words(event: &Event) -> String {
         Event::BalanceAnswered(answered) => {
             format!("the balance of step {} was answered", answered.step)
         }
+        Event::CommandStarted(started) => {
+            format!(
+                "`{}` was started for {} of step {}",
+                started.program, started.message, started.step
+            )
+        }
+        Event::CommandEnded(ended) => match &ended.failure {
+            Some(failure) => format!("the command of step {} failed: {failure}", ended.step),
+            None => format!("the command of step {} ended", ended.step),
+        },
+        Event::MovementNamed(named) => {
+            format!("{} {} was named", named.movement.singular(), named.movement_id)
+        }
+        Event::MessageNoted(noted) => match &noted.contradiction {
+            Some(why) => format!("{} is another test case’s: {why}", noted.message),
+            None => format!("{}: {}", noted.message, noted.notes.join("; ")),
+        },
         Event::RunClosed(closed) => format!("the run closed: {}", state(closed.state)),
         Event::Request(_) | Event::Response(_) | Event::RequestFailed(_) => String::new(),
     }

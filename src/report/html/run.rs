@@ -93,6 +93,8 @@ struct Message {
     meaning: &'static str,
     step: Option<u32>,
     at: When,
+    /// Whether that is by our clock.
+    ours: bool,
     server: Option<When>,
     api: Option<When>,
     status: u16,
@@ -298,6 +300,7 @@ fn message(number: usize, message: &MessageRecord, linked: bool, shelf: &mut She
         meaning: message.message.meaning(),
         step: message.step,
         at: When::new(message.at),
+        ours: message.received != Some(message.at),
         server: message.server_time.map(When::new),
         api: message.received.map(When::new),
         status: message.status,

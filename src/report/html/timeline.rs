@@ -146,9 +146,9 @@ impl Timeline {
         let mut stories: Vec<Story<'_>> =
             runs.iter().map(|run| Story::new(run, catalogue)).collect();
         stories.sort_by_key(|story| (story.record.opened, story.record.run));
-        let first = stories.iter().map(|story| story.record.opened).min()?;
+        let first = stories.iter().map(Story::began).min()?;
         let last = stories.iter().map(|story| story.end).max()?;
-        let open: Vec<_> = stories.iter().map(|story| (story.record.opened, story.end)).collect();
+        let open: Vec<_> = stories.iter().map(|story| (story.began(), story.end)).collect();
         let instants = stories.iter().flat_map(Story::instants).collect();
         let axis = Axis::new(instants, &open, NAMES, PLOT - MARGIN);
         let height = if stories.len() <= FEW { HIGH } else { LOW };
@@ -363,6 +363,12 @@ impl<'a> Story<'a> {
                 self.bars.push((from, to, "timer", title));
             }
         }
+    }
+
+    /// What the software did may have been there before the run opened.
+    fn began(&self) -> Instant {
+        let marks = self.marks.iter().map(|mark| mark.0);
+        marks.fold(self.record.opened, Instant::min)
     }
 
     fn instants(&self) -> Vec<Instant> {
