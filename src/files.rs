@@ -319,6 +319,24 @@ pub fn make_private(folder: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
+/// The permission bits of a file or folder; none where the system has none.
+///
+/// # Errors
+/// When it is not there.
+pub fn mode(path: &Path) -> Result<Option<u32>, FileError> {
+    let metadata = fs::metadata(path).named("read the permissions of", path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        Ok(Some(metadata.permissions().mode() & 0o777))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        Ok(None)
+    }
+}
+
 /// Renames a file or folder inside a file system. After a crash it has its old
 /// or its new name; once this has returned, its new one.
 ///
@@ -517,6 +535,44 @@ impl LockFile {
         self.file.set_len(bytes.len() as u64).named("write", &self.path)?;
         sync_file(&self.file).named("sync", &self.path)
     }
+}
+
+/// Changes what a small file says that several processes share, creating it if
+/// missing: `change` is given what it held and returns what it is to hold, or
+/// none to leave it. Tells whether it could: not while another process is at it;
+/// never waits. Nothing is synced: after a crash the file may hold anything.
+///
+/// # Errors
+/// When it cannot be opened, locked, read or written, or has more than `max`
+/// bytes.
+pub fn update_shared(
+    path: &Path,
+    max: u64,
+    change: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+) -> Result<bool, FileError> {
+    use std::io::Seek;
+    if fs::symlink_metadata(path).is_ok() {
+        require_regular(path, "open")?;
+    }
+    step().named("open", path)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.open(path).named("open", path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(false),
+        Err(TryLockError::Error(source)) => return Err(source).named("lock", path),
+    }
+    let changed = read_at_most(&mut file, max, path).and_then(|before| {
+        let Some(bytes) = change(&before) else { return Ok(true) };
+        file.rewind().named("write", path)?;
+        write_steps(&mut file, &bytes).named("write", path)?;
+        file.set_len(bytes.len() as u64).named("write", path)?;
+        Ok(true)
+    });
+    // As in `LockFile`: a process forked meanwhile may share the open file.
+    let _ = file.unlock();
+    changed
 }
 
 fn parent(path: &Path) -> &Path {

@@ -445,20 +445,10 @@ fn read_public(folder: &Path, key: Digest) -> Result<PublicKey, KeyError> {
 
 /// Refuses a file or folder whose mode has any of `bits`.
 fn unexposed(path: &Path, bits: u32, what: &'static str, wanted: u32) -> Result<(), KeyError> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let metadata = std::fs::metadata(path).map_err(|source| FileError {
-            path: path.to_owned(),
-            doing: "read the permissions of",
-            source,
-        })?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & bits != 0 {
-            return Err(KeyError::Exposed { path: path.to_owned(), what, mode, wanted });
+    match files::mode(path)? {
+        Some(mode) if mode & bits != 0 => {
+            Err(KeyError::Exposed { path: path.to_owned(), what, mode, wanted })
         }
+        _ => Ok(()),
     }
-    #[cfg(not(unix))]
-    let _ = (path, bits, what, wanted);
-    Ok(())
 }
