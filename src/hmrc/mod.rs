@@ -3,12 +3,17 @@
 //!
 //! - [`transport`]: one call, one attempt, one record; never a hidden retry.
 //! - [`pacer`]: the request budget (3 requests a second per application).
-//! - [`backoff`]: how long to wait before another attempt.
+//! - [`backoff`]: how long to wait before another attempt; [`breaker`]: when to
+//!   stop attempts altogether for a while.
+//! - [`budget`]: the request budget of several processes.
 //! - [`api`]: what every API has in common.
 //! - [`ctc`]: the CTC Traders API: requests and answers as types.
 //! - [`guarantees`]: the Guarantee Balance API, likewise.
 //! - [`notifications`]: the Push Pull Notifications API, likewise.
-//! - [`oauth`]: tokens: the application's own.
+//! - [`oauth`]: asking HMRC's sign-in service for tokens.
+//! - [`tokens`]: where a call has its token from; kept, and renewed when due.
+//! - [`signin`]: signing in with a browser; [`callback`]: where it comes back to.
+//! - [`test_users`]: the Create Test User API.
 //! - [`hosts`]: which address belongs to which environment.
 //!
 //! Floor 4: it uses floors 1 to 3. The engine and the command line may call it;
@@ -16,10 +21,16 @@
 
 pub mod api;
 pub mod backoff;
+pub mod breaker;
+pub mod budget;
+pub mod callback;
 pub mod ctc;
 pub mod guarantees;
 pub mod hosts;
 pub mod notifications;
 pub mod oauth;
 pub mod pacer;
+pub mod signin;
+pub mod test_users;
+pub mod tokens;
 pub mod transport;
