@@ -149,6 +149,8 @@ impl Document<'_> {
                 "sandbox-application" => reader.read(&mut settings.sandbox_application),
                 "production-application" => reader.read(&mut settings.production_application),
                 "run" => reader.read(&mut settings.run),
+                "auth" => reader.read(&mut settings.auth),
+                "network" => reader.read(&mut settings.network),
                 "notifications" => reader.read(&mut settings.notifications),
                 "payloads" => reader.read(&mut settings.payloads),
                 "gate" => reader.read(&mut settings.gate),
@@ -386,13 +388,15 @@ impl Places<'_, '_> {
 }
 
 /// The file's top-level names, in the order in which `init` writes them.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 20] = [
     "programmes",
     "business",
     "software",
     "sandbox-application",
     "production-application",
     "run",
+    "auth",
+    "network",
     "notifications",
     "payloads",
     "gate",
@@ -425,6 +429,8 @@ fn empty() -> Settings {
         sandbox_application: Default::default(),
         production_application: Default::default(),
         run: Default::default(),
+        auth: Default::default(),
+        network: Default::default(),
         notifications: Default::default(),
         payloads: Default::default(),
         gate: Default::default(),
