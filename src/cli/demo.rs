@@ -88,6 +88,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         programme: None,
         environment: Some(Environment::Simulator),
         base_url: None,
+        profile: None,
         time_scale: Some(args.time_scale),
         wait: true,
         again: true,

@@ -6,6 +6,7 @@
 //! - [`printer`]: the only place that prints.
 //! - [`failure`]: errors as the user sees them, with exit codes.
 //! - [`exit`]: the exit codes.
+//! - `bearer`: with which token calls go; `wire`: which way they take.
 //! - `mask`: no output shows a secret; `leaks`: nothing that leaves has one.
 //! - `progress`: a batch as it goes; `board`: on a terminal; `events`: for
 //!   programs; `mails`: e-mails for a person to send.
@@ -15,6 +16,8 @@
 mod answered;
 mod application;
 pub mod args;
+mod auth;
+mod bearer;
 mod bench;
 mod board;
 mod checklist;
@@ -49,9 +52,11 @@ mod seal;
 mod simulate;
 mod standing;
 mod status;
+mod test_user;
 mod traders;
 mod verify;
 mod why;
+mod wire;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -152,6 +157,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let code = match cli.command {
         Command::Init(args) => init::run(context, &args),
         Command::Plan(args) => plan::run(context, &args),
+        Command::Auth(command) => auth::run(context, &command),
+        Command::TestUser(command) => test_user::run(context, &command),
         Command::Run(args) => run::run(context, &args),
         Command::Answered(args) => answered::run(context, &args),
         Command::Status(args) => status::run(context, &args),

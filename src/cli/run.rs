@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use secrecy::SecretString;
 
 use super::application::application;
 use super::args::Run;
-use super::context::{Context, Desk, TOKEN_VARIABLE, TOOL, scenario_in, secrets, shown, sources};
+use super::bearer;
+use super::context::{Context, Desk, TOOL, scenario_in, secrets, shown, sources};
 use super::events::EventLog;
 use super::exit;
 use super::failure::{Failure, Kind};
@@ -18,7 +19,7 @@ use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint}
 use super::progress::{Outlets, Progress};
 use super::standing::{Selected, Standing, abandon, standing_of};
 use super::why::why;
-use super::{runtime, seal};
+use super::{runtime, seal, wire};
 use crate::calendar::london;
 use crate::catalogue::{Catalogue, Programme, RequirementKind, Step};
 use crate::engine::batch::{Job, Options};
@@ -29,7 +30,7 @@ use crate::engine::{Batch, Outcome};
 use crate::evidence::{
     Actor, Event, EvidenceError, RunRecord, RunState, SoftwareId, Store, StoreWriter,
 };
-use crate::hmrc::{hosts, pacer};
+use crate::hmrc::pacer;
 use crate::ncts::xsd::Schemas;
 use crate::payload::Payloads;
 use crate::project::Environment;
@@ -44,6 +45,9 @@ pub(super) const EMBEDDED_SCALE: f64 = 2_700.0;
 /// must be done within 45 minutes must be done within a second. A slow disk
 /// decides: each request is on it before it leaves.
 const FULL_PACE_RUNS: usize = 9;
+
+/// How long a renewal of the token that is under way may keep a batch from ending.
+const SETTLING: Duration = Duration::from_secs(30);
 
 /// How fast the embedded simulator runs where a scenario must ask twice within
 /// a minute: that minute is a second.
@@ -207,12 +211,8 @@ pub(super) fn execute(
     // Before anything is sent: whoever wants to be told must not miss it.
     let events = open_events(context, args)?;
     let settings = &desk.project.settings;
-    let environment = args.environment.unwrap_or(settings.run.environment);
-    let given = args.base_url.clone().or_else(|| {
-        // An address in the settings belongs to the environment there.
-        settings.run.base_url.clone().filter(|_| environment == settings.run.environment)
-    });
-    let base_url = hosts::base_url(environment, given.as_deref())?;
+    let (environment, base_url) =
+        bearer::server(settings, args.environment, args.base_url.as_deref())?;
     let embedded = base_url.is_none();
     if args.time_scale.is_some() && environment != Environment::Simulator {
         return Err(Failure::usage(format!(
@@ -220,18 +220,9 @@ pub(super) fn execute(
             environment.as_str()
         )));
     }
-    let token = match (context.token()?, environment) {
-        (Some(token), _) => token,
-        (None, Environment::Simulator) => SecretString::from("rehearsal".to_owned()),
-        (None, _) => {
-            return Err(Failure::new(
-                Kind::Environment,
-                format!("{TOKEN_VARIABLE} is not set: HMRC's API needs a bearer token"),
-            )
-            .hint("get a user-restricted access token for your sandbox application and put it into the environment variable; it is never stored")
-            .hint("`ctc-ready run --environment simulator` rehearses without one"));
-        }
-    };
+    let scopes = bearer::scopes(selected.iter().map(|(programme, _)| programme));
+    let server = (environment, base_url.as_ref());
+    let token = bearer::choose(context, settings, server, args.profile.as_ref(), &scopes)?;
 
     let application = application(context, settings, embedded)?;
 
@@ -269,6 +260,7 @@ pub(super) fn execute(
         let mut store = StoreWriter::open(&dir, Arc::clone(&clock), TOOL)?;
         let redactor = store.redactor();
         secrets().for_each(|(_, secret)| redactor.learn(&secret));
+        let (tokens, stored) = token.tokens(&redactor);
         // Another process may have gone on with them since: only now is
         // nobody else at it.
         plan = plan_from(&store.read()?.readable_runs().0);
@@ -298,7 +290,7 @@ pub(super) fn execute(
             let options = Options {
                 environment,
                 base_url,
-                token,
+                token: tokens.held().secret,
                 tempo,
                 requests_per_second: rate,
                 software: SoftwareId {
@@ -312,7 +304,23 @@ pub(super) fn execute(
                 tool: TOOL.to_owned(),
                 wait: args.wait || embedded,
             };
-            let batch = Batch::new(&mut store, &payloads, clock, &mut progress, options)?;
+            let way = wire::transport(&desk.project, &options.base_url)?;
+            let shared = match embedded {
+                true => None,
+                // Simulated minutes pass faster, and the budget with them.
+                false => Some(wire::budget(
+                    &desk.project,
+                    &options.base_url,
+                    rate * tempo.scale().max(1.0),
+                )?),
+            };
+            let way = Arc::new(way);
+            let batch = Batch::over(way, &mut store, &payloads, clock, &mut progress, options)
+                .renewing(tokens);
+            let batch = match shared {
+                Some(budget) => batch.sharing(budget),
+                None => batch,
+            };
             let batch = match application {
                 Some(application) => batch.pulling(application),
                 None => batch,
@@ -329,6 +337,10 @@ pub(super) fn execute(
                     false => "`ctc-ready run` goes on where it stopped",
                 })),
             };
+            if let Some(stored) = stored {
+                // A renewal that is cut off would lose the sign-in.
+                let _ = tokio::time::timeout(SETTLING, stored.settled()).await;
+            }
             if let Some(running) = simulator {
                 running.stop().await?;
             }

@@ -32,6 +32,9 @@ pub const REQUIRED: [&str; 4] = ["DNGB1", "PSGB1", "ASGB1", "P6-DSGB-01"];
 /// What the binary reads of the environment.
 const OURS: [&str; 3] = ["CTC_READY_TOKEN", "CTC_READY_CLIENT_SECRET", "CTC_READY_LOG"];
 
+/// A folder that is not there: no test touches the tokens of who runs it.
+pub const NO_PROFILES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/no-profiles");
+
 /// How a call ended.
 #[derive(Debug)]
 pub struct Outcome {
@@ -71,7 +74,7 @@ pub fn command(args: &[&str]) -> assert_cmd::Command {
     for name in OURS.iter().chain(&["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"]) {
         command.env_remove(name);
     }
-    command.env("CTC_READY_KEYS", NO_KEYS);
+    command.env("CTC_READY_KEYS", NO_KEYS).env("CTC_READY_PROFILES", NO_PROFILES);
     command.env("COLUMNS", "80").timeout(Duration::from_secs(60)).args(args);
     command
 }
@@ -82,7 +85,8 @@ pub fn process(args: &[&str]) -> Command {
     for name in OURS {
         command.env_remove(name);
     }
-    command.env("CTC_READY_KEYS", NO_KEYS).args(args).stdin(Stdio::null());
+    command.env("CTC_READY_KEYS", NO_KEYS).env("CTC_READY_PROFILES", NO_PROFILES);
+    command.args(args).stdin(Stdio::null());
     command
 }
 
