@@ -249,7 +249,7 @@ fn login(context: &mut Context, args: &Login) -> Result<u8, Failure> {
                 paint(CARE, "warning")
             ));
         }
-        Ok::<_, Failure>(Kept::signed_in(granted, &client_id, &scopes, sent_at, server_now))
+        Ok::<_, Failure>(Kept::signed_in(granted, &client_id, &scopes, server_now))
     })?;
     let mut holding = held(&target.place)?;
     target.place.save(&kept, &holding)?;

@@ -323,12 +323,17 @@ pub struct Simulate {
 
 impl Simulate {
     pub fn start(scale: &str) -> Self {
-        let mut child =
-            process(&["simulate", "--port", "0", "--format", "json", "--time-scale", scale])
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
+        Self::with(&["--time-scale", scale])
+    }
+
+    /// The same with these arguments.
+    pub fn with(args: &[&str]) -> Self {
+        let fixed = ["simulate", "--port", "0", "--format", "json"];
+        let mut child = process(&[&fixed[..], args].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut text = String::new();
         let ready: Value = loop {
@@ -378,18 +383,22 @@ impl Simulate {
 
     /// The answer to a request, as it comes.
     fn raw(&self, request: &str) -> String {
-        let mut stream =
-            TcpStream::connect(self.base_url.strip_prefix("http://").unwrap()).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        raw(self.base_url.strip_prefix("http://").unwrap(), request)
     }
 
     /// How many messages were posted to it, taken or refused.
     pub fn submissions(&self) -> usize {
         self.get("/simulator/log")["submissions"].as_array().unwrap().len()
     }
+}
+
+/// The answer of whoever listens there to a request, as it comes.
+pub fn raw(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 impl Drop for Simulate {

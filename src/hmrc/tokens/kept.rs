@@ -151,7 +151,6 @@ struct Record {
     address: String,
     client_id: String,
     scopes: Vec<String>,
-    issued_at: DateTime<Utc>,
     replace_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
     grant_ends_at: DateTime<Utc>,
@@ -166,9 +165,7 @@ pub struct Kept {
     pub client_id: String,
     /// What may be done with them.
     pub scopes: Vec<String>,
-    /// When the access token was asked for, by our clock.
-    pub issued_at: DateTime<Utc>,
-    /// When to replace it.
+    /// When to replace the access token, by our clock.
     pub replace_at: DateTime<Utc>,
     /// When it ends.
     pub ends_at: DateTime<Utc>,
@@ -187,14 +184,12 @@ impl Kept {
         granted: Granted,
         client_id: &str,
         asked: &[&str],
-        issued_at: DateTime<Utc>,
         server_now: DateTime<Utc>,
     ) -> Self {
         let scopes = granted.scopes;
         Self {
             client_id: client_id.to_owned(),
             scopes: scopes.unwrap_or_else(|| asked.iter().map(|&scope| scope.into()).collect()),
-            issued_at,
             replace_at: granted.access.replace_at,
             ends_at: granted.access.ends_at,
             grant_ends_at: server_now.checked_add_months(GRANT).unwrap_or(server_now),
@@ -206,10 +201,9 @@ impl Kept {
     /// The same consent with new tokens. Where no refresh token comes with them
     /// the old one stays (RFC 6749, section 6).
     #[must_use]
-    pub fn renewed(self, granted: Granted, issued_at: DateTime<Utc>) -> Self {
+    pub fn renewed(self, granted: Granted) -> Self {
         Self {
             scopes: granted.scopes.unwrap_or(self.scopes),
-            issued_at,
             replace_at: granted.access.replace_at,
             ends_at: granted.access.ends_at,
             access: granted.access.secret,
@@ -227,10 +221,10 @@ impl Kept {
         }
     }
 
-    /// Whether the access token is to be replaced: it ends soon, or comes from a
-    /// future that a clock set back has not reached.
+    /// Whether the access token is to be replaced: it ends soon. That our clock
+    /// may have been wrong when it came shows when it is refused.
     pub fn is_due(&self, now: DateTime<Utc>) -> bool {
-        now >= self.replace_at || now < self.issued_at
+        now >= self.replace_at
     }
 }
 
@@ -379,7 +373,6 @@ impl Place {
         Ok(Some(Kept {
             client_id: record.client_id,
             scopes: record.scopes,
-            issued_at: record.issued_at,
             replace_at: record.replace_at,
             ends_at: record.ends_at,
             grant_ends_at: record.grant_ends_at,
@@ -419,7 +412,6 @@ impl Place {
             address: self.address.clone(),
             client_id: kept.client_id.clone(),
             scopes: kept.scopes.clone(),
-            issued_at: kept.issued_at,
             replace_at: kept.replace_at,
             ends_at: kept.ends_at,
             grant_ends_at: kept.grant_ends_at,

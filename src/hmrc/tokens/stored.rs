@@ -119,7 +119,7 @@ impl Stored {
         let (spent, error) = match &result {
             Ok(answer) => match oauth::granted(answer, sent_at) {
                 Ok(granted) => {
-                    let kept = kept.renewed(granted, sent_at);
+                    let kept = kept.renewed(granted);
                     teach(&self.learn, &kept);
                     self.place.save(&kept, &holding)?;
                     holding.end()?;
