@@ -3,7 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail and skip loudly")]
 
+#[path = "reference/mod.rs"]
+#[allow(dead_code, reason = "only its word for what is skipped")]
+mod reference;
+
 use std::collections::VecDeque;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -267,6 +272,9 @@ fn a_file_that_is_not_ours_is_refused_and_never_quoted() {
     // Tokens of one address are no other's.
     std::fs::write(place.file(), good).unwrap();
     let shelf = Shelf::new(folder.path(), false);
+    let secrets = shelf.secrets().into_iter();
+    let secrets: Vec<_> = secrets.map(|(_, it)| it.expose_secret().to_owned()).collect();
+    assert_eq!(secrets, ["access-0", "refresh-0"]);
     let other: Url = "http://127.0.0.1:8080".parse().unwrap();
     assert!(shelf.place(&Profile::default(), &other).load().unwrap().is_none());
     assert_eq!(shelf.profiles(&BASE.parse().unwrap()).unwrap(), [Profile::default()]);
@@ -350,4 +358,76 @@ async fn a_proxy_of_the_settings_is_asked_and_not_for_this_machine() {
     assert_eq!((none.failure, none.may_have_arrived), ("connect", false));
     let heard = heard.await.unwrap();
     assert!(heard.starts_with("CONNECT test-api.service.hmrc.gov.uk:443"), "{heard}");
+}
+
+/// A server on this machine that speaks TLS with a certificate of its own
+/// authority; its port, and the authority (PEM). None, after saying so loudly,
+/// where there is no `openssl`.
+fn tls_server(folder: &Path) -> Option<(u16, Vec<u8>)> {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    let openssl = |args: &str| {
+        let mut command = std::process::Command::new("openssl");
+        command.current_dir(folder).args(args.split(' ')).output()
+    };
+    if openssl("version").is_err() {
+        reference::skipped("`openssl` is not installed");
+        return None;
+    }
+    std::fs::write(folder.join("ext"), "subjectAltName=DNS:localhost\n").unwrap();
+    for args in [
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem",
+        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout key.pem -out csr.pem",
+        "x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out cert.pem",
+    ] {
+        let done = openssl(args).unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    let certificate = CertificateDer::from_pem_file(folder.join("cert.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(ring)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream.unwrap());
+            // A client that does not trust us goes away.
+            if stream.read(&mut [0; 4096]).is_ok() {
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        }
+    });
+    Some((port, std::fs::read(folder.join("ca.pem")).unwrap()))
+}
+
+#[tokio::test]
+async fn an_authority_of_the_settings_is_trusted_besides_the_systems() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some((port, authority)) = tls_server(folder.path()) else { return };
+    let base: Url = format!("https://localhost:{port}").parse().unwrap();
+    let send = async |network: &Network| {
+        let transport = Transport::by("test/0", &base, network).unwrap();
+        transport.send(&get(&format!("{base}x")), &SystemClock::new()).await
+    };
+    let stranger = send(&Network::default()).await.unwrap_err();
+    assert_eq!((stranger.failure, stranger.may_have_arrived), ("connect", false), "{stranger}");
+    let network = Network { proxy: None, authorities: authority };
+    assert_eq!(send(&network).await.unwrap().status, 204);
+    for no_authority in
+        [&b"nonsense"[..], b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+    {
+        let network = Network { proxy: None, authorities: no_authority.to_vec() };
+        assert!(Transport::by("test/0", &base, &network).is_err());
+    }
 }

@@ -24,6 +24,7 @@ use crate::evidence::{
     WaitingFor,
 };
 use crate::files;
+use crate::hmrc::tokens::Shelf;
 use crate::payload::Sources;
 use crate::project::Project;
 use crate::verdict::{self, Case, Need};
@@ -47,11 +48,22 @@ pub fn secrets() -> impl Iterator<Item = (&'static str, SecretString)> {
     })
 }
 
+/// The secrets that signing in left with this user, each with what it is.
+pub fn kept_secrets() -> Vec<(String, SecretString)> {
+    match own_folder(PROFILES_VARIABLE, PROFILES) {
+        Some((folder, _)) => Shelf::new(&folder, false).secrets(),
+        None => Vec::new(),
+    }
+}
+
 /// Where the key that signs lies.
 pub const KEYS_VARIABLE: &str = "CTC_READY_KEYS";
 
 /// Where what signing in brings is kept.
 pub const PROFILES_VARIABLE: &str = "CTC_READY_PROFILES";
+
+/// The name of that folder among the user's settings.
+const PROFILES: &str = "profiles";
 
 /// `ctc-ready` and its version, as evidence states it.
 pub const TOOL: &str = concat!("ctc-ready ", env!("CARGO_PKG_VERSION"));
@@ -95,7 +107,7 @@ impl Context {
             Some(Profiles { folder: cwd.join(folder), named })
         };
         let keys = ours(KEYS_VARIABLE, "keys").map(|keys| keys.folder);
-        let profiles = ours(PROFILES_VARIABLE, "profiles");
+        let profiles = ours(PROFILES_VARIABLE, PROFILES);
         Ok(Self { global, printer, clock: Arc::new(SystemClock::new()), cwd, keys, profiles })
     }
 

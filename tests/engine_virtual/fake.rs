@@ -15,6 +15,7 @@ use ctc_ready::engine::mail::Mail;
 use ctc_ready::engine::tempo::Tempo;
 use ctc_ready::engine::{Batch, BatchError, Outcome, RunView, Watcher};
 use ctc_ready::evidence::{Event, Recorded, RunId, SoftwareId, Store, StoreWriter};
+use ctc_ready::hmrc::tokens::Tokens;
 use ctc_ready::hmrc::transport::{Answer, Call, Carried, Carrier, Method, NoAnswer};
 use ctc_ready::payload::{Payloads, Sources};
 use ctc_ready::project::Environment;
@@ -373,6 +374,8 @@ pub(crate) struct Bench {
     pub(crate) folder: Option<PathBuf>,
     /// Whether news is pulled from the box.
     pub(crate) pull: bool,
+    /// Tokens that are renewed, in place of the one in the options.
+    pub(crate) tokens: Option<Arc<dyn Tokens>>,
     catalogue: Catalogue,
 }
 
@@ -436,6 +439,7 @@ impl Bench {
             fake: Arc::new(fake),
             folder: None,
             pull: false,
+            tokens: None,
             catalogue: Catalogue::built_in().unwrap(),
         }
     }
@@ -475,6 +479,10 @@ impl Bench {
         let options = Self::options(wait);
         let batch = Batch::over(carrier, &mut store, &payloads, clock, &mut self.watcher, options);
         let batch = if self.pull { batch.pulling(application()) } else { batch };
+        let batch = match &self.tokens {
+            Some(tokens) => batch.renewing(Arc::clone(tokens)),
+            None => batch,
+        };
         batch.run(jobs).await
     }
 

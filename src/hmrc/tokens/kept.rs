@@ -258,6 +258,34 @@ impl Shelf {
         Place { shelf: self.clone(), profile: profile.clone(), address, folder, slug }
     }
 
+    /// Every secret in the files of all profiles and addresses, with what it is:
+    /// tokens, and passwords of test users. What cannot be read is left out.
+    pub fn secrets(&self) -> Vec<(String, SecretString)> {
+        #[derive(Deserialize)]
+        struct Any {
+            secrets: Option<Secrets>,
+            password: Option<SecretText>,
+        }
+        let listed = |folder: &Path| files::list(folder).unwrap_or_default();
+        let mut found = Vec::new();
+        for folder in listed(&self.folder) {
+            let whose = folder.file_name().to_string_lossy().into_owned();
+            let mut add = |what: &str, SecretText(secret)| {
+                found.push((format!("the {what} of profile `{whose}`"), secret));
+            };
+            for file in listed(&folder.path()) {
+                let Ok(bytes) = files::read_bounded(&file.path(), MAX_FILE) else { continue };
+                let Ok(any) = serde_json::from_slice::<Any>(&bytes) else { continue };
+                if let Some(Secrets { access_token, refresh_token }) = any.secrets {
+                    add("access token", access_token);
+                    refresh_token.into_iter().for_each(|it| add("refresh token", it));
+                }
+                any.password.into_iter().for_each(|it| add("test user's password", it));
+            }
+        }
+        found
+    }
+
     /// The profiles that are signed in at `base`, by name.
     ///
     /// # Errors
