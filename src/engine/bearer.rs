@@ -177,7 +177,6 @@ impl Batch<'_> {
         self.bearer.unread = false;
         let Ok(answer) = &done.result else { return };
         let as_trader = !matches!(done.of, Whose::Errand(_));
-        let now = self.clock.now();
         let current = self.bearer.is_of(&done.call);
         let bearer = &mut self.bearer;
         if answer.status != 401 {
@@ -187,8 +186,7 @@ impl Batch<'_> {
                 // One that was never taken: the next would not be either.
                 let hopeless = !bearer.worked || bearer.refusals >= MAX_REFUSED;
                 bearer.refused = !hopeless;
-                bearer.not_before = bearer.not_before.filter(|_| !bearer.refused);
-                tracing::debug!(%now, hopeless, "the token was refused");
+                bearer.not_before = bearer.not_before.filter(|_| hopeless);
             }
             // One of before, or the present one that is to be replaced.
             bearer.unread = !current || bearer.refused;

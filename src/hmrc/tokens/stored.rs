@@ -43,7 +43,7 @@ pub struct Stored {
     client_secret: Option<SecretString>,
     learn: Learn,
     held: Mutex<Kept>,
-    /// Held while a renewal is under way in this process.
+    /// Held while a request of this process may spend the refresh token.
     renewing: tokio::sync::Mutex<()>,
 }
 
@@ -73,8 +73,8 @@ impl Stored {
         self.lock().clone()
     }
 
-    /// Returns once no renewal is under way. One that is cut off loses the
-    /// sign-in, so that whoever is about to end asks here first.
+    /// Returns once no request for new tokens is under way. One that is cut off
+    /// loses the sign-in, so that whoever is about to end asks here first.
     pub async fn settled(&self) {
         drop(self.renewing.lock().await);
     }
@@ -90,8 +90,8 @@ impl Stored {
         carrier: &dyn Carrier,
         clock: &dyn Clock,
     ) -> Result<Bearer, RenewError> {
-        let _one = self.renewing.lock().await;
         let mut holding = self.hold(clock).await?;
+        let _one = self.renewing.lock().await;
         let profile = self.place.profile().to_string();
         let over = |text: &str| RenewError::Over { profile: profile.clone(), text: text.into() };
         let Some(kept) = self.place.load()? else {
