@@ -319,20 +319,40 @@ pub fn make_private(folder: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// The permission bits of a file or folder; none where the system has none.
+/// A file or folder that others than the user could read or replace, though it
+/// holds a secret.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("`{}` can be {what} by others than you (its mode is {mode:03o})", .path.display())]
+pub struct Exposed {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// `read` or `replaced`.
+    pub what: &'static str,
+    /// Its permission bits.
+    pub mode: u32,
+    /// The permission bits that are fine.
+    pub wanted: u32,
+}
+
+/// Whether a file can be read, or (`folder`) what is in a folder be replaced, by
+/// others than the user. Only Unix tells.
 ///
 /// # Errors
 /// When it is not there.
-pub fn mode(path: &Path) -> Result<Option<u32>, FileError> {
+pub fn exposed(path: &Path, folder: bool) -> Result<Option<Exposed>, FileError> {
     let metadata = fs::metadata(path).named("read the permissions of", path)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        Ok(Some(metadata.permissions().mode() & 0o777))
+        let (bits, what, wanted) =
+            if folder { (0o022, "replaced", 0o700) } else { (0o077, "read", 0o600) };
+        let mode = metadata.permissions().mode() & 0o777;
+        let path = path.to_owned();
+        Ok((mode & bits != 0).then_some(Exposed { path, what, mode, wanted }))
     }
     #[cfg(not(unix))]
     {
-        let _ = metadata;
+        let _ = (metadata, folder);
         Ok(None)
     }
 }

@@ -247,11 +247,11 @@ impl From<KeptError> for Failure {
         let text = error.to_string();
         match error {
             KeptError::File(error) => error.into(),
-            KeptError::Exposed { path, wanted, .. } => {
-                Self::input(text).hint(format!("`chmod {wanted:o} {}`", path.display())).hint(
-                    "if others may have read it, `ctc-ready auth login` makes it worthless to them",
-                )
-            }
+            KeptError::Exposed(it) => Self::input(text)
+                .hint(format!("`chmod {:o} {}`", it.wanted, it.path.display()))
+                .hint(
+                    "if others may have read it, have the trader withdraw the consent on HMRC's page, then `ctc-ready auth login` again",
+                ),
             KeptError::Foreign { .. } => {
                 Self::input(text).hint("`ctc-ready auth login` writes it anew")
             }

@@ -134,8 +134,8 @@ impl From<KeyError> for Failure {
                 .hint("CTC_READY_KEYS names another folder, should yours lie elsewhere"),
             KeyError::Exists(_) => Self::input(text)
                 .hint("`ctc-ready keys show` shows it, `ctc-ready keys rotate` replaces it"),
-            KeyError::Exposed { path, wanted, .. } => {
-                Self::input(text).hint(format!("`chmod {wanted:o} {}`", path.display()))
+            KeyError::Exposed(it) => {
+                Self::input(text).hint(format!("`chmod {:o} {}`", it.wanted, it.path.display()))
             }
             KeyError::Busy(_) | KeyError::Random(_) => Self::new(Kind::Environment, text),
             KeyError::File(_) | KeyError::Foreign { .. } => Self::input(text),

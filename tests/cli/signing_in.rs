@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -18,6 +19,16 @@ use crate::support::{
 const SECRET: &str = "CTC_READY_CLIENT_SECRET";
 const TOKEN: &str = "CTC_READY_TOKEN";
 const PROFILES: &str = "CTC_READY_PROFILES";
+
+/// A port at which nobody listens, below those that the system gives to whoever
+/// connects: nobody takes it in the moment until it is listened to.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + (std::process::id() % 1_000) as u16 * 10;
+    let ports = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed));
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    ports.take(1_000).find(free).unwrap()
+}
 
 /// A project of a house with an application, a folder for its profiles, and a
 /// server.
@@ -35,9 +46,7 @@ impl House {
 
     fn with(simulator: Simulate) -> Self {
         let project = Project::new();
-        // Nobody else takes it in the moment until it is listened to.
-        let port =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let text = set(&project.settings(), "client-id", &format!("\"{CLIENT}\""));
         let redirect = format!("\"http://localhost:{port}/callback\"");
         project.write_settings(&set(&text, "redirect", &redirect));
@@ -65,11 +74,16 @@ impl House {
 
     /// Begins to sign in; the address to open.
     fn begin(&self, args: &[&str]) -> (Login, String) {
+        self.begin_with(CLIENT_SECRET, args)
+    }
+
+    /// The same with this secret.
+    fn begin_with(&self, secret: &str, args: &[&str]) -> (Login, String) {
         let args = [&["auth", "login", "--no-browser"], args, &self.server()].concat();
         let mut child = process(&args)
             .current_dir(self.project.path())
             .env(PROFILES, self.profiles.path())
-            .env(SECRET, CLIENT_SECRET)
+            .env(SECRET, secret)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -341,26 +355,8 @@ fn what_signing_in_needs_is_said_before_the_browser_opens() {
 #[test]
 fn a_wrong_secret_is_told_when_signing_in_and_when_renewing() {
     let house = House::new();
-    let (mut login, address) = {
-        let args = ["auth", "login", "--no-browser"];
-        let mut child = process(&[&args[..], &house.server()].concat())
-            .current_dir(house.project.path())
-            .env(PROFILES, house.profiles.path())
-            .env(SECRET, "wrong-s3cr3t")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
-        while !said.contains("waiting for the browser") {
-            assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "{said}");
-        }
-        let address = said.lines().find(|line| line.starts_with("http://")).unwrap().to_owned();
-        (Login { guard: Guard(child), stderr, said: String::new() }, address)
-    };
+    let (login, address) = house.begin_with("wrong-s3cr3t", &[]);
     house.back(&house.open(&address));
-    login.said.clear();
     let wrong = login.end().code(4).says(&["invalid_client", SECRET]);
     assert!(!wrong.stderr.contains("s3cr3t"), "{wrong:?}");
 

@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use url::Url;
 
 use super::super::oauth::{Granted, is_token};
-use super::Bearer;
-use crate::files::{self, Access, FileError, Lock, LockFile};
+use super::{Bearer, ring};
+use crate::files::{self, Access, Exposed, FileError, Lock, LockFile};
 
 /// Version of the file.
 const FORMAT: u32 = 1;
@@ -48,17 +48,8 @@ pub enum KeptError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Others than the user could take the tokens.
-    #[error("`{}` can be {what} by others than you (its mode is {mode:03o})", .path.display())]
-    Exposed {
-        /// The file or folder.
-        path: PathBuf,
-        /// `read` or `replaced`.
-        what: &'static str,
-        /// Its permission bits.
-        mode: u32,
-        /// The permission bits that are fine.
-        wanted: u32,
-    },
+    #[error(transparent)]
+    Exposed(Exposed),
     /// A file that holds something else than what belongs there.
     #[error("`{}` {message}", .path.display())]
     Foreign {
@@ -416,7 +407,7 @@ impl Place {
     /// When the folder cannot be made or written to, or others could.
     pub fn hold(&self) -> Result<Option<Holding>, KeptError> {
         files::create_dir_all_durable(&self.folder, Access::Private)?;
-        refuse_exposed(&self.folder, 0o022, "replaced", 0o700)?;
+        refuse_exposed(&self.folder, true)?;
         Ok(match LockFile::try_take(&self.folder.join(format!("{}.lock", self.slug)))? {
             Lock::Taken(lock) => Some(Holding { lock }),
             Lock::Held(_) => None,
@@ -477,9 +468,9 @@ pub(in crate::hmrc) fn read_private(path: &Path) -> Result<Option<Vec<u8>>, Kept
         Err(error) if error.is_not_found() => return Ok(None),
         bytes => bytes?,
     };
-    refuse_exposed(path, 0o077, "read", 0o600)?;
+    refuse_exposed(path, false)?;
     if let Some(folder) = path.parent() {
-        refuse_exposed(folder, 0o022, "replaced", 0o700)?;
+        refuse_exposed(folder, true)?;
     }
     Ok(Some(bytes))
 }
@@ -504,91 +495,7 @@ pub(in crate::hmrc) fn json<T: Serialize>(value: &T) -> Result<SecretString, Kep
     })
 }
 
-/// Refuses a file or folder whose mode has any of `bits`.
-fn refuse_exposed(
-    path: &Path,
-    bits: u32,
-    what: &'static str,
-    wanted: u32,
-) -> Result<(), KeptError> {
-    match files::mode(path)? {
-        Some(mode) if mode & bits != 0 => {
-            Err(KeptError::Exposed { path: path.to_owned(), what, mode, wanted })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The system's keyring, where this program was built to use it.
-#[cfg(feature = "keyring")]
-mod ring {
-    use keyring::{Entry, Error};
-    use secrecy::{ExposeSecret, SecretString};
-
-    use super::KeptError;
-
-    /// What the keyring knows this program by.
-    const SERVICE: &str = "ctc-ready";
-
-    pub(super) fn is_there() -> bool {
-        apart(|| Entry::store_status().is_ok()).unwrap_or(false)
-    }
-
-    pub(super) fn read(account: &str) -> Result<Option<SecretString>, KeptError> {
-        let account = account.to_owned();
-        told(apart(move || Entry::new(SERVICE, &account)?.get_password().map(SecretString::from))?)
-    }
-
-    pub(super) fn write(account: &str, text: &SecretString) -> Result<(), KeptError> {
-        let (account, text) = (account.to_owned(), text.clone());
-        let set = move || Entry::new(SERVICE, &account)?.set_password(text.expose_secret());
-        told(apart(set)?).map(|_| ())
-    }
-
-    pub(super) fn remove(account: &str) -> Result<(), KeptError> {
-        let account = account.to_owned();
-        told(apart(move || Entry::new(SERVICE, &account)?.delete_credential())?).map(|_| ())
-    }
-
-    /// On a thread of its own: a keyring may bring its own runtime, which must
-    /// not begin inside another.
-    fn apart<T: Send + 'static>(ask: impl FnOnce() -> T + Send + 'static) -> Result<T, KeptError> {
-        let asked = std::thread::spawn(ask).join();
-        asked.map_err(|_| KeptError::Ring("it broke down".into()))
-    }
-
-    fn told<T>(result: Result<T, Error>) -> Result<Option<T>, KeptError> {
-        match result {
-            Ok(value) => Ok(Some(value)),
-            Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(KeptError::Ring(error.to_string())),
-        }
-    }
-}
-
-#[cfg(not(feature = "keyring"))]
-mod ring {
-    use secrecy::SecretString;
-
-    use super::KeptError;
-
-    pub(super) fn is_there() -> bool {
-        false
-    }
-
-    pub(super) fn read(_: &str) -> Result<Option<SecretString>, KeptError> {
-        Err(without())
-    }
-
-    pub(super) fn write(_: &str, _: &SecretString) -> Result<(), KeptError> {
-        Err(without())
-    }
-
-    pub(super) fn remove(_: &str) -> Result<(), KeptError> {
-        Err(without())
-    }
-
-    fn without() -> KeptError {
-        KeptError::Ring("this ctc-ready was built without it".into())
-    }
+/// Refuses a file or folder that others could read or change.
+fn refuse_exposed(path: &Path, folder: bool) -> Result<(), KeptError> {
+    files::exposed(path, folder)?.map_or(Ok(()), |exposed| Err(KeptError::Exposed(exposed)))
 }

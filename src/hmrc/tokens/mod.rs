@@ -4,11 +4,13 @@
 //!   that somebody else got; [`Stored`] are a trader's tokens that `auth login`
 //!   brought, renewed when due.
 //! - [`kept`]: tokens on disk, or in the system's keyring.
+//! - `ring`: the system's keyring.
 //! - `stored`: renewing them, one process at a time.
 //!
 //! The engine and the command line may call it.
 
 pub mod kept;
+mod ring;
 mod stored;
 
 use std::fmt;
