@@ -319,6 +319,44 @@ pub fn make_private(folder: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
+/// A file or folder that others than the user could read or replace, though it
+/// holds a secret.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("`{}` can be {what} by others than you (its mode is {mode:03o})", .path.display())]
+pub struct Exposed {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// `read` or `replaced`.
+    pub what: &'static str,
+    /// Its permission bits.
+    pub mode: u32,
+    /// The permission bits that are fine.
+    pub wanted: u32,
+}
+
+/// Whether a file can be read, or (`folder`) what is in a folder be replaced, by
+/// others than the user. Only Unix tells.
+///
+/// # Errors
+/// When it is not there.
+pub fn exposed(path: &Path, folder: bool) -> Result<Option<Exposed>, FileError> {
+    let metadata = fs::metadata(path).named("read the permissions of", path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let (bits, what, wanted) =
+            if folder { (0o022, "replaced", 0o700) } else { (0o077, "read", 0o600) };
+        let mode = metadata.permissions().mode() & 0o777;
+        let path = path.to_owned();
+        Ok((mode & bits != 0).then_some(Exposed { path, what, mode, wanted }))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (metadata, folder);
+        Ok(None)
+    }
+}
+
 /// Renames a file or folder inside a file system. After a crash it has its old
 /// or its new name; once this has returned, its new one.
 ///
@@ -517,6 +555,44 @@ impl LockFile {
         self.file.set_len(bytes.len() as u64).named("write", &self.path)?;
         sync_file(&self.file).named("sync", &self.path)
     }
+}
+
+/// Changes what a small file says that several processes share, creating it if
+/// missing: `change` is given what it held and returns what it is to hold, or
+/// none to leave it. Tells whether it could: not while another process is at it;
+/// never waits. Nothing is synced: after a crash the file may hold anything.
+///
+/// # Errors
+/// When it cannot be opened, locked, read or written, or has more than `max`
+/// bytes.
+pub fn update_shared(
+    path: &Path,
+    max: u64,
+    change: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+) -> Result<bool, FileError> {
+    use std::io::Seek;
+    if fs::symlink_metadata(path).is_ok() {
+        require_regular(path, "open")?;
+    }
+    step().named("open", path)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.open(path).named("open", path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(false),
+        Err(TryLockError::Error(source)) => return Err(source).named("lock", path),
+    }
+    let changed = read_at_most(&mut file, max, path).and_then(|before| {
+        let Some(bytes) = change(&before) else { return Ok(true) };
+        file.rewind().named("write", path)?;
+        write_steps(&mut file, &bytes).named("write", path)?;
+        file.set_len(bytes.len() as u64).named("write", path)?;
+        Ok(true)
+    });
+    // As in `LockFile`: a process forked meanwhile may share the open file.
+    let _ = file.unlock();
+    changed
 }
 
 fn parent(path: &Path) -> &Path {

@@ -6,6 +6,12 @@ use crate::hmrc::oauth::Application;
 use crate::project::Settings;
 use crate::simulator::SimulatorOptions;
 
+/// The client id is missing, though it is needed.
+pub(super) fn no_client_id(why: &str) -> Failure {
+    Failure::input(format!("`[auth] client-id` is missing, and {why}"))
+        .hint("it is on the page of your sandbox application on the Developer Hub, under client ID; it is no secret")
+}
+
 /// The application whose notifications are pulled, where the settings say so;
 /// with the embedded simulator its own.
 ///
@@ -16,8 +22,7 @@ pub(super) fn application(
     settings: &Settings,
     embedded: bool,
 ) -> Result<Option<Application>, Failure> {
-    let settings = &settings.notifications;
-    if !settings.pull {
+    if !settings.notifications.pull {
         return Ok(None);
     }
     if embedded {
@@ -27,9 +32,8 @@ pub(super) fn application(
             client_secret: it.client_secret.into(),
         }));
     }
-    let Some(client_id) = settings.client_id.clone() else {
-        return Err(Failure::input("`[notifications] client-id` is missing, and `pull` is on")
-            .hint("it is on the page of your sandbox application on the Developer Hub, under client ID; it is no secret")
+    let Some(client_id) = settings.client_id().map(str::to_owned) else {
+        return Err(no_client_id("`[notifications] pull` is on")
             .hint("`pull = false` has movements listed instead"));
     };
     let Some(client_secret) = context.client_secret()? else {

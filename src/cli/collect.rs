@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use url::Url;
 
 use super::args::{Collect, Run};
-use super::context::{Context, Desk, TOOL, scenario_in};
+use super::bearer::Chosen;
+use super::context::{Context, Desk, scenario_in};
 use super::failure::{Failure, Kind};
 use super::printer::{BOLD, paint};
 use super::run::{self, Executed};
 use super::runtime;
 use super::standing::{GivenUp, Selected, Standing, address};
+use super::wire::Wire;
 use crate::engine::find::{FindError, Finder, Wanted};
 use crate::engine::state::State;
 use crate::evidence::{Driver, RunId, RunRecord, RunState, Store};
 use crate::hmrc::api::Api;
-use crate::hmrc::transport::{SetUpError, Transport};
 use crate::ncts::{MessageType, MovementKind};
+use crate::project::Project;
 
 /// Movements by their ids.
 pub(super) type Movements = Vec<(MovementKind, String)>;
@@ -52,6 +53,7 @@ pub(super) fn run(context: &mut Context, args: &Collect) -> Result<u8, Failure> 
         abandon: args.abandon,
         max_requests_per_second: None,
         events: None,
+        profile: args.profile.clone(),
         under_test: args.under_test.clone(),
     };
     let Executed { report, stalled, again_at, new } =
@@ -77,7 +79,8 @@ pub(super) fn find(
     args: &Collect,
     selected: &[Selected],
     base_url: Option<&Url>,
-    token: &SecretString,
+    token: &Chosen,
+    project: &Project,
 ) -> Result<Movements, Failure> {
     let Some(base_url) = base_url else {
         return Err(Failure::usage("the simulator that `run` starts is gone with it")
@@ -102,12 +105,15 @@ pub(super) fn find(
             MessageType::Ie007
         )));
     }
-    let transport = Transport::new(&TOOL.replace(' ', "/"), base_url)
-        .map_err(|error: SetUpError| Failure::new(Kind::Environment, error))?;
-    let api = Api::new(base_url.clone(), version.unwrap_or_default(), token.clone());
+    let wire = Wire::new(context, project, base_url)?;
     let clock = Arc::clone(&context.clock);
-    let finder = Finder { carrier: &transport, clock: clock.as_ref(), api: &api };
-    runtime()?.block_on(finder.find(&wanted)).map_err(|error| {
+    let found = runtime()?.block_on(async {
+        let token = token.at_once(&wire, &clock).await?;
+        let api = Api::new(base_url.clone(), version.unwrap_or_default(), token);
+        let finder = Finder { carrier: &wire, clock: clock.as_ref(), api: &api };
+        Ok::<_, Failure>(finder.find(&wanted).await)
+    })?;
+    found.map_err(|error| {
         let failure = Failure::new(Kind::Environment, &error);
         match error {
             FindError::NotThere { .. } => failure
@@ -115,7 +121,7 @@ pub(super) fn find(
                 .hint("is it in this environment, and of the version of the API that the programme has? No run was begun"),
             FindError::Several(_) => failure.hint("name one with `--departure` or `--arrival`"),
             FindError::Unauthorised(_) => failure
-                .hint("CTC_READY_TOKEN must be a fresh user-restricted access token of the trader that sent it"),
+                .hint("the token must be a fresh user-restricted one of the trader that sent it: `ctc-ready auth login`, or CTC_READY_TOKEN"),
             FindError::Unanswered(_) => failure.hint("no run was begun; try again"),
         }
     })

@@ -24,6 +24,7 @@ use crate::evidence::{
     WaitingFor,
 };
 use crate::files;
+use crate::hmrc::tokens::Shelf;
 use crate::payload::Sources;
 use crate::project::Project;
 use crate::verdict::{self, Case, Need};
@@ -47,8 +48,22 @@ pub fn secrets() -> impl Iterator<Item = (&'static str, SecretString)> {
     })
 }
 
+/// The secrets that signing in left with this user, each with what it is.
+pub fn kept_secrets() -> Vec<(String, SecretString)> {
+    match own_folder(PROFILES_VARIABLE, PROFILES) {
+        Some((folder, _)) => Shelf::new(&folder, false).secrets(),
+        None => Vec::new(),
+    }
+}
+
 /// Where the key that signs lies.
 pub const KEYS_VARIABLE: &str = "CTC_READY_KEYS";
+
+/// Where what signing in brings is kept.
+pub const PROFILES_VARIABLE: &str = "CTC_READY_PROFILES";
+
+/// The name of that folder among the user's settings.
+const PROFILES: &str = "profiles";
 
 /// `ctc-ready` and its version, as evidence states it.
 pub const TOOL: &str = concat!("ctc-ready ", env!("CARGO_PKG_VERSION"));
@@ -65,6 +80,16 @@ pub struct Context {
     pub cwd: PathBuf,
     /// The folder of the key that signs, where one can be told.
     pub keys: Option<PathBuf>,
+    /// The folder of what signing in brings, where one can be told.
+    pub profiles: Option<Profiles>,
+}
+
+/// Where what signing in brings is kept.
+pub struct Profiles {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Whether the user named it.
+    pub named: bool,
 }
 
 impl Context {
@@ -77,8 +102,13 @@ impl Context {
             Failure::input(format!("the current folder cannot be used: {error}"))
         })?;
         let printer = Printer::new(global.format, global.color);
-        let keys = keys_folder().map(|folder| cwd.join(folder));
-        Ok(Self { global, printer, clock: Arc::new(SystemClock::new()), cwd, keys })
+        let ours = |variable, name| {
+            let (folder, named) = own_folder(variable, name)?;
+            Some(Profiles { folder: cwd.join(folder), named })
+        };
+        let keys = ours(KEYS_VARIABLE, "keys").map(|keys| keys.folder);
+        let profiles = ours(PROFILES_VARIABLE, PROFILES);
+        Ok(Self { global, printer, clock: Arc::new(SystemClock::new()), cwd, keys, profiles })
     }
 
     /// The instant to judge at: `--at`, or now.
@@ -154,15 +184,17 @@ fn secret(variable: &str, what: &str) -> Result<Option<SecretString>, Failure> {
     Ok(Some(secret).filter(|secret| !secret.is_empty()).map(|secret| secret.to_owned().into()))
 }
 
-/// The folder of the key that signs: the user's, never a project's.
-fn keys_folder() -> Option<PathBuf> {
+/// A folder of the user's for secrets, never a project's: the one that the
+/// variable names (then the second is true), or `name` among the user's settings.
+fn own_folder(variable: &str, name: &str) -> Option<(PathBuf, bool)> {
     let named = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    named(KEYS_VARIABLE).or_else(|| {
-        // XDG Base Directory Specification: a relative folder is to be ignored.
-        let config = named("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
-        let config = config.or_else(|| Some(std::env::home_dir()?.join(".config")))?;
-        Some(config.join("ctc-ready/keys"))
-    })
+    if let Some(folder) = named(variable) {
+        return Some((folder, true));
+    }
+    // XDG Base Directory Specification: a relative folder is to be ignored.
+    let config = named("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
+    let config = config.or_else(|| Some(std::env::home_dir()?.join(".config")))?;
+    Some((config.join("ctc-ready").join(name), false))
 }
 
 /// The authorities in a PEM file that the user named.

@@ -89,6 +89,7 @@ pub(super) fn run(context: &mut Context, args: &Demo) -> Result<u8, Failure> {
         environment: Some(Environment::Simulator),
         driver: Some(Driver::Direct),
         base_url: None,
+        profile: None,
         time_scale: Some(args.time_scale),
         wait: true,
         again: true,

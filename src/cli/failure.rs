@@ -129,17 +129,36 @@ impl From<BatchError> for Failure {
             BatchError::Payload(_) => Self::input(text)
                 .hint("nothing was sent; mend the file or `[payloads]` in ctc-ready.toml"),
             BatchError::Mail(_) | BatchError::Broken(_) => Self::new(Kind::Bug, text),
-            BatchError::SetUp(_) => Self::new(Kind::Environment, text),
+            BatchError::SetUp(error) => error.into(),
+            BatchError::Renewal(error) => Self::from(error)
+                .hint("nothing is lost: `ctc-ready run` goes on where it stopped"),
             BatchError::Unauthorised(_) => Self::new(Kind::Environment, text)
-                .hint("set CTC_READY_TOKEN to a fresh user-restricted access token (they last 4 hours)")
+                .hint("`ctc-ready auth login` signs in again; or set CTC_READY_TOKEN to a fresh user-restricted access token (they last 4 hours)")
                 .hint("nothing is lost: `ctc-ready run` goes on where it stopped"),
             BatchError::Application(_) => Self::new(Kind::Environment, text)
-                .hint("`[notifications] client-id` and CTC_READY_CLIENT_SECRET are those of the sandbox application for which the bearer token was made; it must be subscribed to the Push Pull Notifications API")
+                .hint("`[auth] client-id` and CTC_READY_CLIENT_SECRET are those of the sandbox application for which the bearer token was made; it must be subscribed to the Push Pull Notifications API")
                 .hint("nothing was sent; `pull = false` has movements listed instead"),
-            BatchError::Forbidden(_) => Self::new(Kind::Environment, text)
-                .hint("the sandbox application must be subscribed to this version of the CTC Traders API, and the token's scope must be `common-transit-convention-traders`")
+            BatchError::Forbidden(_) => forbidden(text)
                 .hint("nothing is lost: `ctc-ready run` goes on where it stopped"),
         }
+    }
+}
+
+/// What to do about HTTP 403, by the code that the gateway or the API gave
+/// (Developer Hub reference guide, error responses).
+fn forbidden(text: String) -> Failure {
+    let failure = Failure::new(Kind::Environment, &text);
+    let subscribe = "the sandbox application must be subscribed to this version of the API, on its page on the Developer Hub";
+    let scope = "the token's scope must cover the API: `ctc-ready auth login` asks for what the project's programmes need, and `auth status` shows what there is";
+    let trader = "whoever signed in must be a trader with the transit enrolment: `ctc-ready test-user create` makes one, then sign in again";
+    if text.contains("RESOURCE_FORBIDDEN") {
+        failure.hint(subscribe)
+    } else if text.contains("INVALID_SCOPE") {
+        failure.hint(scope)
+    } else if text.contains("FORBIDDEN") {
+        failure.hint(trader)
+    } else {
+        failure.hint(subscribe).hint(scope).hint(trader)
     }
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::KeysCommand;
-use super::context::Context;
+use super::context::{Context, KEYS_VARIABLE};
 use super::exit;
 use super::failure::{Failure, Kind};
 use super::printer::{BOLD, DIM, GOOD, Printer, paint};
@@ -50,7 +50,7 @@ pub(super) fn run(context: &mut Context, command: &KeysCommand) -> Result<u8, Fa
     let folder = context.keys_folder()?;
     let (keys, done) = match command {
         KeysCommand::Init => {
-            refuse_project(&folder)?;
+            refuse_project(&folder, "the key", KEYS_VARIABLE)?;
             (KeyRing::generate(&folder)?, "made a signing key")
         }
         KeysCommand::Show => (KeyRing::load(&folder)?, "your signing key"),
@@ -74,16 +74,19 @@ pub(super) fn run(context: &mut Context, command: &KeysCommand) -> Result<u8, Fa
     Ok(exit::DONE)
 }
 
-/// A key in a project would be handed over with it sooner or later.
-fn refuse_project(folder: &Path) -> Result<(), Failure> {
+/// A secret in a project would be handed over with it sooner or later.
+///
+/// # Errors
+/// When `folder` lies in one; `what` is the secret, `variable` names the folder.
+pub(super) fn refuse_project(folder: &Path, what: &str, variable: &str) -> Result<(), Failure> {
     match folder.ancestors().find(|above| above.join(FILE_NAME).is_file()) {
         None => Ok(()),
         Some(project) => Err(Failure::input(format!(
-            "`{}` lies in the project `{}`: whoever gets the project would get the key",
+            "`{}` lies in the project `{}`: whoever gets the project would get {what}",
             folder.display(),
             project.display()
         ))
-        .hint("name a folder elsewhere in CTC_READY_KEYS, or unset it")),
+        .hint(format!("name a folder elsewhere in {variable}, or unset it"))),
     }
 }
 
@@ -131,8 +134,8 @@ impl From<KeyError> for Failure {
                 .hint("CTC_READY_KEYS names another folder, should yours lie elsewhere"),
             KeyError::Exists(_) => Self::input(text)
                 .hint("`ctc-ready keys show` shows it, `ctc-ready keys rotate` replaces it"),
-            KeyError::Exposed { path, wanted, .. } => {
-                Self::input(text).hint(format!("`chmod {wanted:o} {}`", path.display()))
+            KeyError::Exposed(it) => {
+                Self::input(text).hint(format!("`chmod {:o} {}`", it.wanted, it.path.display()))
             }
             KeyError::Busy(_) | KeyError::Random(_) => Self::new(Kind::Environment, text),
             KeyError::File(_) | KeyError::Foreign { .. } => Self::input(text),

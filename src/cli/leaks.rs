@@ -6,7 +6,7 @@ use std::path::Path;
 
 use secrecy::ExposeSecret;
 
-use super::context::{SECRET_VARIABLES, secrets};
+use super::context::{SECRET_VARIABLES, kept_secrets, secrets};
 use super::failure::{Failure, Kind};
 use crate::evidence::leak::{Leak, MAX_LEAKS, Secrets};
 use crate::files;
@@ -19,7 +19,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Knows the secrets in the environment and the salt of the store in
+    /// Knows the secrets in the environment, those of profiles, and the salt of the store in
     /// `store`.
     ///
     /// # Errors
@@ -28,6 +28,9 @@ impl Guard {
         let mut known = Secrets::new();
         for (variable, secret) in secrets() {
             let what = format!("the value of {variable}");
+            known.add(&what, secret.expose_secret().as_bytes());
+        }
+        for (what, secret) in kept_secrets() {
             known.add(&what, secret.expose_secret().as_bytes());
         }
         known.add_salt(store)?;
@@ -65,7 +68,7 @@ impl Guard {
         }
         Err(Failure::new(Kind::Input, message)
             .hint("nothing was written; evidence is redacted when it is recorded, so a secret came in by settings, notes or attachments, or it was not known then")
-            .hint(format!("known are {} and the salt of the store", SECRET_VARIABLES.join(", "))))
+            .hint(format!("known are {}, what profiles keep, and the salt of the store", SECRET_VARIABLES.join(", "))))
     }
 }
 

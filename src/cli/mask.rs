@@ -6,15 +6,15 @@ use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::context::secrets;
 use super::failure::Failure;
 use crate::evidence::redact::{Redactor, is_distinct};
 
-/// Knows the secrets in the environment, unless they are words that output is
-/// made of. Its salt lasts as long as the process: what stands in place of a
+/// Knows the secrets in the environment, and those that were learnt since, unless
+/// they are words that output is made of. Its salt lasts as long as the process: what stands in place of a
 /// secret tells nothing.
 fn redactor() -> &'static Redactor {
     static REDACTOR: OnceLock<Redactor> = OnceLock::new();
@@ -23,6 +23,13 @@ fn redactor() -> &'static Redactor {
         let distinct = distinct.filter(|secret| is_distinct(secret.expose_secret().as_bytes()));
         Redactor::new(Uuid::new_v4().as_bytes(), distinct)
     })
+}
+
+/// From now on, no output shows this secret either.
+pub(super) fn learn(secret: &SecretString) {
+    if is_distinct(secret.expose_secret().as_bytes()) {
+        redactor().learn(secret);
+    }
 }
 
 /// Output without known secrets.

@@ -7,6 +7,7 @@
 //! - [`failure`]: errors as the user sees them, with exit codes.
 //! - [`exit`]: the exit codes.
 //! - `ask`: asking a person on the terminal.
+//! - `bearer`: with which token calls go; `wire`: which way they take.
 //! - `mask`: no output shows a secret; `leaks`: nothing that leaves has one.
 //! - `progress`: a batch as it goes; `board`: on a terminal; `events`: for
 //!   programs; `mails`: e-mails for a person to send.
@@ -17,6 +18,8 @@ mod answered;
 mod application;
 pub mod args;
 mod ask;
+mod auth;
+mod bearer;
 mod bench;
 mod board;
 mod checklist;
@@ -56,9 +59,11 @@ mod simulate;
 mod standing;
 mod status;
 mod submission;
+mod test_user;
 mod traders;
 mod verify;
 mod why;
+mod wire;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -159,6 +164,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let code = match cli.command {
         Command::Init(args) => init::run(context, &args),
         Command::Plan(args) => plan::run(context, &args),
+        Command::Auth(command) => auth::run(context, &command),
+        Command::TestUser(command) => test_user::run(context, &command),
         Command::Run(args) => run::run(context, &args),
         Command::Collect(args) => collect::run(context, &args),
         Command::Answered(args) => answered::run(context, &args),

@@ -56,7 +56,7 @@ pub(super) fn run(context: &mut Context, args: &Args) -> Result<u8, Failure> {
     }
     let settings = &desk.project.settings;
     let asker = Asker {
-        client_id: settings.sandbox_application.id.as_deref(),
+        client_id: settings.client_id().or(settings.sandbox_application.id.as_deref()),
         contact: settings.business.contact_email.as_deref(),
     };
     let scenario = desk.catalogue.scenario(&record.programme, &record.scenario);

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use secrecy::SecretString;
 
 use super::application::application;
 use super::args::{Collect, Run};
+use super::bearer;
 use super::collect;
 use super::context::{
-    Context, Desk, KEYS_VARIABLE, SECRET_VARIABLES, TOKEN_VARIABLE, TOOL, scenario_in, secrets,
-    shown, sources,
+    Context, Desk, KEYS_VARIABLE, SECRET_VARIABLES, TOOL, scenario_in, secrets, shown, sources,
 };
 use super::events::EventLog;
 use super::exit;
@@ -23,7 +22,7 @@ use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint}
 use super::progress::{Outlets, Progress};
 use super::standing::{Selected, Standing, abandon, standing_of};
 use super::why::why;
-use super::{runtime, seal};
+use super::{runtime, seal, wire};
 use crate::calendar::london;
 use crate::catalogue::{Catalogue, Programme, RequirementKind, Step};
 use crate::engine::batch::{Driving, Job, Options};
@@ -33,7 +32,7 @@ use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::tempo::Tempo;
 use crate::engine::{Batch, Outcome};
 use crate::evidence::{Actor, Event, EvidenceError, RunState, SoftwareId, Store, StoreWriter};
-use crate::hmrc::{hosts, pacer};
+use crate::hmrc::pacer;
 use crate::ncts::xsd::Schemas;
 use crate::payload::Payloads;
 use crate::project::xsd::{self, XsdFolder};
@@ -48,6 +47,9 @@ pub(super) const EMBEDDED_SCALE: f64 = 2_700.0;
 /// must be done within 45 minutes must be done within a second. A slow disk
 /// decides: each request is on it before it leaves.
 const FULL_PACE_RUNS: usize = 9;
+
+/// How long a renewal of the token that is under way may keep a batch from ending.
+const SETTLING: Duration = Duration::from_secs(30);
 
 /// How fast the embedded simulator runs where a scenario must ask twice within
 /// a minute: that minute is a second.
@@ -222,12 +224,8 @@ pub(super) fn execute(
     // Before anything is sent: whoever wants to be told must not miss it.
     let events = open_events(context, args)?;
     let settings = &desk.project.settings;
-    let environment = args.environment.unwrap_or(settings.run.environment);
-    let given = args.base_url.clone().or_else(|| {
-        // An address in the settings belongs to the environment there.
-        settings.run.base_url.clone().filter(|_| environment == settings.run.environment)
-    });
-    let base_url = hosts::base_url(environment, given.as_deref())?;
+    let (environment, base_url) =
+        bearer::server(settings, args.environment, args.base_url.as_deref())?;
     let driver = match collects {
         Some(_) => Driver::Collect,
         None => args.driver.unwrap_or(settings.run.driver),
@@ -239,23 +237,16 @@ pub(super) fn execute(
             environment.as_str()
         )));
     }
-    let token = match (context.token()?, environment) {
-        (Some(token), _) => token,
-        (None, Environment::Simulator) => SecretString::from("rehearsal".to_owned()),
-        (None, _) => {
-            return Err(Failure::new(
-                Kind::Environment,
-                format!("{TOKEN_VARIABLE} is not set: HMRC's API needs a bearer token"),
-            )
-            .hint("get a user-restricted access token for your sandbox application and put it into the environment variable; it is never stored")
-            .hint("`ctc-ready run --environment simulator` rehearses without one"));
-        }
-    };
+    let scopes = bearer::scopes(selected.iter().map(|(programme, _)| programme));
+    let server = (environment, base_url.as_ref());
+    let token = bearer::choose(context, settings, server, args.profile.as_ref(), &scopes)?;
 
     let application = application(context, settings, embedded)?;
 
     let movements = match collects {
-        Some(collects) => collect::find(context, collects, selected, base_url.as_ref(), &token)?,
+        Some(collects) => {
+            collect::find(context, collects, selected, base_url.as_ref(), &token, &desk.project)?
+        }
         None => Vec::new(),
     };
     let driving = match driver {
@@ -307,6 +298,7 @@ pub(super) fn execute(
         let mut store = StoreWriter::open(&dir, Arc::clone(&clock), TOOL)?;
         let redactor = store.redactor();
         secrets().for_each(|(_, secret)| redactor.learn(&secret));
+        let (tokens, stored) = token.tokens(&redactor);
         // Another process may have gone on with them since: only now is
         // nobody else at it.
         plan = plan_from(Some(&store.read()?))?;
@@ -336,7 +328,7 @@ pub(super) fn execute(
             let options = Options {
                 environment,
                 base_url,
-                token,
+                token: tokens.held().secret,
                 tempo,
                 requests_per_second: rate,
                 software: SoftwareId {
@@ -350,8 +342,24 @@ pub(super) fn execute(
                 tool: TOOL.to_owned(),
                 wait: args.wait || embedded,
             };
-            let batch = Batch::new(&mut store, &payloads, clock, &mut progress, options)?;
-            let batch = batch.driven(driving);
+            let way = wire::transport(&desk.project, &options.base_url)?;
+            let shared = match embedded {
+                true => None,
+                // Simulated minutes pass faster, and the budget with them.
+                false => Some(wire::budget(
+                    &desk.project,
+                    &options.base_url,
+                    rate * tempo.scale().max(1.0),
+                )?),
+            };
+            let way = Arc::new(way);
+            let batch = Batch::over(way, &mut store, &payloads, clock, &mut progress, options)
+                .renewing(tokens)
+                .driven(driving);
+            let batch = match shared {
+                Some(budget) => batch.sharing(budget),
+                None => batch,
+            };
             let batch = match application {
                 Some(application) => batch.pulling(application),
                 None => batch,
@@ -369,6 +377,10 @@ pub(super) fn execute(
                     (false, _) => "`ctc-ready run` goes on where it stopped",
                 })),
             };
+            if let Some(stored) = stored {
+                // A renewal that is cut off would lose the sign-in.
+                let _ = tokio::time::timeout(SETTLING, stored.settled()).await;
+            }
             if let Some(running) = simulator {
                 running.stop().await?;
             }

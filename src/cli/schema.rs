@@ -20,6 +20,8 @@ pub(super) fn run(context: &mut Context, args: &Schema) -> Result<u8, Failure> {
         SchemaName::Plan => schema_for!(Plan),
         SchemaName::Run => schema_for!(RunReport),
         SchemaName::RunEvents => schema_for!(super::events::RunEvent),
+        SchemaName::Auth => schema_for!(super::auth::AuthReport),
+        SchemaName::TestUser => schema_for!(super::test_user::TestUserReport),
         SchemaName::Status => schema_for!(Status),
         SchemaName::Gate => schema_for!(Verdict),
         SchemaName::Query => schema_for!(super::query::Query),

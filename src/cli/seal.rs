@@ -12,6 +12,7 @@ use super::exit;
 use super::failure::{Failure, Kind};
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, Printer, paint};
 use super::runtime;
+use super::wire::transport;
 use crate::calendar::london;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
@@ -22,6 +23,7 @@ use crate::evidence::{EvidenceError, Store, StoreWriter, TimeStampReport};
 use crate::files;
 use crate::hmrc::hosts;
 use crate::hmrc::transport::{Call, Method, Transport};
+use crate::project::Project;
 
 /// `seal --format json`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -49,7 +51,8 @@ pub(super) fn run(context: &mut Context, args: &Seal) -> Result<u8, Failure> {
         return Err(Failure::usage("`--tsa-ca` is of use only with `--tsa` or `--time-stamp`"));
     }
     let tsa = args.tsa.as_deref().map(|url| address(url, authorities.is_some())).transpose()?;
-    let dir = context.project(&Catalogue::built_in()?)?.evidence_dir();
+    let project = context.project(&Catalogue::built_in()?)?;
+    let dir = project.evidence_dir();
     // Nothing is made where nothing was run.
     Store::open(&dir).map_err(|error| {
         let none = matches!(error, EvidenceError::NoStore(_));
@@ -68,7 +71,7 @@ pub(super) fn run(context: &mut Context, args: &Seal) -> Result<u8, Failure> {
             let sealed = open(context, &dir)?.seal(&keys)?;
             let stamp = match tsa {
                 Some(url) => {
-                    have_stamped(context, &dir, sealed.number, &url, authorities.as_ref())?
+                    have_stamped(context, &project, sealed.number, &url, authorities.as_ref())?
                 }
                 None => None,
             };
@@ -134,11 +137,12 @@ fn address(text: &str, answer_checked: bool) -> Result<Url, Failure> {
 /// Has an authority stamp a seal; none where it is stamped already.
 fn have_stamped(
     context: &Context,
-    dir: &Path,
+    project: &Project,
     number: u64,
     url: &Url,
     authorities: Option<&Authorities>,
 ) -> Result<Option<TimeStamp>, Failure> {
+    let dir = &project.evidence_dir();
     let store = Store::open(dir)?;
     let seal = store.index().seals.get(&number).filter(|seal| seal.time_stamp.is_none());
     let Some(seal) = seal else { return Ok(None) };
@@ -148,7 +152,9 @@ fn have_stamped(
     })?;
     let nonce = time_stamp::nonce(random);
     // The store stays free for others meanwhile.
-    let answer = ask(url, time_stamp::request(seal.sha256, nonce), context.clock.as_ref());
+    let transport = transport(project, url)?;
+    let question = time_stamp::request(seal.sha256, nonce);
+    let answer = ask(&transport, url, question, context.clock.as_ref());
     let stamped = answer.and_then(|answer| add(context, dir, &answer, Some(nonce), authorities));
     let (_, stamp) = stamped.map_err(|failure| {
         // Whatever is wrong with it, the authority sent it.
@@ -161,7 +167,12 @@ fn have_stamped(
 }
 
 /// RFC 3161, section 3.4.
-fn ask(url: &Url, question: Vec<u8>, clock: &dyn Clock) -> Result<Vec<u8>, Failure> {
+fn ask(
+    transport: &Transport,
+    url: &Url,
+    question: Vec<u8>,
+    clock: &dyn Clock,
+) -> Result<Vec<u8>, Failure> {
     let failed = |message: String| Failure::new(Kind::Environment, message);
     let call = Call {
         method: Method::Post,
@@ -172,7 +183,6 @@ fn ask(url: &Url, question: Vec<u8>, clock: &dyn Clock) -> Result<Vec<u8>, Failu
         ],
         body: Some(question),
     };
-    let transport = Transport::new(TOOL, url).map_err(|error| failed(error.to_string()))?;
     let answer = runtime()?
         .block_on(transport.send(&call, clock))
         .map_err(|error| failed(format!("no answer from the time-stamping authority: {error}")))?;

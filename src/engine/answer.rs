@@ -111,6 +111,13 @@ impl Batch<'_> {
         let problem = self.describe(result);
         self.slots[index].last_problem = Some(problem.clone());
         if let Ok(answer) = result {
+            if self.bearer.unread {
+                // Not acted upon: the same once more with the next token.
+                if let Task::Fetch(fetch) = task {
+                    self.slots[index].fetches.push_front(fetch);
+                }
+                return Ok(());
+            }
             if self.note_fatal(answer.status, &problem) {
                 return Ok(());
             }

@@ -7,7 +7,6 @@ use super::batch::{Batch, BatchError};
 use super::exchange::Intent;
 use super::slot::Task;
 use crate::evidence::{BalanceAnswered, Durability, Event, Purpose};
-use crate::hmrc::api::Api;
 use crate::hmrc::guarantees;
 use crate::hmrc::transport::Answer;
 
@@ -42,9 +41,7 @@ impl Batch<'_> {
                 return Ok(());
             }
         }
-        let version = &slot.programme.api.version;
-        let api = Api::new(self.options.base_url.clone(), version, self.options.token.clone());
-        let call = api.balance(&request.grn, &request.access_code);
+        let call = self.api(slot).balance(&request.grn, &request.access_code);
         let intent = Intent { step: Some(step), ..Intent::asking(Purpose::Balance) };
         self.watcher.moved(&slot.view(format!("asking for the balance of {}", request.grn)));
         self.start(index, Task::Balance(step, request.grn), &intent, call)

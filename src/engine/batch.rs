@@ -13,7 +13,8 @@ use secrecy::SecretString;
 use tokio::task::{JoinError, JoinSet};
 use url::Url;
 
-use super::command::{Ended, Software};
+use super::bearer::{Ended, TraderToken};
+use super::command::{Ended as CommandEnded, Software};
 use super::decide;
 use super::exchange::Answered;
 use super::looks::{self, Group, Look};
@@ -29,9 +30,12 @@ use crate::evidence::{
 };
 use crate::hmrc::api::Api;
 use crate::hmrc::backoff;
+use crate::hmrc::breaker::Breaker;
+use crate::hmrc::budget::SharedBudget;
 use crate::hmrc::ctc;
 use crate::hmrc::guarantees;
 use crate::hmrc::pacer::Pacer;
+use crate::hmrc::tokens::{Fixed, RenewError};
 use crate::hmrc::transport::{Call, Carrier, NoAnswer, Transport};
 use crate::ncts::MovementKind;
 use crate::payload::{PayloadError, Payloads};
@@ -44,7 +48,7 @@ pub struct Options {
     pub environment: Environment,
     /// Address of the API.
     pub base_url: Url,
-    /// The bearer token.
+    /// The bearer token; [`Batch::renewing`] has it renewed.
     pub token: SecretString,
     /// How fast the environment's timers run.
     pub tempo: Tempo,
@@ -163,6 +167,9 @@ pub enum BatchError {
     /// The application got no token of its own.
     #[error("the application got no token for notifications: {0}")]
     Application(String),
+    /// The token ended, and there is no other.
+    #[error("the access token cannot be renewed: {0}")]
+    Renewal(RenewError),
     /// A call ended without any result: a bug of ours.
     #[error("a call broke down: {0}")]
     Broken(#[from] tokio::task::JoinError),
@@ -184,17 +191,27 @@ pub struct Batch<'a> {
     pub(super) driving: Driving,
     /// Commands that make the software send: the run, how it ended, and how
     /// long it took, in nanoseconds.
-    pub(super) commands: JoinSet<(usize, Ended, u64)>,
+    pub(super) commands: JoinSet<(usize, CommandEnded, u64)>,
     pub(super) held_back: Vec<HeldBack>,
     /// When a question about a guarantee last came back, by GRN.
     pub(super) balance_asked: BTreeMap<String, DateTime<Utc>>,
     /// Whether anything ever answered.
     answered: bool,
-    carrier: Arc<dyn Carrier>,
+    pub(super) carrier: Arc<dyn Carrier>,
+    /// The token of the trader whose movements these are.
+    pub(super) bearer: TraderToken,
     pub(super) pacer: Pacer,
+    /// The budget of other processes too, where there is one.
+    pub(super) shared: Option<SharedBudget>,
+    /// A request may leave for which the shared budget was asked.
+    pub(super) reserved: Option<u64>,
+    /// Until when the shared budget lets nothing go.
+    pub(super) shared_until: u64,
+    /// Whether the server is there at all.
+    pub(super) breaker: Breaker,
     /// Whether calls are due that the budget does not let go yet.
     pub(super) held: bool,
-    pub(super) calls: JoinSet<Done>,
+    pub(super) calls: JoinSet<Ended>,
     pub(super) requests: u64,
     pub(super) fatal: Option<BatchError>,
     /// The wall clock when last asked: it may be set back.
@@ -251,7 +268,12 @@ impl<'a> Batch<'a> {
             watcher,
             carrier,
             redactor,
+            bearer: TraderToken::new(Arc::new(Fixed::new(options.token.clone()))),
             pacer: Pacer::new(rate),
+            shared: None,
+            reserved: None,
+            shared_until: 0,
+            breaker: Breaker::default(),
             held: false,
             options,
             calls: JoinSet::new(),
@@ -360,7 +382,7 @@ impl<'a> Batch<'a> {
     }
 
     pub(super) fn api_of(&self, version: &str) -> Api {
-        Api::new(self.options.base_url.clone(), version, self.options.token.clone())
+        Api::new(self.options.base_url.clone(), version, self.bearer.secret())
     }
 
     /// Lets a call go.
@@ -375,17 +397,18 @@ impl<'a> Batch<'a> {
             let carried = carrier.carry(&call, clock.as_ref());
             let result = tokio::time::timeout(patience, carried).await;
             let result = result.unwrap_or_else(|_| Err(looks::too_slow(patience)));
-            Done { of, call, sent_at, result }
+            Ended::Call(Box::new(Done { of, call, sent_at, result }))
         });
     }
 
     /// Takes the end of a call into account, if there is one.
     pub(super) fn finished(
         &mut self,
-        done: Option<Result<Done, JoinError>>,
+        done: Option<Result<Ended, JoinError>>,
     ) -> Result<(), BatchError> {
         match done {
-            Some(Ok(done)) => self.take(done)?,
+            Some(Ok(Ended::Call(done))) => self.take(*done)?,
+            Some(Ok(Ended::Renewal(result))) => self.renewed(result),
             // Nobody knows whose it was: that run would wait for ever.
             Some(Err(error)) => self.fatal = Some(error.into()),
             None => {}
@@ -399,9 +422,14 @@ impl<'a> Batch<'a> {
             if answer.status == 429 && !guarantees::is_lock(answer) {
                 let pause = self.pause(1, answer.retry_after()).to_std().unwrap_or_default();
                 self.pacer.pause(self.clock.mono_ns(), pause);
+                if let Some(shared) = &mut self.shared {
+                    shared.pause(self.clock.now(), pause);
+                }
                 self.watcher.note("the API asked for a pause (HTTP 429)");
             }
         }
+        self.note_server(&done);
+        self.note_token(&done);
         match &done.of {
             Whose::Slot(index) => self.take_slot(*index, &done.result),
             Whose::Look(group, page) => self.take_look(group, *page, &done),

@@ -294,10 +294,12 @@ impl Batch<'_> {
         look.failures = look.failures.saturating_add(1);
         let failures = look.failures;
         let status = done.result.as_ref().ok().map(|answer| answer.status);
-        let fatal = status.is_some_and(|status| self.note_fatal(status, problem));
-        let hopeless = status.is_some_and(is_permanent)
-            || self.never_there(&done.result)
-            || failures >= backoff::MAX_ATTEMPTS && !self.options.wait;
+        let unread = self.bearer.unread;
+        let fatal = !unread && status.is_some_and(|status| self.note_fatal(status, problem));
+        let hopeless = !unread
+            && (status.is_some_and(is_permanent)
+                || self.never_there(&done.result)
+                || failures >= backoff::MAX_ATTEMPTS && !self.options.wait);
         // The first of a row of failures tells all that evidence needs.
         if failures == 1 || fatal || hopeless {
             for index in 0..self.slots.len() {
@@ -314,7 +316,11 @@ impl Batch<'_> {
                 }
             }
         }
-        if fatal || hopeless {
+        if unread {
+            // The next token's look is the first.
+            self.looks.entry(group.clone()).or_default().failures = 0;
+        }
+        if fatal || hopeless || unread {
             return Ok(());
         }
         let retry_after = done.result.as_ref().ok().and_then(Answer::retry_after);

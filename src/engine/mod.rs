@@ -22,7 +22,8 @@
 //! - `pull`: news from boxes of notifications instead. Its parts: `boxes` (what
 //!   is known of a box), `notified` (messages fetched and notifications
 //!   acknowledged), `token` (the application's).
-//! - `slot`: one run inside a batch; `urgency`: whose call leaves first.
+//! - `slot`: one run inside a batch; `urgency`: whose call leaves first;
+//!   `budget`: whether it may; `bearer`: with which token.
 //! - `exchange`: one call with its record.
 //! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
 //!
@@ -35,7 +36,9 @@ mod answer;
 mod ask;
 mod balance;
 pub mod batch;
+mod bearer;
 mod boxes;
+mod budget;
 pub mod command;
 pub mod decide;
 mod due;

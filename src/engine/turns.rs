@@ -23,7 +23,7 @@ const LINGER: chrono::Duration = chrono::Duration::minutes(5);
 const SHORTEST_NAP: Duration = Duration::from_millis(1);
 
 /// The longest nap: a laptop that slept does not count its sleep.
-const NAP: Duration = Duration::from_secs(30);
+pub(super) const NAP: Duration = Duration::from_secs(30);
 
 /// Who wants to make a request now.
 enum Due {
@@ -77,7 +77,12 @@ impl Batch<'_> {
         due.extend(looks.map(|(urgency, group)| (urgency, Due::Look(group))));
         due.sort_by_key(|(urgency, _)| Reverse(*urgency));
         self.held = false;
+        self.bearer.awaited = false;
         for (_, due) in due {
+            let as_trader = !matches!(due, Due::Box(_));
+            if as_trader && !self.has_token() {
+                continue;
+            }
             if !self.may_ask() {
                 break;
             }
@@ -111,22 +116,10 @@ impl Batch<'_> {
             for look in self.looks.values_mut() {
                 look.not_before = None;
             }
+            self.bearer.by_a_clock_set_back();
             self.pull_by_a_clock_set_back();
         }
         self.last_now = now;
-    }
-
-    /// Whether the budget lets a request go now; that one was due is noted.
-    pub(super) fn may_ask(&mut self) -> bool {
-        self.held = !self.pacer.wait(self.clock.mono_ns()).is_zero();
-        !self.held
-    }
-
-    /// Counts a request to the API that leaves now.
-    pub(super) fn count_request(&mut self) {
-        self.pacer.take(self.clock.mono_ns());
-        self.requests += 1;
-        self.watcher.requested(self.requests);
     }
 
     /// Whether nothing is left that this batch should sit out.
@@ -182,10 +175,11 @@ impl Batch<'_> {
         let nap = wakes
             .chain(news)
             .chain(self.next_pull())
-            .filter(|wake| !self.held || *wake > now)
+            .chain(self.bearer.next_try())
+            .filter(|wake| !(self.held || self.bearer.awaited) || *wake > now)
             .min()
             .map_or(NAP, |wake| (wake - now).to_std().unwrap_or_default());
-        let budget = if self.held { self.pacer.wait(self.clock.mono_ns()) } else { NAP };
+        let budget = if self.held { self.budget_wait() } else { NAP };
         nap.min(budget).clamp(SHORTEST_NAP, NAP)
     }
 }

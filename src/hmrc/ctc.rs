@@ -12,6 +12,13 @@ use super::transport::{Answer, Call, Method};
 use crate::calendar::london;
 use crate::ncts::{MessageType, MovementKind};
 
+/// The scope a trader's token needs for this API.
+pub const SCOPE: &str = "common-transit-convention-traders";
+
+/// The scope it needs for the API by which messages of NCTS are injected in the
+/// sandbox.
+pub const TEST_SUPPORT_SCOPE: &str = "common-transit-convention-traders-test-support";
+
 /// Most movements one list answers with.
 const PAGE: usize = 500;
 

@@ -8,6 +8,9 @@ use serde::Deserialize;
 use super::api::{Api, ShapeError};
 use super::transport::{Answer, Call, Method};
 
+/// The scope a trader's token needs for this API.
+pub const SCOPE: &str = "common-transit-convention-guarantee-balance";
+
 /// For how long the API answers a trader nothing more about a guarantee it was
 /// asked about, in seconds. The lock is taken before the access code is looked
 /// at: a question that is refused locks as well.

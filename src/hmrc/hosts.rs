@@ -10,6 +10,9 @@ use crate::project::Environment;
 /// The API host of HMRC's sandbox and of Trader Test.
 pub const SANDBOX: &str = "https://test-api.service.hmrc.gov.uk";
 
+/// Where traders sign in for it: another host than the API's.
+const SANDBOX_SIGN_IN: &str = "https://test-www.tax.service.gov.uk";
+
 /// An address that does not belong to the environment.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
@@ -58,6 +61,15 @@ pub fn base_url(environment: Environment, given: Option<&str>) -> Result<Option<
             Err(HostError::NotHmrc { url: shown(), environment })
         }
         _ => Ok(Some(url)),
+    }
+}
+
+/// Where traders sign in for the API at `base`: HMRC's own host, or with a
+/// simulator the simulator.
+pub fn sign_in(base: &Url) -> Url {
+    match Url::parse(SANDBOX_SIGN_IN) {
+        Ok(host) if is_hmrc(base) => host,
+        _ => base.clone(),
     }
 }
 
@@ -110,6 +122,13 @@ mod tests {
         ] {
             assert_eq!(ok(environment, Some(given)), expected, "{environment:?} {given}");
         }
+    }
+
+    #[test]
+    fn traders_sign_in_at_hmrcs_other_host() {
+        let host = |base: &str| sign_in(&base.parse().unwrap()).to_string();
+        assert_eq!(host(SANDBOX), "https://test-www.tax.service.gov.uk/");
+        assert_eq!(host("http://127.0.0.1:8989"), "http://127.0.0.1:8989/");
     }
 
     #[test]

@@ -3,12 +3,17 @@
 //!
 //! - [`transport`]: one call, one attempt, one record; never a hidden retry.
 //! - [`pacer`]: the request budget (3 requests a second per application).
-//! - [`backoff`]: how long to wait before another attempt.
+//! - [`backoff`]: how long to wait before another attempt; [`breaker`]: when to
+//!   stop attempts altogether for a while.
+//! - [`budget`]: the request budget of several processes.
 //! - [`api`]: what every API has in common.
 //! - [`ctc`]: the CTC Traders API: requests and answers as types.
 //! - [`guarantees`]: the Guarantee Balance API, likewise.
 //! - [`notifications`]: the Push Pull Notifications API, likewise.
-//! - [`oauth`]: tokens: the application's own.
+//! - [`oauth`]: asking HMRC's sign-in service for tokens.
+//! - [`tokens`]: where a call has its token from; kept, and renewed when due.
+//! - [`signin`]: signing in with a browser; [`callback`]: where it comes back to.
+//! - [`test_users`]: the Create Test User API.
 //! - [`health`]: what a harmless request tells of server, token and clock.
 //! - [`uploads`]: large messages: where to upload them, and how.
 //! - [`test_support`]: the sandbox's own API, which files messages on demand.
@@ -19,6 +24,9 @@
 
 pub mod api;
 pub mod backoff;
+pub mod breaker;
+pub mod budget;
+pub mod callback;
 pub mod ctc;
 pub mod guarantees;
 pub mod health;
@@ -26,6 +34,9 @@ pub mod hosts;
 pub mod notifications;
 pub mod oauth;
 pub mod pacer;
+pub mod signin;
 pub mod test_support;
+pub mod test_users;
+pub mod tokens;
 pub mod transport;
 pub mod uploads;

@@ -1,8 +1,10 @@
-//! Tokens of HMRC's sign-in service (OAuth 2.0): so far the application's own,
-//! by the grant of client credentials.
+//! Asking HMRC's sign-in service for tokens (OAuth 2.0), and reading what it
+//! answers: the application's own, a trader's for a code, and the next ones for
+//! a refresh token.
 //!
-//! Source: Developer Hub, authorisation of application-restricted endpoints;
-//! RFC 6749, sections 4.4, 5.1 and 5.2.
+//! Source: Developer Hub, authorisation of application-restricted and of
+//! user-restricted endpoints; RFC 6749, sections 4.1, 4.4, 5.1, 5.2 and 6; RFC
+//! 7636, section 4.5.
 
 use std::fmt;
 
@@ -44,9 +46,39 @@ impl fmt::Debug for Application {
 
 impl Application {
     /// POST that asks the service at `base` for a token of the application's
-    /// own, with these scopes.
+    /// own, with these scopes, if any.
     pub fn client_credentials(&self, base: &Url, scopes: &[&str]) -> Call {
-        self.ask(base, &[("grant_type", "client_credentials"), ("scope", &scopes.join(" "))])
+        let scopes = scopes.join(" ");
+        let grant = [("grant_type", "client_credentials"), ("scope", &scopes)];
+        self.ask(base, if scopes.is_empty() { &grant[..1] } else { &grant })
+    }
+
+    /// POST that exchanges the code of a sign-in for tokens. `redirect` is the
+    /// one that the code was asked for with, `verifier` what PKCE's challenge
+    /// was made of.
+    pub fn authorisation_code(
+        &self,
+        base: &Url,
+        code: &SecretString,
+        redirect: &str,
+        verifier: &SecretString,
+    ) -> Call {
+        self.ask(
+            base,
+            &[
+                ("grant_type", "authorization_code"),
+                ("redirect_uri", redirect),
+                ("code", code.expose_secret()),
+                ("code_verifier", verifier.expose_secret()),
+            ],
+        )
+    }
+
+    /// POST that exchanges a refresh token, which is then spent, for new ones.
+    /// The access token that came with it ends at once.
+    pub fn refresh(&self, base: &Url, refresh: &SecretString) -> Call {
+        let refresh = refresh.expose_secret();
+        self.ask(base, &[("grant_type", "refresh_token"), ("refresh_token", refresh)])
     }
 
     /// POST for a token, whatever the grant.
@@ -70,14 +102,52 @@ pub struct Token {
     pub secret: SecretString,
     /// When to have another one.
     pub replace_at: DateTime<Utc>,
+    /// When it ends, by our clock.
+    pub ends_at: DateTime<Utc>,
+}
+
+/// What a trader's consent brings.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// The access token.
+    pub access: Token,
+    /// What brings the next one; single use.
+    pub refresh: Option<SecretString>,
+    /// What may be done with it; none where the service does not say, which
+    /// means all that was asked for.
+    pub scopes: Option<Vec<String>>,
+}
+
+/// What the service refuses a request for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The application: its id or its secret is wrong.
+    Application,
+    /// The code or the refresh token: spent, too old, revoked. HMRC also says
+    /// so of two refreshes at once.
+    Grant,
+    /// A scope that the application may not ask for.
+    Scope,
+    /// Anything else.
+    Other,
+}
+
+/// A refusal of the service.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Refusal {
+    /// What is at fault.
+    pub fault: Fault,
+    /// What the service says: `HTTP 400: error: description`.
+    pub text: String,
 }
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The service refused, and would again.
-    #[error("{0}")]
-    Refused(String),
+    #[error(transparent)]
+    Refused(Refusal),
     /// It could not answer, or not properly; later it may.
     #[error("{0}")]
     Unusable(String),
@@ -88,11 +158,21 @@ pub enum TokenError {
 /// # Errors
 /// Why there is none. The texts may quote the service's.
 pub fn token(answer: &Answer, sent_at: DateTime<Utc>) -> Result<Token, TokenError> {
+    granted(answer, sent_at).map(|granted| granted.access)
+}
+
+/// Reads the answer to a request for a trader's tokens that left at `sent_at`.
+///
+/// # Errors
+/// As [`token`].
+pub fn granted(answer: &Answer, sent_at: DateTime<Utc>) -> Result<Granted, TokenError> {
     #[derive(Deserialize)]
-    struct Granted {
-        access_token: String,
+    struct Body {
+        access_token: SecretText,
         token_type: Option<String>,
         expires_in: Option<u64>,
+        refresh_token: Option<SecretText>,
+        scope: Option<String>,
     }
     let unusable = |why: &str| Err(TokenError::Unusable(format!("the token's answer {why}")));
     match answer.status {
@@ -102,37 +182,75 @@ pub fn token(answer: &Answer, sent_at: DateTime<Utc>) -> Result<Token, TokenErro
         _ => return Err(TokenError::Unusable(ctc::problem(answer))),
     }
     // The parser's words would quote the token.
-    let Ok(granted) = serde_json::from_slice::<Granted>(&answer.body) else {
+    let Ok(body) = serde_json::from_slice::<Body>(&answer.body) else {
         return unusable("has not the documented shape");
     };
-    let secret = SecretString::from(granted.access_token);
-    let text = secret.expose_secret();
-    if !(1..=MAX_TOKEN).contains(&text.len()) || !text.bytes().all(|c| c.is_ascii_graphic()) {
+    let SecretText(secret) = body.access_token;
+    if !is_token(&secret) {
         return unusable("holds no bearer token");
     }
-    if granted.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+    let refresh = body.refresh_token.map(|SecretText(refresh)| refresh);
+    if refresh.as_ref().is_some_and(|refresh| !is_token(refresh)) {
+        return unusable("holds no refresh token");
+    }
+    if body.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return unusable("holds a token that is not a bearer's");
     }
-    let seconds = granted.expires_in.map(|seconds| seconds.min(LONGEST));
+    let seconds = body.expires_in.map(|seconds| seconds.min(LONGEST));
     let lasts = seconds
         .and_then(|seconds| Duration::try_seconds(i64::try_from(seconds).ok()?))
         .unwrap_or(LASTS);
     let margin = MARGIN.min(lasts / 10);
-    Ok(Token { secret, replace_at: sent_at + (lasts - margin) })
+    let access = Token { secret, replace_at: sent_at + (lasts - margin), ends_at: sent_at + lasts };
+    let scopes = body.scope.map(|scope| scope.split_whitespace().map(str::to_owned).collect());
+    Ok(Granted { access, refresh, scopes })
+}
+
+/// A text of an answer that nothing shows.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+struct SecretText(SecretString);
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Whether a text can be a token: visible ASCII that fits into a header.
+pub(super) fn is_token(secret: &SecretString) -> bool {
+    let text = secret.expose_secret();
+    (1..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_graphic())
 }
 
 /// What the service says of a request it refused: `error: description`, as RFC
 /// 6749 has it, or as HMRC's gateway writes its errors.
-fn refusal(answer: &Answer) -> String {
+fn refusal(answer: &Answer) -> Refusal {
     #[derive(Default, Deserialize)]
-    struct Refusal {
+    struct Said {
         error: Option<String>,
         error_description: Option<String>,
+        code: Option<String>,
     }
-    let said = serde_json::from_slice::<Refusal>(&answer.body).unwrap_or_default();
-    let Some(error) = said.error else { return ctc::problem(answer) };
-    let parts = [Some(format!("HTTP {}", answer.status)), Some(error), said.error_description];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(": ").chars().take(1_000).collect()
+    let said = serde_json::from_slice::<Said>(&answer.body).unwrap_or_default();
+    // HMRC's older answers have the same words in capitals under `code`.
+    let named = said.error.as_ref().or(said.code.as_ref()).map(|name| name.to_ascii_lowercase());
+    let fault = match named.as_deref() {
+        Some("invalid_client" | "unauthorized_client") => Fault::Application,
+        Some("invalid_grant" | "invalid_request") => Fault::Grant,
+        Some("invalid_scope") => Fault::Scope,
+        _ if answer.status == 401 => Fault::Application,
+        _ => Fault::Other,
+    };
+    let text = match said.error {
+        None => ctc::problem(answer),
+        Some(error) => {
+            let status = Some(format!("HTTP {}", answer.status));
+            let parts = [status, Some(error), said.error_description];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(": ").chars().take(1_000).collect()
+        }
+    };
+    Refusal { fault, text }
 }
 
 #[cfg(test)]

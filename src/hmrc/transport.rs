@@ -145,10 +145,26 @@ pub struct Transport {
     client: reqwest::Client,
 }
 
+/// The way to the server, where it is not the platform's own.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// The proxy for all requests but those that `NO_PROXY` excepts; none: what
+    /// the environment says.
+    pub proxy: Option<Url>,
+    /// Authorities trusted besides the platform's: PEM, or empty.
+    pub authorities: Vec<u8>,
+}
+
 /// The client could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be set up: {0}")]
-pub struct SetUpError(#[from] reqwest::Error);
+pub enum SetUpError {
+    /// The library's word for it.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Client(#[from] reqwest::Error),
+    /// A file of authorities that has none.
+    #[error("there is no certificate among the authorities to trust (PEM)")]
+    NoAuthorities,
+}
 
 impl Transport {
     /// A client for the API at `base` that speaks TLS by rustls and trusts the
@@ -158,6 +174,15 @@ impl Transport {
     /// # Errors
     /// When the TLS set-up of this machine is unusable.
     pub fn new(user_agent: &str, base: &Url) -> Result<Self, SetUpError> {
+        Self::by(user_agent, base, &Network::default())
+    }
+
+    /// The same by way of this network.
+    ///
+    /// # Errors
+    /// When the proxy, an authority or the TLS set-up of this machine is
+    /// unusable.
+    pub fn by(user_agent: &str, base: &Url, network: &Network) -> Result<Self, SetUpError> {
         // Without a process-wide provider reqwest panics; a second
         // installation only says that there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -170,6 +195,16 @@ impl Transport {
             .pool_max_idle_per_host(4);
         if hosts::is_loopback(base) {
             builder = builder.no_proxy();
+        } else if let Some(proxy) = &network.proxy {
+            let but_for = reqwest::NoProxy::from_env();
+            builder = builder.proxy(reqwest::Proxy::all(proxy.as_str())?.no_proxy(but_for));
+        }
+        if !network.authorities.is_empty() {
+            let authorities = reqwest::Certificate::from_pem_bundle(&network.authorities)?;
+            if authorities.is_empty() {
+                return Err(SetUpError::NoAuthorities);
+            }
+            builder = builder.tls_certs_merge(authorities);
         }
         Ok(Self { client: builder.build()? })
     }

@@ -4,6 +4,7 @@
 use url::{Host, Url};
 
 use super::before;
+use super::network::{proxy, redirect};
 use super::parse::{Places, SettingsProblem, quoted};
 use super::questions::{self, QuestionKind};
 use super::settings::{AnswerValue, Driver, Environment, Settings};
@@ -32,6 +33,7 @@ pub(super) fn check(
     check.combination();
     check.people();
     check.run();
+    check.network();
     check.gate();
     check.waivers();
     check.answers();
@@ -202,8 +204,6 @@ impl Check<'_, '_, '_> {
                 );
             }
         }
-        let client_id = self.settings.notifications.client_id.as_deref();
-        self.optional("notifications.client-id", client_id);
         if !matches!(run.driver, Driver::Direct | Driver::Command) {
             let message = format!(
                 "is `{}`; `run` sends by itself (`direct`) or has your command do it (`command`)",
@@ -224,6 +224,28 @@ impl Check<'_, '_, '_> {
             && let Err(message) = check_base_url(url, run.environment)
         {
             self.problem("run.base-url", message);
+        }
+    }
+
+    fn network(&mut self) {
+        let Settings { auth, network, notifications, .. } = self.settings;
+        self.optional("auth.client-id", auth.client_id.as_deref());
+        self.optional("auth.profile", auth.profile.as_deref());
+        self.optional("notifications.client-id", notifications.client_id.as_deref());
+        if let (Some(own), Some(other)) = (&auth.client_id, &notifications.client_id)
+            && own != other
+        {
+            self.problem(
+                "notifications.client-id",
+                "is another application than `auth.client-id`, whose notifications would not be \
+                 there; take it out",
+            );
+        }
+        if let Err(message) = redirect(&auth.redirect) {
+            self.problem("auth.redirect", message);
+        }
+        if let Some(Err(message)) = network.proxy.as_deref().map(proxy) {
+            self.problem("network.proxy", message);
         }
     }
 

@@ -11,6 +11,7 @@
 //! - [`questions`]: the form's questions that only the house can answer.
 //! - [`before`]: what HMRC wants done before a house starts.
 //! - [`traders`]: the data of the traders served, in a file of their own.
+//! - [`network`]: signing in, and the way to HMRC.
 //! - [`locate`]: finding the project's folder and reading its file.
 //! - [`mod@write`]: writing a new, commented `ctc-ready.toml`; [`answer`]:
 //!   writing one answer into one that is there.
@@ -28,6 +29,7 @@ mod check_credentials;
 pub mod credentials;
 mod day;
 pub mod locate;
+pub mod network;
 pub mod parse;
 pub mod policy;
 pub mod questions;
@@ -38,6 +40,7 @@ pub mod write;
 pub mod xsd;
 
 pub use locate::{FILE_NAME, Project, ProjectError};
+pub use network::{AuthSettings, NetworkSettings};
 pub use parse::{SettingsError, SettingsProblem};
 pub use settings::*;
 pub use xsd::{SchemaSet, XsdError, XsdFolder};

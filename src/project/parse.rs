@@ -150,6 +150,8 @@ impl Document<'_> {
                 "production-application" => reader.read(&mut settings.production_application),
                 "run" => reader.read(&mut settings.run),
                 "driver" => reader.read(&mut settings.driver),
+                "auth" => reader.read(&mut settings.auth),
+                "network" => reader.read(&mut settings.network),
                 "notifications" => reader.read(&mut settings.notifications),
                 "payloads" => reader.read(&mut settings.payloads),
                 "gate" => reader.read(&mut settings.gate),
@@ -387,7 +389,7 @@ impl Places<'_, '_> {
 }
 
 /// The file's top-level names, in the order in which `init` writes them.
-const SECTIONS: [&str; 19] = [
+const SECTIONS: [&str; 21] = [
     "programmes",
     "business",
     "software",
@@ -395,6 +397,8 @@ const SECTIONS: [&str; 19] = [
     "production-application",
     "run",
     "driver",
+    "auth",
+    "network",
     "notifications",
     "payloads",
     "gate",
@@ -428,6 +432,8 @@ fn empty() -> Settings {
         production_application: Default::default(),
         run: Default::default(),
         driver: Default::default(),
+        auth: Default::default(),
+        network: Default::default(),
         notifications: Default::default(),
         payloads: Default::default(),
         gate: Default::default(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use super::before::BeforeYouStart;
 use super::credentials::one_or_many;
 pub use super::credentials::{Credentials, DocumentationChange, OtherVersion};
+use super::network::{AuthSettings, NetworkSettings};
 pub use super::policy::{BuildPolicy, Driver, GateSettings, RecommendedPolicy, SealPolicy};
 pub use super::waivers::Waiver;
 pub use crate::calendar::freshness::FreshnessPolicy;
@@ -40,6 +41,12 @@ pub struct Settings {
     /// How the software is made to send, where it does and not ctc-ready.
     #[serde(default)]
     pub driver: DriverSettings,
+    /// How a trader signs in.
+    #[serde(default)]
+    pub auth: AuthSettings,
+    /// How to get to HMRC.
+    #[serde(default)]
+    pub network: NetworkSettings,
     /// How news of a run is learnt.
     #[serde(default)]
     pub notifications: NotificationSettings,
@@ -260,8 +267,15 @@ impl DriverSettings {
 pub struct NotificationSettings {
     /// From HMRC's notifications instead of lists of movements.
     pub pull: bool,
-    /// The client id of the sandbox application (no secret; its secret is).
+    /// The client id of the sandbox application, where `[auth]` has none.
     pub client_id: Option<String>,
+}
+
+impl Settings {
+    /// The client id of the sandbox application (no secret; its secret is).
+    pub fn client_id(&self) -> Option<&str> {
+        self.auth.client_id.as_deref().or(self.notifications.client_id.as_deref())
+    }
 }
 
 /// Where messages come from, before the built-in templates. Paths are
@@ -367,6 +381,7 @@ impl Settings {
             .folder
             .iter_mut()
             .chain(self.payloads.xsd.iter_mut())
+            .chain(self.network.ca.iter_mut())
             .chain(self.catalogue.path.iter_mut())
             .chain(self.payloads.pack.paths_mut());
         for path in paths {

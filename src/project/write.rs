@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::before;
+use super::network::REDIRECT;
 use super::questions::{questions, statements};
 use super::settings::{AnswerValue, Application, Business, Environment, GateSettings};
 use crate::catalogue::{Combination, Flow, Procedure, Side};
@@ -176,16 +177,34 @@ fn run(page: &mut Page, answers: &InitAnswers) {
     page.example("parallel", "1");
 
     page.section(
+        "auth",
+        &[
+            "Signing in as a trader: `ctc-ready auth login`; docs/signing-in.md tells how. The",
+            "application's secret goes into CTC_READY_CLIENT_SECRET, never here.",
+        ],
+    );
+    page.about(&["The sandbox application's client id."]);
+    page.example("client-id", "\"the client ID on the Developer Hub\"");
+    page.about(&["Whose tokens `run` takes, where you sign in as several traders."]);
+    page.example("profile", "\"default\"");
+    page.about(&["A redirect URI of the application, port and all; the port must be free here."]);
+    page.example("redirect", &string(REDIRECT));
+
+    page.section("network", &["The way to HMRC, where your network has its own."]);
+    page.about(&["Without it, HTTPS_PROXY and NO_PROXY say; a password belongs there alone."]);
+    page.example("proxy", "\"http://proxy.example.com:8080\"");
+    page.about(&["Authorities that you trust besides the system's: a PEM file."]);
+    page.example("ca", "\"company-ca.pem\"");
+
+    page.section(
         "notifications",
         &[
             "What NCTS says can be learnt from HMRC's notifications instead of lists of",
             "movements: fewer requests. The sandbox application must be subscribed to the Push",
-            "Pull Notifications API; its secret goes into CTC_READY_CLIENT_SECRET, never here.",
+            "Pull Notifications API, and be named under `[auth]`.",
         ],
     );
     page.example("pull", "true");
-    page.about(&["Its client id; a simulator that `run` starts itself needs neither."]);
-    page.example("client-id", "\"the client ID on the Developer Hub\"");
 }
 
 fn payloads_and_gate(page: &mut Page) {

@@ -187,7 +187,7 @@ fn what_pulling_needs_is_named() {
     let project = at("http://127.0.0.1:9");
     assert_found(&project, "notifications", "ok", "off");
     project.write_settings(&set(&project.settings(), "pull", "true"));
-    assert_found(&project, "notifications", "error", "`[notifications] client-id` is missing");
+    assert_found(&project, "notifications", "error", "`[auth] client-id` is missing");
     project.write_settings(&set(&project.settings(), "client-id", "\"our-client\""));
     assert_found(&project, "notifications", "error", "CTC_READY_CLIENT_SECRET is not set");
     let mut command = project.command(&["doctor", "--offline"]);

@@ -33,6 +33,7 @@ mod refusals;
 #[path = "../schema_of/mod.rs"]
 mod schema_of;
 mod seal;
+mod signing_in;
 mod simulate;
 mod story;
 mod submission;

@@ -103,14 +103,14 @@ fn a_box_of_another_application_is_told_and_lists_take_its_place() {
 fn what_pulling_needs_is_asked_for_before_anything_is_sent() {
     let simulator = Simulate::start(SCALE);
     let nameless = pulling(None);
-    nameless.call(&run(&simulator)).code(3).says(&["`[notifications] client-id` is missing"]);
+    nameless.call(&run(&simulator)).code(3).says(&["`[auth] client-id` is missing"]);
 
     let project = pulling(Some(CLIENT));
     project.call(&run(&simulator)).code(4).says(&[SECRET, "is not set", "pull = false"]);
     let odd = outcome(project.command(&run(&simulator)).env(SECRET, "two words-s3cr3t")).code(4);
     assert_nowhere("s3cr3t", &project, &odd.says(&[SECRET, "no client secret"]));
     let wrong = outcome(project.command(&run(&simulator)).env(SECRET, "wrong-s3cr3t")).code(4);
-    let wrong = wrong.says(&["invalid_client", "`[notifications] client-id`", SECRET]);
+    let wrong = wrong.says(&["invalid_client", "`[auth] client-id`", SECRET]);
     assert_nowhere("s3cr3t", &project, &wrong);
     assert_eq!((project.runs(), simulator.submissions()), (0, 0));
 

@@ -32,6 +32,9 @@ pub const REQUIRED: [&str; 4] = ["DNGB1", "PSGB1", "ASGB1", "P6-DSGB-01"];
 /// What the binary reads of the environment.
 const OURS: [&str; 3] = ["CTC_READY_TOKEN", "CTC_READY_CLIENT_SECRET", "CTC_READY_LOG"];
 
+/// A folder that is not there: no test touches the tokens of who runs it.
+pub const NO_PROFILES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/no-profiles");
+
 /// How a call ended.
 #[derive(Debug)]
 pub struct Outcome {
@@ -71,7 +74,7 @@ pub fn command(args: &[&str]) -> assert_cmd::Command {
     for name in OURS.iter().chain(&["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"]) {
         command.env_remove(name);
     }
-    command.env("CTC_READY_KEYS", NO_KEYS);
+    command.env("CTC_READY_KEYS", NO_KEYS).env("CTC_READY_PROFILES", NO_PROFILES);
     command.env("COLUMNS", "80").timeout(Duration::from_secs(60)).args(args);
     command
 }
@@ -82,7 +85,8 @@ pub fn process(args: &[&str]) -> Command {
     for name in OURS {
         command.env_remove(name);
     }
-    command.env("CTC_READY_KEYS", NO_KEYS).args(args).stdin(Stdio::null());
+    command.env("CTC_READY_KEYS", NO_KEYS).env("CTC_READY_PROFILES", NO_PROFILES);
+    command.args(args).stdin(Stdio::null());
     command
 }
 
@@ -398,18 +402,22 @@ impl Simulate {
 
     /// The answer to a request, as it comes.
     fn raw(&self, request: &str) -> String {
-        let mut stream =
-            TcpStream::connect(self.base_url.strip_prefix("http://").unwrap()).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        raw(self.base_url.strip_prefix("http://").unwrap(), request)
     }
 
     /// How many messages were posted to it, taken or refused.
     pub fn submissions(&self) -> usize {
         self.get("/simulator/log")["submissions"].as_array().unwrap().len()
     }
+}
+
+/// The answer of whoever listens there to a request, as it comes.
+pub fn raw(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 impl Drop for Simulate {

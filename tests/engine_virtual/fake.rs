@@ -15,6 +15,7 @@ use ctc_ready::engine::mail::Mail;
 use ctc_ready::engine::tempo::Tempo;
 use ctc_ready::engine::{Batch, BatchError, Outcome, RunView, Watcher};
 use ctc_ready::evidence::{Event, Recorded, RunId, SoftwareId, Store, StoreWriter};
+use ctc_ready::hmrc::tokens::Tokens;
 use ctc_ready::hmrc::transport::{Answer, Call, Carried, Carrier, Method, NoAnswer};
 use ctc_ready::payload::{Payloads, Sources};
 use ctc_ready::project::Environment;
@@ -375,6 +376,8 @@ pub(crate) struct Bench {
     pub(crate) pull: bool,
     /// Who sends.
     pub(crate) driving: Driving,
+    /// Tokens that are renewed, in place of the one in the options.
+    pub(crate) tokens: Option<Arc<dyn Tokens>>,
     pub(crate) catalogue: Catalogue,
 }
 
@@ -439,6 +442,7 @@ impl Bench {
             folder: None,
             pull: false,
             driving: Driving::Direct,
+            tokens: None,
             catalogue: Catalogue::built_in().unwrap(),
         }
     }
@@ -479,6 +483,10 @@ impl Bench {
         let batch = Batch::over(carrier, &mut store, &payloads, clock, &mut self.watcher, options);
         let batch = if self.pull { batch.pulling(application()) } else { batch };
         let batch = batch.driven(self.driving.clone());
+        let batch = match &self.tokens {
+            Some(tokens) => batch.renewing(Arc::clone(tokens)),
+            None => batch,
+        };
         batch.run(jobs).await
     }
 

@@ -11,6 +11,7 @@ mod inside;
 mod missing;
 mod people;
 mod pulling;
+mod renewing;
 mod software;
 mod tempo;
 

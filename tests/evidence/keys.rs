@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ctc_ready::digest::Digest;
 use ctc_ready::evidence::seal::{KeyError, KeyRing, PublicKey};
+use ctc_ready::files::Exposed;
 
 fn private(folder: &Path) -> String {
     fs::read_to_string(folder.join("signing-key.pem")).unwrap()
@@ -158,12 +159,12 @@ fn a_key_that_others_could_take_is_refused() {
     for bad in [0o640, 0o604, 0o660, 0o666] {
         set(&keys.private_file(), bad);
         let error = KeyRing::load(&folder).unwrap_err();
-        assert!(matches!(error, KeyError::Exposed { what: "read", .. }), "{error}");
+        assert!(matches!(error, KeyError::Exposed(Exposed { what: "read", .. })), "{error}");
     }
     set(&keys.private_file(), 0o600);
     set(&folder, 0o777);
     let error = KeyRing::load(&folder).unwrap_err();
-    assert!(matches!(error, KeyError::Exposed { what: "replaced", .. }), "{error}");
+    assert!(matches!(error, KeyError::Exposed(Exposed { what: "replaced", .. })), "{error}");
     set(&folder, 0o755);
     KeyRing::load(&folder).unwrap();
     // A link is not followed: nobody swaps the key under us.

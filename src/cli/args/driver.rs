@@ -5,6 +5,7 @@ use clap::{ArgGroup, Args};
 
 use super::UnderTest;
 use super::value::{lrn, movement_id, mrn, time_scale};
+use crate::hmrc::tokens::Profile;
 use crate::project::{Driver, Environment};
 
 /// `--driver` of `run`.
@@ -27,7 +28,8 @@ pub(super) fn of_run() -> impl TypedValueParser<Value = Driver> {
     days, and judged as if ctc-ready had sent it; nothing is ever sent. Times are\n\
     the API's own. While officers, timers or your software are awaited, the exit\n\
     code is 5, and the same command goes on. Where a scenario has both, a departure\n\
-    and an arrival are found by each other's MRN. The bearer token (CTC_READY_TOKEN) must be of the same trader.\n\n\
+    and an arrival are found by each other's MRN. The token must be of the trader\n\
+    that sent them: CTC_READY_TOKEN, or a profile's (`ctc-ready auth login`).\n\n\
     Example:\n  ctc-ready collect --scenario DNGB1 --lrn MYSOFTWARE0001"
 )]
 pub struct Collect {
@@ -79,6 +81,9 @@ pub struct Collect {
     /// Give up what was collected so far, and collect it anew
     #[arg(long)]
     pub abandon: bool,
+    /// The trader who signed in [default: the project's, or `default`]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<Profile>,
     /// The build that sent it
     #[command(flatten)]
     pub under_test: UnderTest,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::hmrc::tokens::Profile;
 use clap::{Args, Subcommand};
 
 /// `doctor`.
@@ -17,6 +18,9 @@ pub struct Doctor {
     /// Use no network
     #[arg(long)]
     pub offline: bool,
+    /// The trader who signed in [default: the project's, or `default`]
+    #[arg(long, value_name = "NAME", conflicts_with = "offline")]
+    pub profile: Option<Profile>,
 }
 
 /// `traders`.

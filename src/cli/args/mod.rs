@@ -4,6 +4,7 @@
 //!
 //! Only `cli` may call it.
 
+mod auth;
 mod catalogue;
 mod driver;
 mod evidence;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use auth::*;
 pub use catalogue::*;
 pub use driver::*;
 pub use evidence::*;
@@ -143,6 +145,12 @@ pub enum Command {
     Init(Box<Init>),
     /// Show what applies to your software and why, and when to start
     Plan(Plan),
+    /// Sign in at HMRC as a trader; show who is signed in; sign out
+    #[command(subcommand)]
+    Auth(AuthCommand),
+    /// Make a test user for HMRC's sandbox
+    #[command(subcommand)]
+    TestUser(TestUserCommand),
     /// Run the required scenarios, or go on with those under way
     Run(Run),
     /// Make evidence of movements that your software made by itself

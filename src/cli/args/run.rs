@@ -6,14 +6,17 @@ use clap::Args;
 
 use super::value::time_scale;
 use super::{UnderTest, driver};
+use crate::hmrc::tokens::Profile;
 use crate::project::{Driver, Environment};
 
 /// `run`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "run is idempotent: what passed stays, what is under way goes on, what is\n\
-    missing is started. The bearer token is read from CTC_READY_TOKEN, and with\n\
-    `[notifications] pull` the application's secret from CTC_READY_CLIENT_SECRET.\n\n\
+    missing is started. The bearer token is read from CTC_READY_TOKEN, or is that\n\
+    of a profile that signed in (`ctc-ready auth login`), renewed when due: the\n\
+    application's secret, in CTC_READY_CLIENT_SECRET, is needed for that, and\n\
+    with `[notifications] pull`.\n\n\
     While Trader Test is closed nothing is sent; where HMRC's officers must act,\n\
     an e-mail for you to send is shown and written to mail/ in the project."
 )]
@@ -39,6 +42,9 @@ pub struct Run {
     /// Another address of the environment
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
+    /// The trader who signed in [default: the project's, or `default`]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<Profile>,
     /// How many times faster the simulator's timers run
     #[arg(long, value_name = "S", value_parser = time_scale, allow_negative_numbers = true)]
     pub time_scale: Option<f64>,

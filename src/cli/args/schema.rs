@@ -22,6 +22,10 @@ pub enum SchemaName {
     Run,
     /// A line of `run --events`.
     RunEvents,
+    /// `auth login`, `auth status`, `auth logout`.
+    Auth,
+    /// `test-user create`, `test-user show`.
+    TestUser,
     /// `status`.
     Status,
     /// `gate`.

@@ -78,6 +78,7 @@ enum State {
 }
 
 /// What a check says.
+#[derive(Clone)]
 struct Finding {
     state: State,
     message: String,
@@ -152,7 +153,7 @@ pub(super) fn run(context: &mut Context, args: &Doctor) -> Result<u8, Failure> {
     let (mut scenarios, mut before_you_start) = (Vec::new(), Vec::new());
     match &desk {
         Some(desk) => {
-            findings.extend(examine(desk, context, args.offline, &mut scenarios));
+            findings.extend(examine(desk, context, args, &mut scenarios));
             before_you_start = before::before_you_start(desk, context)?;
         }
         None => {
@@ -178,11 +179,11 @@ pub(super) fn run(context: &mut Context, args: &Doctor) -> Result<u8, Failure> {
 fn examine(
     desk: &Desk,
     context: &Context,
-    offline: bool,
+    args: &Doctor,
     scenarios: &mut Vec<Missing>,
 ) -> Vec<(&'static str, Finding)> {
     let found = |finding: Result<Finding, Failure>| finding.unwrap_or_else(Finding::from);
-    let online = Online::ask(desk, context, offline);
+    let online = Online::ask(desk, context, args);
     let messages = match Messages::of(desk, context) {
         Ok(messages) => {
             *scenarios = messages.missing(desk, &online, context.clock.now());

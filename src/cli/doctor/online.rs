@@ -3,27 +3,23 @@
 //! version of the API. One request for each version, which changes nothing and
 //! is no evidence.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
 
 use super::Finding;
 use super::State::{Error, NotChecked, Warning};
 use crate::catalogue::Programme;
 use crate::cli::application::application;
-use crate::cli::context::{Context, Desk, TOKEN_VARIABLE, TOOL};
+use crate::cli::args::Doctor;
+use crate::cli::bearer;
+use crate::cli::context::{Context, Desk};
 use crate::cli::failure::Failure;
 use crate::cli::runtime;
-use crate::clock::Clock;
-use crate::engine::BatchError;
+use crate::cli::wire::Wire;
 use crate::hmrc::api::Api;
 use crate::hmrc::health::{self, Access, STATUS_PAGE};
-use crate::hmrc::hosts;
 use crate::hmrc::notifications;
 use crate::hmrc::oauth::{self, Application};
-use crate::hmrc::pacer::{Pacer, STANDARD_RATE};
-use crate::hmrc::transport::{Answer, Call, NoAnswer, Transport};
+use crate::hmrc::transport::{Answer, NoAnswer};
 use crate::project::{Environment, Settings};
 
 /// What came of asking.
@@ -40,8 +36,8 @@ pub(super) enum Online {
 pub(super) struct Asked {
     environment: Environment,
     host: String,
-    /// Whether there was a token to ask with.
-    token: bool,
+    /// Why there was no token to ask with.
+    no_token: Option<Finding>,
     /// For each version of the CTC Traders API.
     probes: Vec<Probe>,
     /// Whether the application gets a token of its own, where one is needed.
@@ -57,35 +53,18 @@ struct Probe {
     result: Result<Answer, NoAnswer>,
 }
 
-/// Whoever asks, at the pace that HMRC allows.
-struct Asker<'a> {
-    transport: Transport,
-    pacer: Pacer,
-    clock: &'a dyn Clock,
-}
-
-impl Asker<'_> {
-    async fn ask(&mut self, call: &Call) -> (DateTime<Utc>, Result<Answer, NoAnswer>) {
-        let wait: Duration = self.pacer.wait(self.clock.mono_ns());
-        tokio::time::sleep(wait).await;
-        self.pacer.take(self.clock.mono_ns());
-        let sent_at = self.clock.now();
-        (sent_at, self.transport.send(call, self.clock).await)
-    }
-}
-
 impl Online {
     /// Asks the environment of the project, unless `offline`.
-    pub(super) fn ask(desk: &Desk, context: &Context, offline: bool) -> Self {
+    pub(super) fn ask(desk: &Desk, context: &Context, args: &Doctor) -> Self {
         let settings = &desk.project.settings;
         let run = &settings.run;
-        if offline {
+        if args.offline {
             return Self::NotAsked("--offline");
         }
         if run.environment == Environment::Simulator && run.base_url.is_none() {
             return Self::NotAsked("the built-in simulator needs none of it");
         }
-        asked(desk, context, settings).map_or_else(Self::Unusable, Self::Asked)
+        asked(desk, context, args).map_or_else(Self::Unusable, Self::Asked)
     }
 
     /// Every check that needs the environment, in order.
@@ -141,7 +120,7 @@ impl Online {
         if asked.probes.iter().all(|probe| probe.result.is_err()) && !asked.probes.is_empty() {
             return vec!["the server".to_owned()];
         }
-        if !asked.token {
+        if asked.no_token.is_some() {
             return vec!["a token".to_owned()];
         }
         let version = &programme.api.version;
@@ -170,49 +149,54 @@ fn is_embedded(settings: &Settings) -> bool {
     settings.run.environment == Environment::Simulator && settings.run.base_url.is_none()
 }
 
-fn asked(desk: &Desk, context: &Context, settings: &Settings) -> Result<Asked, Failure> {
-    let environment = settings.run.environment;
-    let Some(base) = hosts::base_url(environment, settings.run.base_url.as_deref())? else {
+fn asked(desk: &Desk, context: &Context, args: &Doctor) -> Result<Asked, Failure> {
+    let settings = &desk.project.settings;
+    let (environment, base) = bearer::server(settings, None, None)?;
+    let Some(base) = base else {
         return Err(Failure::input("the environment has no address"));
     };
-    let token = match (context.token()?, environment) {
-        (None, Environment::Simulator) => Some(SecretString::from("rehearsal".to_owned())),
-        (token, _) => token,
-    };
+    let programmes: Vec<&Programme> =
+        desk.programmes(None)?.into_iter().filter(|it| it.declares()).collect();
     let mut versions: Vec<String> = Vec::new();
-    for programme in desk.programmes(None)?.into_iter().filter(|it| it.declares()) {
+    for programme in &programmes {
         if !versions.contains(&programme.api.version) {
             versions.push(programme.api.version.clone());
         }
     }
+    let scopes = bearer::scopes(programmes);
+    let server = (environment, Some(&base));
+    let chosen = bearer::choose(context, settings, server, args.profile.as_ref(), &scopes);
     // What it lacks is told by the check of notifications.
     let own = application(context, settings, false).ok().flatten();
-    let transport = Transport::new(&TOOL.replace(' ', "/"), &base).map_err(BatchError::from)?;
-    let clock = context.clock.as_ref();
-    let mut asker = Asker { transport, pacer: Pacer::new(STANDARD_RATE), clock };
+    let wire = Wire::new(context, &desk.project, &base)?;
+    let clock = &context.clock;
     runtime()?.block_on(async {
+        let token = match chosen {
+            Ok(chosen) => chosen.at_once(&wire, clock).await,
+            Err(failure) => Err(failure),
+        };
         let mut probes = Vec::new();
         for version in versions {
-            let secret = token.clone().unwrap_or_default();
+            let secret = token.as_ref().cloned().unwrap_or_default();
             let mut call = Api::new(base.clone(), &version, secret).probe();
-            if token.is_none() {
+            if token.is_err() {
                 call = health::anonymous(call);
             }
-            let (sent_at, result) = asker.ask(&call).await;
+            let (sent_at, result) = wire.send_at(&call).await;
             let nobody = result.is_err();
             probes.push(Probe { version, sent_at, result });
-            if nobody || token.is_none() {
+            if nobody || token.is_err() {
                 break;
             }
         }
         let own = match own {
-            Some(application) => Some(own_token(&mut asker, &base, application).await),
+            Some(application) => Some(own_token(&wire, &base, application).await),
             None => None,
         };
         Ok(Asked {
             environment,
             host: base.host_str().unwrap_or_default().to_owned(),
-            token: token.is_some(),
+            no_token: token.err().as_ref().map(Finding::of),
             probes,
             own,
             tolerance: settings.gate.max_clock_skew_seconds,
@@ -222,15 +206,16 @@ fn asked(desk: &Desk, context: &Context, settings: &Settings) -> Result<Asked, F
 
 /// Whether the application gets a token of its own.
 async fn own_token(
-    asker: &mut Asker<'_>,
+    wire: &Wire,
     base: &url::Url,
     application: Application,
 ) -> (String, Result<(), String>) {
     let call = application.client_credentials(base, notifications::SCOPES);
-    let (sent_at, result) = asker.ask(&call).await;
-    let got = match result {
-        Ok(answer) => oauth::token(&answer, sent_at).map(|_| ()).map_err(|e| e.to_string()),
-        Err(none) => Err(none.to_string()),
+    let got = match wire.send_at(&call).await {
+        (sent_at, Ok(answer)) => {
+            oauth::token(&answer, sent_at).map(|_| ()).map_err(|error| error.to_string())
+        }
+        (_, Err(none)) => Err(none.to_string()),
     };
     (application.client_id, got)
 }
@@ -293,9 +278,8 @@ impl Asked {
     }
 
     fn token(&self) -> Finding {
-        if !self.token {
-            return Finding::new(Error, format!("{TOKEN_VARIABLE} is not set"))
-                .hint("get a user-restricted access token for your sandbox application and put it into the environment variable; it is never stored");
+        if let Some(none) = &self.no_token {
+            return none.clone();
         }
         let accesses: Vec<Access> = self.probes.iter().filter_map(Probe::access).collect();
         for access in &accesses {
@@ -322,7 +306,7 @@ impl Asked {
     }
 
     fn subscription(&self) -> Finding {
-        if !self.token {
+        if self.no_token.is_some() {
             return Finding::new(NotChecked, "only a token shows it");
         }
         let mut has = Vec::new();

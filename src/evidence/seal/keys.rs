@@ -24,7 +24,7 @@ use super::dsse::{self, Envelope};
 use crate::digest::{Digest, canonical_json};
 use crate::evidence::format::IndexEvent;
 use crate::evidence::index::IndexedKey;
-use crate::files::{self, Access, FileError, Lock, LockFile};
+use crate::files::{self, Access, Exposed, FileError, Lock, LockFile};
 
 /// `payloadType` of the statement by which a key hands over to the next.
 pub const TAKEOVER_TYPE: &str = "application/vnd.ctc-ready.key-takeover+json";
@@ -53,17 +53,8 @@ pub enum KeyError {
     #[error("there is a signing key in `{}` already", .0.display())]
     Exists(PathBuf),
     /// Others than the user could take or change the key.
-    #[error("`{}` can be {what} by others than you (its mode is {mode:03o})", .path.display())]
-    Exposed {
-        /// The file or folder.
-        path: PathBuf,
-        /// `read` or `replaced`.
-        what: &'static str,
-        /// Its permission bits.
-        mode: u32,
-        /// The permission bits that are fine.
-        wanted: u32,
-    },
+    #[error(transparent)]
+    Exposed(Exposed),
     /// A file that holds something else than what belongs there.
     #[error("`{}` {message}", .path.display())]
     Foreign {
@@ -262,7 +253,7 @@ impl KeyRing {
         if folder.join(PRIVATE).symlink_metadata().is_ok() {
             return Err(KeyError::Exists(folder.to_owned()));
         }
-        unexposed(folder, 0o022, "replaced", 0o700)?;
+        unexposed(folder, true)?;
         write_new(folder, &new_key()?)?;
         Self::load(folder)
     }
@@ -282,8 +273,8 @@ impl KeyRing {
             }
             text => text?,
         };
-        unexposed(&path, 0o077, "read", 0o600)?;
-        unexposed(folder, 0o022, "replaced", 0o700)?;
+        unexposed(&path, false)?;
+        unexposed(folder, true)?;
         if text.contains("ENCRYPTED PRIVATE KEY") {
             return Err(foreign("is encrypted, and signing asks no password"));
         }
@@ -443,22 +434,7 @@ fn read_public(folder: &Path, key: Digest) -> Result<PublicKey, KeyError> {
     }
 }
 
-/// Refuses a file or folder whose mode has any of `bits`.
-fn unexposed(path: &Path, bits: u32, what: &'static str, wanted: u32) -> Result<(), KeyError> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let metadata = std::fs::metadata(path).map_err(|source| FileError {
-            path: path.to_owned(),
-            doing: "read the permissions of",
-            source,
-        })?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & bits != 0 {
-            return Err(KeyError::Exposed { path: path.to_owned(), what, mode, wanted });
-        }
-    }
-    #[cfg(not(unix))]
-    let _ = (path, bits, what, wanted);
-    Ok(())
+/// Refuses a file or folder that others could read or change.
+fn unexposed(path: &Path, folder: bool) -> Result<(), KeyError> {
+    files::exposed(path, folder)?.map_or(Ok(()), |exposed| Err(KeyError::Exposed(exposed)))
 }
