@@ -99,7 +99,7 @@ impl Target {
             access_ends: kept.ends_at,
             grant_ends: kept.grant_ends_at,
             ends_soon: kept.grant_ends_at - now < ENDS_SOON,
-            kept_in: if self.place.in_ring() { "keyring" } else { "file" },
+            kept_in: if kept.in_ring { "keyring" } else { "file" },
             file: self.place.file().display().to_string(),
         });
         let profiles = shelf(context)?.profiles(&self.base)?;
@@ -254,7 +254,8 @@ fn login(context: &mut Context, args: &Login) -> Result<u8, Failure> {
     let mut holding = held(&target.place)?;
     target.place.save(&kept, &holding)?;
     holding.end()?;
-    let report = target.report(context, Some(&kept))?;
+    let kept = target.place.load()?;
+    let report = target.report(context, kept.as_ref())?;
     context.printer.document(&report);
     print(&mut context.printer, &report, context.clock.now());
     Ok(exit::DONE)

@@ -166,6 +166,8 @@ pub struct Kept {
     pub access: SecretString,
     /// What brings the next ones; single use.
     pub refresh: Option<SecretString>,
+    /// Whether the tokens were read from the system's keyring.
+    pub in_ring: bool,
 }
 
 impl Kept {
@@ -186,6 +188,7 @@ impl Kept {
             grant_ends_at: server_now.checked_add_months(GRANT).unwrap_or(server_now),
             access: granted.access.secret,
             refresh: granted.refresh,
+            in_ring: false,
         }
     }
 
@@ -349,11 +352,6 @@ impl Place {
         self.folder.join(format!("{}.{what}.json", self.slug))
     }
 
-    /// Whether tokens are kept in the system's keyring from now on.
-    pub fn in_ring(&self) -> bool {
-        self.shelf.ring
-    }
-
     /// What is kept; none: nobody signed in.
     ///
     /// # Errors
@@ -372,6 +370,7 @@ impl Place {
         if record.address != self.address || record.profile != self.profile.as_str() {
             return Err(foreign("holds the tokens of another profile or address"));
         }
+        let in_ring = record.secrets.is_none();
         let secrets = match record.secrets {
             Some(secrets) => secrets,
             None => match ring::read(&self.account())? {
@@ -397,6 +396,7 @@ impl Place {
             grant_ends_at: record.grant_ends_at,
             access,
             refresh,
+            in_ring,
         }))
     }
 
