@@ -45,6 +45,8 @@ pub enum Event {
     OfficerAnswered(OfficerAnswered),
     /// A question for the balance of a guarantee was answered.
     BalanceAnswered(BalanceAnswered),
+    /// A run that was of no scenario so far is one's attempt from here on.
+    Assigned(Assigned),
     /// Last line of a finished run.
     RunClosed(RunClosed),
 }
@@ -357,6 +359,29 @@ pub struct BalanceAnswered {
     pub currency: Option<String>,
     /// The code of a refusal, such as `NOT_FOUND`.
     pub code: Option<String>,
+}
+
+/// The scenario, and where nothing told it the programme, of a run of which
+/// nobody has said yet what it is an attempt at. Its attempt number is 0, and
+/// its messages bear the numbers from 1 in place of steps.
+pub const UNASSIGNED: &str = "unassigned";
+
+/// What a run is an attempt at was said after it had begun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Assigned {
+    /// `ncts5-final`.
+    pub programme: String,
+    /// `DSGB1`.
+    pub scenario: String,
+    /// 1 for the first attempt at this scenario under this programme.
+    pub attempt: u32,
+    /// The scenario's steps of the messages that the API has taken so far, in
+    /// their order.
+    pub steps: Vec<u32>,
+    /// Who said so, where the settings name anyone.
+    pub by: Option<String>,
+    /// `ctc-ready` and its version.
+    pub tool: String,
 }
 
 /// How a run ended.

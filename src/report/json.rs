@@ -192,6 +192,7 @@ fn objects(event: &Event) -> Vec<&ObjectRef> {
         | Event::RequestFailed(_)
         | Event::LookedUp(_)
         | Event::BalanceAnswered(_)
+        | Event::Assigned(_)
         | Event::RunClosed(_) => Vec::new(),
     }
 }

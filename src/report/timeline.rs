@@ -123,6 +123,14 @@ impl<'a> Teller<'a> {
             Event::BalanceAnswered(answered) => {
                 self.tell(at, Some(answered.exchange), balance(answered));
             }
+            Event::Assigned(to) => {
+                let by = to.by.as_deref().map(|name| format!(", for {name}")).unwrap_or_default();
+                let what = format!(
+                    "said only now: it is attempt {} at {} ({}), by {}{by}",
+                    to.attempt, to.scenario, to.programme, to.tool
+                );
+                self.tell(at, None, what);
+            }
             Event::RunClosed(closed) => self.tell(at, None, ended(closed)),
         }
     }

@@ -221,6 +221,9 @@ fn words(event: &Event) -> String {
         Event::BalanceAnswered(answered) => {
             format!("the balance of step {} was answered", answered.step)
         }
+        Event::Assigned(to) => {
+            format!("the run was given its scenario: {}, attempt {}", to.scenario, to.attempt)
+        }
         Event::RunClosed(closed) => format!("the run closed: {}", state(closed.state)),
         Event::Request(_) | Event::Response(_) | Event::RequestFailed(_) => String::new(),
     }
