@@ -9,7 +9,7 @@ use super::state::{Fate, State};
 use super::tempo::{Pace, Tempo};
 use super::wait::await_expected;
 use crate::catalogue::{Programme, Scenario, Step};
-use crate::evidence::{Actor, Event, Failure, Recorded, RunClosed, RunState, WaitingFor};
+use crate::evidence::{Actor, Driver, Event, Failure, Recorded, RunClosed, RunState, WaitingFor};
 use crate::ncts::MessageType;
 
 /// Attempts at one POST before the run waits for the user.
@@ -141,24 +141,20 @@ pub fn waiting_for(
     });
     let tempo = Tempo::faster_by(opened.map_or(1.0, |opened| opened.time_scale));
     let hours = opened.map_or_else(Hours::none, |opened| Hours::of(programme, opened.environment));
+    let recorded = opened.is_some_and(|opened| opened.driver == Driver::Proxy);
+    let go_on =
+        |what: &str| Some(WaitingFor { actor: Actor::You, what: what.to_owned(), deadline: None });
     match hours::next(scenario, &state, tempo, &hours, now, Some(now)) {
         Action::Await { waiting_for, .. } => Some(waiting_for),
         Action::Over => None,
-        Action::FollowUp { .. } => Some(WaitingFor {
-            actor: Actor::You,
-            what: "remind the officers: `ctc-ready run` drafts the e-mail".to_owned(),
-            deadline: None,
-        }),
+        _ if recorded => go_on("the software goes on with it through `ctc-ready record`"),
+        Action::FollowUp { .. } => go_on("remind the officers: `ctc-ready run` drafts the e-mail"),
         Action::Send { .. }
         | Action::LookUp { .. }
         | Action::AskOfficer { .. }
         | Action::AskBalance { .. }
         | Action::Finish(_)
-        | Action::GiveUp(_) => Some(WaitingFor {
-            actor: Actor::You,
-            what: "go on with `ctc-ready run`".to_owned(),
-            deadline: None,
-        }),
+        | Action::GiveUp(_) => go_on("go on with `ctc-ready run`"),
     }
 }
 
@@ -197,7 +193,8 @@ fn send(
     Action::Send { step: number, message, attempts: state.refusals }
 }
 
-pub(super) fn failed(reason: &str, step: u32, message: String) -> RunClosed {
+/// The end of a run that failed, for this reason.
+pub fn failed(reason: &str, step: u32, message: String) -> RunClosed {
     RunClosed {
         state: RunState::Failed,
         failure: Some(Failure { reason: reason.to_owned(), step, message, ..Failure::default() }),

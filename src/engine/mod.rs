@@ -19,11 +19,12 @@
 //!   is known of a box), `notified` (messages fetched and notifications
 //!   acknowledged), `token` (the application's).
 //! - `slot`: one run inside a batch; `urgency`: whose call leaves first.
-//! - `exchange`: one call with its record.
+//! - [`exchange`]: one call with its record; [`reading`]: what it keeps of a
+//!   message's text.
 //! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
 //!
-//! Floor 5: it uses floors 1 to 4. The command line may call it; the simulator
-//! never does.
+//! Floor 5: it uses floors 1 to 4. The recorder and the command line may call
+//! it; the simulator never does.
 
 mod act;
 mod answer;
@@ -34,8 +35,8 @@ mod boxes;
 pub mod decide;
 mod due;
 mod eml;
-mod end;
-mod exchange;
+pub mod end;
+pub mod exchange;
 pub mod explain;
 pub mod hours;
 mod looks;
@@ -44,6 +45,7 @@ mod notified;
 mod pointer;
 pub mod progress;
 mod pull;
+pub mod reading;
 mod rehearse;
 pub mod report;
 mod slot;
@@ -54,6 +56,7 @@ mod turns;
 mod urgency;
 mod wait;
 
+pub use answer::is_permanent;
 pub use batch::{Batch, BatchError, Outcome};
 pub use decide::waiting_for;
 pub use report::{HeldBack, RunReport, RunView, Watcher};

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Duration, Utc};
 
 use crate::evidence::{
-    BalanceAnswered, Event, ObjectRef, Purpose, Received, Recorded, Request, RunClosed, Submitted,
+    BalanceAnswered, Driver, Event, ObjectRef, Purpose, Received, Recorded, Request, RunClosed,
+    Submitted,
 };
 use crate::ncts::{MessageType, MovementKind};
 
@@ -58,6 +59,8 @@ pub struct State {
     pub resumed: bool,
     /// How far our clock was ahead of the server's at most.
     pub ahead: Duration,
+    /// Whether its exchanges come from a file.
+    pub recorded: bool,
     /// Set once the run is over.
     pub closed: Option<(DateTime<Utc>, RunClosed)>,
 }
@@ -126,7 +129,17 @@ impl State {
     pub fn apply(&mut self, recorded: &Recorded) {
         let at = recorded.at;
         match &recorded.event {
-            Event::RunOpened(_) => self.opened = Some(at),
+            Event::RunOpened(opened) => {
+                self.opened = Some(at);
+                self.recorded = opened.driver == Driver::Import;
+            }
+            Event::Assigned(assigned) => {
+                let sent = std::mem::take(&mut self.sent).into_values();
+                self.sent = sent
+                    .zip(&assigned.steps)
+                    .map(|((at, sent), step)| (*step, (at, Submitted { step: *step, ..sent })))
+                    .collect();
+            }
             // A new session is a new try.
             Event::RunResumed(_) => {
                 self.refusals = 0;
@@ -144,10 +157,18 @@ impl State {
                         Some(BalancePending { exchange: request.exchange, left: at });
                 }
                 if request.purpose == Purpose::Submit {
+                    // Whoever sends again without looking leaves in doubt
+                    // whether the one before arrived.
+                    if let Some(before) = &self.pending
+                        && before.request.step == request.step
+                        && matches!(before.fate, Fate::Unknown | Fate::Conflict)
+                    {
+                        self.lost += 1;
+                    }
                     self.lrn = self.lrn.take().or_else(|| request.lrn.clone());
                     self.pending = Some(Pending {
                         request: request.clone(),
-                        at,
+                        at: request.sent_at.unwrap_or(at),
                         body: request.body.clone(),
                         // Until an answer says otherwise: the process may die
                         // between the POST and its answer.
@@ -156,7 +177,8 @@ impl State {
                 }
             }
             Event::Response(response) => {
-                if let Some(date) = response.server_date {
+                // Our clock was not there when a file was recorded.
+                if let Some(date) = response.server_date.filter(|_| !self.recorded) {
                     self.ahead = self.ahead.max(at - date);
                 }
                 // It may yet be taken for an answer, by the event that follows.

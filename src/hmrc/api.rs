@@ -78,6 +78,6 @@ impl From<serde_json::Error> for ShapeError {
 
 /// Whether a text is the id of a movement or a message: 16 lower-case
 /// hexadecimal digits (published source of the API).
-pub(super) fn is_id(text: &str) -> bool {
+pub fn is_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
 }
