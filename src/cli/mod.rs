@@ -42,6 +42,7 @@ mod plan;
 pub mod printer;
 mod progress;
 mod query;
+mod record;
 mod run;
 mod scenario;
 mod schema;
@@ -153,6 +154,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Init(args) => init::run(context, &args),
         Command::Plan(args) => plan::run(context, &args),
         Command::Run(args) => run::run(context, &args),
+        Command::Record(args) => record::run(context, &args),
         Command::Answered(args) => answered::run(context, &args),
         Command::Status(args) => status::run(context, &args),
         Command::Gate(args) => gate::run(context, &args),

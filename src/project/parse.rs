@@ -149,6 +149,7 @@ impl Document<'_> {
                 "sandbox-application" => reader.read(&mut settings.sandbox_application),
                 "production-application" => reader.read(&mut settings.production_application),
                 "run" => reader.read(&mut settings.run),
+                "record" => reader.read(&mut settings.record),
                 "notifications" => reader.read(&mut settings.notifications),
                 "payloads" => reader.read(&mut settings.payloads),
                 "gate" => reader.read(&mut settings.gate),
@@ -386,13 +387,14 @@ impl Places<'_, '_> {
 }
 
 /// The file's top-level names, in the order in which `init` writes them.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 19] = [
     "programmes",
     "business",
     "software",
     "sandbox-application",
     "production-application",
     "run",
+    "record",
     "notifications",
     "payloads",
     "gate",
@@ -425,6 +427,7 @@ fn empty() -> Settings {
         sandbox_application: Default::default(),
         production_application: Default::default(),
         run: Default::default(),
+        record: Default::default(),
         notifications: Default::default(),
         payloads: Default::default(),
         gate: Default::default(),

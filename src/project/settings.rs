@@ -37,6 +37,9 @@ pub struct Settings {
     /// Where runs go when no flag says otherwise.
     #[serde(default)]
     pub run: RunSettings,
+    /// How the software under test is recorded.
+    #[serde(default)]
+    pub record: RecordSettings,
     /// How news of a run is learnt.
     #[serde(default)]
     pub notifications: NotificationSettings,
@@ -205,6 +208,14 @@ impl Default for RunSettings {
             max_requests_per_second: None,
         }
     }
+}
+
+/// How the software under test is recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct RecordSettings {
+    /// The scenario of an LRN, or of all that begin so: `"ABC123*" = "DSGB1"`.
+    pub lrn: BTreeMap<String, String>,
 }
 
 /// How news of a run is learnt.

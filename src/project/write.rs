@@ -158,6 +158,15 @@ fn run(page: &mut Page, answers: &InitAnswers) {
     page.example("max-requests-per-second", "3");
 
     page.section(
+        "record.lrn",
+        &[
+            "Which scenario a declaration of your own software begins, where its LRN does not",
+            "begin with the scenario's id; `*` stands for any rest.",
+        ],
+    );
+    page.example("\"TEST-A*\"", "\"DSGB1\"");
+
+    page.section(
         "notifications",
         &[
             "What NCTS says can be learnt from HMRC's notifications instead of lists of",

@@ -10,6 +10,7 @@ mod form;
 mod house;
 mod init;
 mod judge;
+mod record;
 mod run;
 mod schema;
 mod value;
@@ -25,6 +26,7 @@ pub use form::*;
 pub use house::*;
 pub use init::*;
 pub use judge::*;
+pub use record::*;
 pub use run::*;
 pub use schema::*;
 
@@ -143,6 +145,8 @@ pub enum Command {
     Plan(Plan),
     /// Run the required scenarios, or go on with those under way
     Run(Run),
+    /// Record your own software as it works: a proxy before HMRC's API
+    Record(Record),
     /// Note that HMRC's officers replied, with their reply as evidence
     Answered(Answered),
     /// Show where every requirement stands

@@ -1,0 +1,601 @@
+//! What passed by becomes evidence: one line of a journal after the other, in
+//! the order in which the software saw it happen.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::recognise::{self, Of, Recognition};
+use super::record::{Options, RecordError};
+use super::route::Route;
+use super::run::{List, Run, UnderWay};
+use super::text;
+use super::wire::{Errand, Heard, Ticket, Told};
+use crate::catalogue::Catalogue;
+use crate::clock::Clock;
+use crate::engine::exchange::{self, Answered, Intent};
+use crate::engine::reading::{Fetched, Reading};
+use crate::engine::report::{Doing, RunEntry, Watcher};
+use crate::engine::state::Fate;
+use crate::evidence::{
+    Driver, Durability, Event, EvidenceError, ObjectRef, Purpose, Recorded, Redactor, RunId,
+    RunOpened, RunRecord, RunState, StoreWriter, Submitted, UNASSIGNED,
+};
+use crate::hmrc::ctc::{self, ListedMessage};
+use crate::hmrc::transport::{Answer, NoAnswer};
+use crate::ncts::{Direction, MessageType, MovementKind};
+use crate::project::Environment;
+
+/// How often runs are looked at while nothing passes by: deadlines pass.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Where a message came from, as evidence says it.
+const ORIGIN: &str = "the software under test";
+
+/// The same, of a message that is uploaded elsewhere.
+const UPLOADED: &str = "the software under test, by an upload that does not pass through \
+                        ctc-ready: the body was not seen";
+
+/// Writes the evidence.
+pub(super) struct Ledger<'a> {
+    pub(super) store: &'a StoreWriter,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) watcher: &'a mut dyn Watcher,
+    pub(super) options: &'a Options,
+    pub(super) recognition: &'a Recognition,
+    pub(super) redactor: Arc<Redactor>,
+    pub(super) errands: UnboundedSender<Errand>,
+    /// Set while some message's fate is in doubt.
+    pub(super) in_doubt: Arc<AtomicBool>,
+    /// Runs that are open.
+    pub(super) runs: Vec<Run>,
+    /// Every run that was open in this session.
+    pub(super) seen: Vec<RunId>,
+    /// Requests that are evidence.
+    pub(super) requests: u64,
+    /// Requests of which nothing is kept.
+    pub(super) passed_on: u64,
+}
+
+impl Ledger<'_> {
+    /// Takes up the runs that an earlier recording left open.
+    pub(super) fn take_up(&mut self, catalogue: &Catalogue) -> Result<(), RecordError> {
+        let (runs, _) = self.store.read()?.readable_runs();
+        let ours = |run: &RunRecord| {
+            run.driver == Driver::Proxy
+                && run.state == RunState::Waiting
+                && run.environment == self.options.environment
+                && run.base_url == self.options.address()
+        };
+        for record in runs.into_iter().filter(ours) {
+            let programme = catalogue.programme(&record.programme);
+            let of = programme.and_then(|programme| {
+                let scenario = catalogue.scenario(&programme.id, &record.scenario)?;
+                Some((programme.clone(), scenario.clone()))
+            });
+            if of.is_none() && record.scenario != UNASSIGNED {
+                let RunRecord { run, scenario, .. } = record;
+                self.watcher.note(&format!(
+                    "run {run} stays as it is: its scenario `{scenario}` is not in the catalogue"
+                ));
+                continue;
+            }
+            let (writer, events) = self.store.resume_run(record.run)?;
+            let Some(Event::RunOpened(opened)) = events.first().map(|first| &first.event) else {
+                continue;
+            };
+            let run = Run::new(opened, of, writer, &events);
+            self.add(run, true);
+        }
+        for index in (0..self.runs.len()).rev() {
+            self.judge(index)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, run: Run, resumed: bool) {
+        self.seen.push(run.id);
+        self.watcher.moved(&run.view(Doing::Opened { resumed }));
+        self.runs.push(run);
+    }
+
+    /// Writes what it is told until the proxy has ended.
+    pub(super) fn keep(&mut self, told: &Receiver<Told>) -> Result<(), RecordError> {
+        loop {
+            match told.recv_timeout(TICK) {
+                Ok(Told::Ended) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Ok(told) => self.take(told)?,
+                Err(RecvTimeoutError::Timeout) => {
+                    for index in (0..self.runs.len()).rev() {
+                        self.judge(index)?;
+                    }
+                }
+            }
+            let doubt = self.runs.iter().any(Run::in_doubt);
+            self.in_doubt.store(doubt, Ordering::Relaxed);
+        }
+    }
+
+    /// The runs of this session as they stand.
+    pub(super) fn entries(&self) -> Result<Vec<RunEntry>, EvidenceError> {
+        let store = self.store.read()?;
+        let entry = |run: &RunId| {
+            let open = self.runs.iter().find(|own| own.id == *run);
+            let waiting = open.and_then(|run| run.waiting_for.clone());
+            Ok(RunEntry::new(&store.run(*run)?, waiting))
+        };
+        self.seen.iter().map(entry).collect()
+    }
+
+    fn take(&mut self, told: Told) -> Result<(), RecordError> {
+        match told {
+            Told::Leaves(heard, reply) => {
+                // Without a reply nothing leaves.
+                let ticket = self.leaves(&heard)?;
+                let _ = reply.send(ticket);
+            }
+            Told::Left(ticket, result, _room) => self.left(ticket, &kept(result))?,
+            Told::Asked { heard, sent_at, result, room: _room } => {
+                self.asked(&heard, sent_at, &kept(result))?;
+            }
+            Told::Mailed(errand, result) => self.mailed(&errand, &result)?,
+            Told::PassedOn => self.passed_on += 1,
+            Told::Note(text) => self.watcher.note(&self.redactor.text(&text)),
+            Told::Ended => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn count(&mut self) {
+        self.requests += 1;
+        self.watcher.requested(self.requests);
+    }
+
+    pub(super) fn position(&self, run: RunId) -> Option<usize> {
+        self.runs.iter().position(|own| own.id == run)
+    }
+
+    /// Has a message of the software on disk before it leaves.
+    fn leaves(&mut self, heard: &Heard) -> Result<Option<Ticket>, RecordError> {
+        let mut call = heard.call.clone();
+        let body = call.body.take().unwrap_or_default();
+        let encoding = heard.header("content-encoding");
+        let (body, mut origin) = match text::plain(encoding, &body) {
+            Ok(plain) => (plain.into_owned(), ORIGIN.to_owned()),
+            Err(why) => (Vec::new(), format!("{ORIGIN}; {why}")),
+        };
+        if !heard.typed {
+            origin = UPLOADED.to_owned();
+        }
+        let reading = match heard.typed {
+            true => read(heard.header("content-type"), &body).ok(),
+            false => None,
+        };
+        let (index, kind) = match &heard.route {
+            Route::Open(kind) => (self.run_that_opens(*kind, heard, reading.as_ref())?, *kind),
+            Route::Add(kind, movement) => {
+                match self.runs.iter().position(|run| run.has(*kind, movement)) {
+                    Some(index) => (index, *kind),
+                    None => {
+                        self.passed_on += 1;
+                        self.watcher.note(&format!(
+                            "a message for the {} {movement} was passed on: it is of no open run",
+                            kind.singular()
+                        ));
+                        return Ok(None);
+                    }
+                }
+            }
+            _ => return Ok(None),
+        };
+        let run = &mut self.runs[index];
+        let next = run.of.as_ref().and_then(|(_, scenario)| run.next_send(scenario));
+        let message = match (&reading, &heard.route) {
+            (Some(reading), _) => Some(reading.message),
+            (None, Route::Open(MovementKind::Departure)) => Some(MessageType::Ie015),
+            (None, Route::Open(MovementKind::Arrival)) => Some(MessageType::Ie007),
+            // What it is nobody can tell; the movement says what it should be.
+            (None, _) => next.map(|(_, message)| message),
+        };
+        let step = message.and_then(|message| run.step_for(message));
+        let exchange = run.next_exchange();
+        let lrn = reading.as_ref().and_then(|reading| reading.lrn.clone());
+        let intent = Intent {
+            purpose: Purpose::Submit,
+            step,
+            message,
+            lrn,
+            message_identification: reading.as_ref().and_then(|it| it.identification.clone()),
+            payload_origin: Some(origin),
+            payload_mutation: None,
+            payload_check: None,
+        };
+        call.body = Some(body);
+        let writer = &mut run.writer;
+        let recorded =
+            exchange::record_request(writer, &self.redactor, exchange, &intent, &call, None)?;
+        run.state.apply(&recorded);
+        run.under_way = Some(UnderWay { exchange, kind, mrn: reading.and_then(|it| it.mrn) });
+        run.waiting_for = None;
+        let name = message.map_or("message", |message| message.as_str());
+        let ticket = Ticket { run: run.id, exchange };
+        let view = run.view(format!("the software sends {name}"));
+        let wrong = (step.is_none() && run.of.is_some()).then(|| out_of_order(run, name));
+        self.watcher.moved(&view);
+        if let Some(wrong) = wrong {
+            self.watcher.note(&wrong);
+        }
+        self.count();
+        Ok(Some(ticket))
+    }
+
+    /// The run to which the first message of a movement belongs: one that waits
+    /// for it, or a new one.
+    fn run_that_opens(
+        &mut self,
+        kind: MovementKind,
+        heard: &Heard,
+        reading: Option<&Reading>,
+    ) -> Result<usize, RecordError> {
+        let accept = heard.header("accept");
+        let lrn = reading.and_then(|reading| reading.lrn.as_deref());
+        let mrn = reading.and_then(|reading| reading.mrn.as_deref());
+        let free = |run: &Run| run.under_way.is_none() && !run.state.movements.contains_key(&kind);
+        match kind {
+            MovementKind::Departure => {
+                let of = self.recognition.of(lrn, accept);
+                let ids = |of: &Of| (of.0.id.clone(), of.1.id.clone());
+                // Sent again, since nothing was taken so far.
+                let again = self.runs.iter().position(|run| {
+                    let refused = run.state.pending.as_ref().map(|it| it.fate == Fate::NotTaken);
+                    let same = lrn.is_some() && run.state.lrn.as_deref() == lrn;
+                    let idle = refused == Some(true)
+                        && run.of.is_some()
+                        && run.of.as_ref().map(ids) == of.map(ids);
+                    free(run) && run.state.sent.is_empty() && (same || idle)
+                });
+                let of = of.cloned();
+                match again {
+                    Some(index) => Ok(index),
+                    None => self.open(of, accept),
+                }
+            }
+            MovementKind::Arrival => {
+                let expects = |run: &&Run| free(run) && run.may_send(MessageType::Ie007);
+                let of_mrn = |run: &&Run| mrn.is_some() && run.state.mrn.as_deref() == mrn;
+                let waiting = self.runs.iter().filter(expects);
+                if let Some(id) = waiting.clone().find(of_mrn).map(|run| run.id)
+                    && let Some(index) = self.position(id)
+                {
+                    return Ok(index);
+                }
+                // The software may not have asked for the message with the MRN;
+                // what the user says, and nothing else, tells whose it is then.
+                let fixed = self.recognition.fixed();
+                if let Some((_, scenario)) = fixed {
+                    let mut blind = waiting
+                        .filter(|run| run.scenario() == scenario.id && run.state.mrn.is_none())
+                        .map(|run| run.id);
+                    if let (Some(id), None) = (blind.next(), blind.next())
+                        && let Some(index) = self.position(id)
+                    {
+                        return Ok(index);
+                    }
+                }
+                let begins = |of: &&Of| {
+                    of.1.step.first().and_then(|step| step.send) == Some(MessageType::Ie007)
+                };
+                let of = fixed.filter(begins).cloned();
+                self.open(of, accept)
+            }
+        }
+    }
+
+    /// Opens a run.
+    fn open(&mut self, of: Option<Of>, accept: Option<&str>) -> Result<usize, RecordError> {
+        let programme = of.as_ref().map(|(programme, _)| programme);
+        let programme = programme.or_else(|| self.recognition.programme(accept));
+        let id = programme.map_or(UNASSIGNED, |programme| programme.id.as_str()).to_owned();
+        let scenario = of.as_ref().map_or(UNASSIGNED, |(_, it)| it.id.as_str()).to_owned();
+        let attempt = match &of {
+            Some(_) => self.store.next_attempt(&id, &scenario),
+            None => 0,
+        };
+        let version = accept.and_then(recognise::version).map(str::to_owned);
+        let opened = RunOpened {
+            run: self.store.new_run_id(),
+            programme: id,
+            scenario,
+            attempt,
+            environment: self.options.environment,
+            simulated: self.options.environment == Environment::Simulator,
+            driver: Driver::Proxy,
+            software: self.options.software.clone(),
+            tool: self.options.tool.clone(),
+            operator: self.options.operator.clone(),
+            base_url: self.options.address().to_owned(),
+            api_version: version
+                .or_else(|| programme.map(|programme| programme.api.version.clone()))
+                .unwrap_or_default(),
+            time_scale: self.options.tempo.scale(),
+            session: self.store.session(),
+        };
+        let writer = self.store.open_run(opened.clone())?;
+        let at = self.clock.now();
+        let event = Event::RunOpened(opened.clone());
+        let first = Recorded { seq: 0, at, mono_ns: self.clock.mono_ns(), event };
+        let run = Run::new(&opened, of, writer, &[first]);
+        self.add(run, false);
+        Ok(self.runs.len() - 1)
+    }
+
+    /// Notes what came of a message.
+    fn left(&mut self, ticket: Ticket, result: &Answered) -> Result<(), RecordError> {
+        let Some(index) = self.position(ticket.run) else { return Ok(()) };
+        let run = &mut self.runs[index];
+        let recorded =
+            exchange::record_result(&mut run.writer, &self.redactor, ticket.exchange, result)?;
+        run.state.apply(&recorded);
+        let under_way = run.under_way.take().filter(|it| it.exchange == ticket.exchange);
+        let told = match result {
+            Ok(answer) if (200..300).contains(&answer.status) => {
+                let kind = under_way.as_ref().map(|it| it.kind);
+                kind.map(|kind| ctc::taken(kind, &answer.body))
+            }
+            Ok(answer) => {
+                let problem = self.redactor.text(&ctc::problem(answer));
+                let text = format!("{}: {problem}", run.scenario());
+                run.last_problem = Some(problem);
+                self.watcher.note(&text);
+                None
+            }
+            Err(none) => {
+                let detail = self.redactor.text(&none.detail);
+                self.watcher.note(&format!("{}: {detail}", run.scenario()));
+                None
+            }
+        };
+        match told {
+            Some(Ok(taken)) => {
+                let mrn = under_way.and_then(|it| it.mrn);
+                self.submitted(index, ticket.exchange, taken, None, mrn)?;
+            }
+            Some(Err(error)) => {
+                let text = format!("{}: {error}", self.runs[index].scenario());
+                self.watcher.note(&text);
+            }
+            None => {}
+        }
+        self.judge(index)
+    }
+
+    /// Notes that the API has a message.
+    pub(super) fn submitted(
+        &mut self,
+        index: usize,
+        exchange: u32,
+        taken: ctc::Taken,
+        received: Option<DateTime<Utc>>,
+        mrn: Option<String>,
+    ) -> Result<(), RecordError> {
+        let run = &mut self.runs[index];
+        let Some(pending) = run.state.pending.clone() else { return Ok(()) };
+        let (Some(step), Some(message), Some(body)) =
+            (pending.request.step, pending.request.message, pending.body)
+        else {
+            return Ok(());
+        };
+        let movement = message.movement();
+        let departs = movement == MovementKind::Departure;
+        let event = Event::Submitted(Submitted {
+            step,
+            message,
+            lrn: pending.request.lrn.filter(|_| departs),
+            mrn: mrn.or_else(|| run.state.mrn.clone()).filter(|_| !departs),
+            movement,
+            movement_id: taken.movement_id,
+            message_id: taken.message_id,
+            exchange,
+            received,
+            box_id: taken.box_id,
+            body,
+        });
+        run.append(event, Durability::Synced)?;
+        let view = run.view(Doing::Sent { step, message });
+        self.watcher.moved(&view);
+        Ok(())
+    }
+
+    /// Notes a question of the software, and what it was told.
+    fn asked(
+        &mut self,
+        heard: &Heard,
+        sent_at: DateTime<Utc>,
+        result: &Answered,
+    ) -> Result<(), RecordError> {
+        let (kind, movement, purpose) = match &heard.route {
+            Route::Movements(kind) => {
+                return self.movements_listed(*kind, heard, sent_at, result);
+            }
+            Route::Messages(kind, movement) => (*kind, movement, Purpose::ListMessages),
+            Route::Message { kind, movement, .. } => (*kind, movement, Purpose::GetMessage),
+            _ => return Ok(()),
+        };
+        let Some(index) = self.runs.iter().position(|run| run.has(kind, movement)) else {
+            return match (&heard.route, self.suspected(kind, movement)) {
+                (Route::Messages(..), Some(index)) => {
+                    self.messages_looked_up(index, movement, heard, sent_at, result)
+                }
+                _ => {
+                    self.passed_on += 1;
+                    Ok(())
+                }
+            };
+        };
+        if purpose == Purpose::ListMessages && self.runs[index].in_doubt() {
+            return self.messages_looked_up(index, movement, heard, sent_at, result);
+        }
+        let (exchange, body) = self.exchanged(index, purpose, heard, sent_at, result)?;
+        let answer = match result {
+            Ok(answer) if answer.status == 200 => answer,
+            _ => return Ok(()),
+        };
+        match &heard.route {
+            Route::Message { kind, movement, message, body: alone } => {
+                let of = Fetched {
+                    kind: *kind,
+                    movement,
+                    message_id: message,
+                    exchange,
+                    received: None,
+                };
+                self.fetched(index, of, *alone, answer, body)?;
+            }
+            _ => self.listed(index, kind, sent_at, answer),
+        }
+        self.judge(index)
+    }
+
+    /// Records a question and its answer, once both are known; tells the
+    /// exchange's number and the body of the answer as it is kept.
+    pub(super) fn exchanged(
+        &mut self,
+        index: usize,
+        purpose: Purpose,
+        heard: &Heard,
+        sent_at: DateTime<Utc>,
+        result: &Answered,
+    ) -> Result<(u32, Option<ObjectRef>), EvidenceError> {
+        let run = &mut self.runs[index];
+        let exchange = run.next_exchange();
+        let intent = Intent::asking(purpose);
+        let (writer, redactor) = (&mut run.writer, &self.redactor);
+        let sent_at = Some(sent_at);
+        let request =
+            exchange::record_request(writer, redactor, exchange, &intent, &heard.call, sent_at)?;
+        let result = exchange::record_result(writer, redactor, exchange, result)?;
+        run.state.apply(&request);
+        run.state.apply(&result);
+        let body = match result.event {
+            Event::Response(response) => response.body,
+            _ => None,
+        };
+        self.count();
+        Ok((exchange, body))
+    }
+
+    /// Takes note of what the software was told of a movement's messages.
+    fn listed(&mut self, index: usize, kind: MovementKind, at: DateTime<Utc>, answer: &Answer) {
+        if let Ok(listed) = ctc::messages(&answer.body) {
+            let messages = listed.into_iter().filter(from_ncts);
+            let messages = messages.map(|message| (message.id, message.received)).collect();
+            self.runs[index].lists.insert(kind, List { at, messages });
+        }
+    }
+
+    /// Takes a message that the software fetched.
+    fn fetched(
+        &mut self,
+        index: usize,
+        mut of: Fetched<'_>,
+        alone: bool,
+        answer: &Answer,
+        stored: Option<ObjectRef>,
+    ) -> Result<(), RecordError> {
+        let run = &mut self.runs[index];
+        let Some(stored) = stored else { return Ok(()) };
+        if run.state.known_messages.contains(of.message_id) {
+            return Ok(());
+        }
+        let listed = run.lists.get(&of.kind).and_then(|list| list.messages.get(of.message_id));
+        of.received = listed.copied();
+        let (reading, body) = match alone {
+            true => (read(answer.header("content-type"), &answer.body), stored),
+            false => {
+                let Ok(whole) = serde_json::from_slice::<Value>(&answer.body) else {
+                    return Ok(());
+                };
+                if let Ok(said) = serde_json::from_value::<ListedMessage>(whole.clone()) {
+                    of.received = Some(said.received);
+                }
+                match whole.get("body") {
+                    // It is still to be uploaded.
+                    None | Some(Value::Null) => return Ok(()),
+                    Some(Value::String(xml)) => {
+                        let reading = Reading::of_xml(xml);
+                        let media = Some("application/xml");
+                        (reading, run.writer.put_object(xml.as_bytes(), media, &self.redactor)?)
+                    }
+                    Some(json) => (Reading::of_value(json), stored),
+                }
+            }
+        };
+        let reading = match reading {
+            Ok(reading) if reading.message.direction() == Direction::Sent => return Ok(()),
+            Ok(reading) => reading,
+            Err(error) => {
+                let (id, scenario) = (of.message_id, run.scenario());
+                let text = format!("{scenario}: message {id} is passed over: {error}");
+                self.watcher.note(&self.redactor.text(&text));
+                return Ok(());
+            }
+        };
+        let message = reading.message;
+        let step = run.view(Doing::Waiting).step;
+        run.append(reading.received(of, body), Durability::Synced)?;
+        run.waiting_for = None;
+        let view = run.view(Doing::Received { step, message });
+        self.watcher.moved(&view);
+        Ok(())
+    }
+}
+
+/// Whether a listed message is one of NCTS, as far as its type tells.
+fn from_ncts(listed: &ListedMessage) -> bool {
+    let Some(text) = &listed.message else { return false };
+    text.parse::<MessageType>().map_or(true, |message| message.direction() == Direction::Received)
+}
+
+/// Reads a message by what its `Content-Type` says it is.
+fn read(
+    media_type: Option<&str>,
+    body: &[u8],
+) -> Result<Reading, crate::engine::reading::UnreadableMessage> {
+    match media_type.is_some_and(|media_type| media_type.to_ascii_lowercase().contains("json")) {
+        true => Reading::of_json(body),
+        false => Reading::of_xml(&String::from_utf8_lossy(body)),
+    }
+}
+
+/// An answer as it is kept: without the compression of the transport.
+fn kept(result: Answered) -> Answered {
+    let mut answer = result?;
+    let plain = match text::plain(answer.header("content-encoding"), &answer.body) {
+        Ok(std::borrow::Cow::Borrowed(_)) => return Ok(answer),
+        Ok(std::borrow::Cow::Owned(plain)) => plain,
+        Err(why) => {
+            return Err(NoAnswer {
+                failure: "body",
+                detail: format!("HTTP {}: {why}", answer.status),
+                may_have_arrived: true,
+            });
+        }
+    };
+    answer.body = plain;
+    Ok(answer)
+}
+
+/// What is told of a message that is not the next one.
+pub(super) fn out_of_order(run: &Run, name: &str) -> String {
+    let next = run.of.as_ref().and_then(|(_, scenario)| run.next_send(scenario));
+    let expected = match next {
+        Some((step, message)) => format!("step {step} sends {message}"),
+        None => "the scenario sends nothing more".to_owned(),
+    };
+    format!("{}: the software sends {name}, where {expected}", run.scenario())
+}
