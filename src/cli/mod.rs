@@ -29,6 +29,7 @@ pub mod exit;
 mod explain;
 pub mod failure;
 mod gate;
+mod import;
 mod init;
 mod kept;
 mod keys;
@@ -155,6 +156,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Plan(args) => plan::run(context, &args),
         Command::Run(args) => run::run(context, &args),
         Command::Record(args) => record::run(context, &args),
+        Command::Import(args) => import::run(context, &args),
         Command::Answered(args) => answered::run(context, &args),
         Command::Status(args) => status::run(context, &args),
         Command::Gate(args) => gate::run(context, &args),

@@ -14,13 +14,13 @@ use super::printer::{BOLD, paint};
 use super::progress::{Outlets, Progress};
 use super::run::{open_events, print_table, print_waits};
 use super::seal;
-use crate::engine::report::RunReport;
+use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::tempo::Tempo;
-use crate::evidence::{RunState, SoftwareId, StoreWriter};
+use crate::evidence::{Driver, RunState, SoftwareId, StoreWriter};
 use crate::hmrc::{hosts, pacer};
 use crate::project::Environment;
 use crate::recorder::recognise::{RecogniseError, Recognition};
-use crate::recorder::{self, Options, RecordError, Recorder};
+use crate::recorder::{self, Options, RecordError, Recorded, Recorder};
 
 /// Runs the command.
 pub(super) fn run(context: &mut Context, args: &Record) -> Result<u8, Failure> {
@@ -38,7 +38,7 @@ pub(super) fn run(context: &mut Context, args: &Record) -> Result<u8, Failure> {
     }
     let events = open_events(context, args.events.as_deref())?;
     let (environment, base_url) = address(&desk, args)?;
-    let recognition = recognition(&desk, args)?;
+    let recognition = recognition(&desk, args.scenario.as_deref(), args.programme.as_deref())?;
     let clock = Arc::clone(&context.clock);
     let store = StoreWriter::open(&desk.project.evidence_dir(), Arc::clone(&clock), TOOL)?;
     let redactor = store.redactor();
@@ -52,24 +52,7 @@ pub(super) fn run(context: &mut Context, args: &Record) -> Result<u8, Failure> {
     let (listening, listener) = listener?;
     tell(context, listening, &base_url, &recognition);
 
-    let settings = &desk.project.settings;
-    let software = &settings.software;
-    let options = Options {
-        environment,
-        base_url,
-        tempo: match environment {
-            Environment::Simulator => Tempo::faster_by(args.time_scale.unwrap_or(1.0)),
-            _ => Tempo::REAL,
-        },
-        software: SoftwareId {
-            name: software.name.clone(),
-            version: software.version.clone(),
-            build: software.build.clone(),
-        },
-        operator: settings.run.operator.clone(),
-        contact: settings.business.contact_email.clone(),
-        tool: TOOL.to_owned(),
-    };
+    let options = options(&desk, Driver::Proxy, (environment, base_url), args.time_scale);
     let outlets = outlets(context, &desk, events);
     let mut progress = Progress::new(&mut context.printer, Arc::clone(&clock), outlets);
     let recorded = Recorder {
@@ -83,24 +66,31 @@ pub(super) fn run(context: &mut Context, args: &Record) -> Result<u8, Failure> {
     progress.finish();
     // Whatever came of it: what is there is there.
     seal::after_batch(context, &store);
-    let recorded = recorded?;
-    let report = RunReport { schema_version: 1, runs: recorded.runs, held_back: Vec::new() };
+    let Recorded { runs, requests, passed_on } = recorded?;
+    let code = report(context, runs);
+    context.printer.line("");
+    context.printer.line(format!(
+        "{requests} requests recorded, {passed_on} passed on of which nothing is kept"
+    ));
+    Ok(code)
+}
+
+/// Tells where runs stand; gives the exit code that says it: 1 if any failed,
+/// else 5 if any waits.
+pub(super) fn report(context: &mut Context, runs: Vec<RunEntry>) -> u8 {
+    let any = |state| runs.iter().any(|run| run.state == state);
+    let code = match (any(RunState::Failed), any(RunState::Waiting)) {
+        (true, _) => exit::WANTING,
+        (false, true) => exit::WAITING,
+        (false, false) => exit::DONE,
+    };
+    let report = RunReport { schema_version: 1, runs, held_back: Vec::new() };
     context.printer.document(&report);
     if !context.printer.json() {
         print_table(&mut context.printer, &report);
         print_waits(&mut context.printer, &report);
-        let (requests, passed_on) = (recorded.requests, recorded.passed_on);
-        context.printer.line("");
-        context.printer.line(format!(
-            "{requests} requests recorded, {passed_on} passed on of which nothing is kept"
-        ));
     }
-    let any = |state| report.runs.iter().any(|run| run.state == state);
-    Ok(match (any(RunState::Failed), any(RunState::Waiting)) {
-        (true, _) => exit::WANTING,
-        (false, true) => exit::WAITING,
-        (false, false) => exit::DONE,
-    })
+    code
 }
 
 /// Where to pass on to.
@@ -111,12 +101,7 @@ fn address(desk: &Desk, args: &Record) -> Result<(Environment, Url), Failure> {
         // An address in the settings belongs to the environment there.
         settings.run.base_url.clone().filter(|_| environment == settings.run.environment)
     });
-    if args.time_scale.is_some() && environment != Environment::Simulator {
-        return Err(Failure::usage(format!(
-            "`--time-scale` is for the simulator: the timers of `{}` are HMRC's",
-            environment.as_str()
-        )));
-    }
+    check_scale(environment, args.time_scale)?;
     let base_url = hosts::base_url(environment, given.as_deref())?.ok_or_else(|| {
         Failure::usage("`record` needs the address of a simulator that runs by itself")
             .hint("`ctc-ready simulate` starts one and tells its address: `--base-url URL`")
@@ -124,14 +109,57 @@ fn address(desk: &Desk, args: &Record) -> Result<(Environment, Url), Failure> {
     Ok((environment, base_url))
 }
 
-/// What tells the scenario.
-fn recognition(desk: &Desk, args: &Record) -> Result<Recognition, Failure> {
+/// Only a simulator has a pace.
+pub(super) fn check_scale(environment: Environment, scale: Option<f64>) -> Result<(), Failure> {
+    match scale.is_some() && environment != Environment::Simulator {
+        true => Err(Failure::usage(format!(
+            "`--time-scale` is for the simulator: the timers of `{}` are HMRC's",
+            environment.as_str()
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// How the project's software is recorded.
+pub(super) fn options(
+    desk: &Desk,
+    driver: Driver,
+    (environment, base_url): (Environment, Url),
+    time_scale: Option<f64>,
+) -> Options {
     let settings = &desk.project.settings;
-    let fixed = match &args.scenario {
+    let software = &settings.software;
+    Options {
+        driver,
+        environment,
+        base_url,
+        tempo: match environment {
+            Environment::Simulator => Tempo::faster_by(time_scale.unwrap_or(1.0)),
+            _ => Tempo::REAL,
+        },
+        software: SoftwareId {
+            name: software.name.clone(),
+            version: software.version.clone(),
+            build: software.build.clone(),
+        },
+        operator: settings.run.operator.clone(),
+        contact: settings.business.contact_email.clone(),
+        tool: TOOL.to_owned(),
+    }
+}
+
+/// What tells the scenario: the user, or the LRN.
+pub(super) fn recognition(
+    desk: &Desk,
+    scenario: Option<&str>,
+    programme: Option<&str>,
+) -> Result<Recognition, Failure> {
+    let settings = &desk.project.settings;
+    let fixed = match scenario {
         None => None,
         Some(id) => {
-            let own = desk.programmes(args.programme.as_deref())?;
-            let all = desk.catalogue.programmes().iter().filter(|_| args.programme.is_none());
+            let own = desk.programmes(programme)?;
+            let all = desk.catalogue.programmes().iter().filter(|_| programme.is_none());
             let of = scenario_in(&desk.catalogue, own.into_iter().chain(all), id)?;
             Some((of.0.clone(), of.1.clone()))
         }

@@ -167,7 +167,10 @@ impl<'a> Walk<'a> {
         let number = index as u32 + 1;
         self.scenario.step.get(index).is_some_and(|step| {
             self.sent(index)
-                && (step.officer.is_none() || self.state.asked.contains_key(&number))
+                && (step.officer.is_none()
+                    || self.state.asked.contains_key(&number)
+                    // Its house asks them whenever it likes, too.
+                    || self.state.software_acts_alone())
                 && (step.request.is_none() || self.state.balances.contains_key(&number))
         })
     }

@@ -15,6 +15,8 @@ use crate::ncts::{MessageType, MovementKind};
 pub struct State {
     /// When it opened.
     pub opened: Option<DateTime<Utc>>,
+    /// Who acts as the trader's software; none before it opened.
+    pub driver: Option<Driver>,
     /// Numbers of exchanges used so far.
     pub last_exchange: u32,
     /// Requests that left.
@@ -59,8 +61,6 @@ pub struct State {
     pub resumed: bool,
     /// How far our clock was ahead of the server's at most.
     pub ahead: Duration,
-    /// Whether its exchanges come from a file.
-    pub recorded: bool,
     /// Set once the run is over.
     pub closed: Option<(DateTime<Utc>, RunClosed)>,
 }
@@ -131,8 +131,9 @@ impl State {
         match &recorded.event {
             Event::RunOpened(opened) => {
                 self.opened = Some(at);
-                self.recorded = opened.driver == Driver::Import;
+                self.driver = Some(opened.driver);
             }
+            Event::Imported(_) => {}
             Event::Assigned(assigned) => {
                 let sent = std::mem::take(&mut self.sent).into_values();
                 self.sent = sent
@@ -178,7 +179,9 @@ impl State {
             }
             Event::Response(response) => {
                 // Our clock was not there when a file was recorded.
-                if let Some(date) = response.server_date.filter(|_| !self.recorded) {
+                if let Some(date) =
+                    response.server_date.filter(|_| self.driver != Some(Driver::Import))
+                {
                     self.ahead = self.ahead.max(at - date);
                 }
                 // It may yet be taken for an answer, by the event that follows.
@@ -263,6 +266,11 @@ impl State {
             }
             Event::RunClosed(closed) => self.closed = Some((at, closed.clone())),
         }
+    }
+
+    /// Whether the software sends whenever it likes, and not when we ask it to.
+    pub fn software_acts_alone(&self) -> bool {
+        matches!(self.driver, Some(Driver::Proxy | Driver::Collect | Driver::Import))
     }
 
     /// When, by our clock, the API got a message that was fetched at `at` and

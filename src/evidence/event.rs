@@ -45,6 +45,8 @@ pub enum Event {
     OfficerAnswered(OfficerAnswered),
     /// A question for the balance of a guarantee was answered.
     BalanceAnswered(BalanceAnswered),
+    /// All of the run comes from a file.
+    Imported(Imported),
     /// A run that was of no scenario so far is one's attempt from here on.
     Assigned(Assigned),
     /// Last line of a finished run.
@@ -359,6 +361,19 @@ pub struct BalanceAnswered {
     pub currency: Option<String>,
     /// The code of a refusal, such as `NOT_FOUND`.
     pub code: Option<String>,
+}
+
+/// The file that a run comes from: nobody has seen what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// Its name, without its folder.
+    pub file: String,
+    /// SHA-256 of the file, which is not kept: it has secrets.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub length: u64,
+    /// Entries in it, those of others too.
+    pub entries: u64,
 }
 
 /// The scenario, and where nothing told it the programme, of a run of which

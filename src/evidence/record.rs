@@ -249,6 +249,7 @@ impl RunRecord {
                 Event::Assigned(assigned) => record.assign(assigned, line)?,
                 Event::RunResumed(_)
                 | Event::LookedUp(_)
+                | Event::Imported(_)
                 | Event::OfficerAsked(_)
                 | Event::OfficerReminded(_)
                 | Event::OfficerAnswered(_) => {}

@@ -29,7 +29,7 @@ impl Ledger<'_> {
     /// Does what a run needs, as far as that is ours; a run that is over is no
     /// longer among the open ones afterwards.
     pub(super) fn judge(&mut self, index: usize) -> Result<(), RecordError> {
-        let now = self.clock.now();
+        let now = self.now();
         let Some(run) = self.runs.get(index).filter(|run| run.under_way.is_none()) else {
             return Ok(());
         };
@@ -53,6 +53,10 @@ impl Ledger<'_> {
                 );
                 self.wait(index, WaitingFor { actor: Actor::You, what, deadline: None });
             }
+            Action::AskOfficer { step } | Action::FollowUp { step } if self.imported.is_some() => {
+                let what = format!("officers are to act on step {step}");
+                self.wait(index, WaitingFor { actor: Actor::Officer, what, deadline: None });
+            }
             Action::AskOfficer { step } => return self.ask(index, step, None, now),
             Action::FollowUp { step } => {
                 let asked = state.asked.get(&step).copied().unwrap_or(now);
@@ -68,6 +72,19 @@ impl Ledger<'_> {
             }
             Action::Finish(closed) | Action::GiveUp(closed) => return self.finish(index, closed),
             Action::Over => drop(self.runs.remove(index)),
+        }
+        Ok(())
+    }
+
+    /// The file of an import ends: what is still open did not come to its end
+    /// there.
+    pub(super) fn file_ends(&mut self) -> Result<(), RecordError> {
+        while let Some(run) = self.runs.last() {
+            let index = self.runs.len() - 1;
+            let missing = run.waiting_for.as_ref().map_or("", |waiting| waiting.what.as_str());
+            let message = format!("the file ends before the scenario does: {missing}");
+            let step = run.view(Doing::Waiting).step;
+            self.finish(index, failed("incomplete", step, message))?;
         }
         Ok(())
     }

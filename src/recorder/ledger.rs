@@ -23,8 +23,8 @@ use crate::engine::reading::{Fetched, Reading};
 use crate::engine::report::{Doing, RunEntry, Watcher};
 use crate::engine::state::Fate;
 use crate::evidence::{
-    Driver, Durability, Event, EvidenceError, ObjectRef, Purpose, Recorded, Redactor, RunId,
-    RunOpened, RunRecord, RunState, StoreWriter, Submitted, UNASSIGNED,
+    Driver, Durability, Event, EvidenceError, Imported, ObjectRef, Purpose, Recorded, Redactor,
+    RunId, RunOpened, RunRecord, RunState, StoreWriter, Submitted, UNASSIGNED,
 };
 use crate::hmrc::ctc::{self, ListedMessage};
 use crate::hmrc::transport::{Answer, NoAnswer};
@@ -52,6 +52,10 @@ pub(super) struct Ledger<'a> {
     pub(super) errands: UnboundedSender<Errand>,
     /// Set while some message's fate is in doubt.
     pub(super) in_doubt: Arc<AtomicBool>,
+    /// The file that all of it comes from.
+    pub(super) imported: Option<Imported>,
+    /// Its time: judged is what was known then.
+    pub(super) claimed: Option<DateTime<Utc>>,
     /// Runs that are open.
     pub(super) runs: Vec<Run>,
     /// Every run that was open in this session.
@@ -95,6 +99,7 @@ impl Ledger<'_> {
         for index in (0..self.runs.len()).rev() {
             self.judge(index)?;
         }
+        self.tell_doubts();
         Ok(())
     }
 
@@ -116,9 +121,15 @@ impl Ledger<'_> {
                     }
                 }
             }
-            let doubt = self.runs.iter().any(Run::in_doubt);
-            self.in_doubt.store(doubt, Ordering::Relaxed);
+            self.tell_doubts();
         }
+    }
+
+    /// Tells the proxy whether lists of movements matter. Before it is known
+    /// that an answer was lost, too: the software may be faster with its list.
+    fn tell_doubts(&self) {
+        let doubt = self.runs.iter().any(Run::is_unsettled);
+        self.in_doubt.store(doubt, Ordering::Relaxed);
     }
 
     /// The runs of this session as they stand.
@@ -151,6 +162,24 @@ impl Ledger<'_> {
         Ok(())
     }
 
+    /// The time: of a file, as far as it has been taken, what that claims.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.claimed.unwrap_or_else(|| self.clock.now())
+    }
+
+    /// Takes an exchange of a file.
+    pub(super) fn replay(&mut self, heard: Heard, result: Answered) -> Result<(), RecordError> {
+        self.claimed = self.claimed.max(heard.sent_at);
+        match (&heard.route, heard.sent_at) {
+            (Route::Open(_) | Route::Add(..), _) => match self.leaves(&heard)? {
+                Some(ticket) => self.left(ticket, &result),
+                None => Ok(()),
+            },
+            (_, Some(sent_at)) => self.asked(&heard, sent_at, &result),
+            (_, None) => Ok(()),
+        }
+    }
+
     pub(super) fn count(&mut self) {
         self.requests += 1;
         self.watcher.requested(self.requests);
@@ -177,7 +206,10 @@ impl Ledger<'_> {
             false => None,
         };
         let (index, kind) = match &heard.route {
-            Route::Open(kind) => (self.run_that_opens(*kind, heard, reading.as_ref())?, *kind),
+            Route::Open(kind) => match self.run_that_opens(*kind, heard, reading.as_ref())? {
+                Some(index) => (index, *kind),
+                None => return Ok(None),
+            },
             Route::Add(kind, movement) => {
                 match self.runs.iter().position(|run| run.has(*kind, movement)) {
                     Some(index) => (index, *kind),
@@ -217,8 +249,9 @@ impl Ledger<'_> {
         };
         call.body = Some(body);
         let writer = &mut run.writer;
+        let (redactor, sent_at) = (&self.redactor, heard.sent_at);
         let recorded =
-            exchange::record_request(writer, &self.redactor, exchange, &intent, &call, None)?;
+            exchange::record_request(writer, redactor, exchange, &intent, &call, sent_at)?;
         run.state.apply(&recorded);
         run.under_way = Some(UnderWay { exchange, kind, mrn: reading.and_then(|it| it.mrn) });
         run.waiting_for = None;
@@ -241,7 +274,7 @@ impl Ledger<'_> {
         kind: MovementKind,
         heard: &Heard,
         reading: Option<&Reading>,
-    ) -> Result<usize, RecordError> {
+    ) -> Result<Option<usize>, RecordError> {
         let accept = heard.header("accept");
         let lrn = reading.and_then(|reading| reading.lrn.as_deref());
         let mrn = reading.and_then(|reading| reading.mrn.as_deref());
@@ -261,8 +294,8 @@ impl Ledger<'_> {
                 });
                 let of = of.cloned();
                 match again {
-                    Some(index) => Ok(index),
-                    None => self.open(of, accept),
+                    Some(index) => Ok(Some(index)),
+                    None => self.open(of, accept).map(Some),
                 }
             }
             MovementKind::Arrival => {
@@ -272,7 +305,7 @@ impl Ledger<'_> {
                 if let Some(id) = waiting.clone().find(of_mrn).map(|run| run.id)
                     && let Some(index) = self.position(id)
                 {
-                    return Ok(index);
+                    return Ok(Some(index));
                 }
                 // The software may not have asked for the message with the MRN;
                 // what the user says, and nothing else, tells whose it is then.
@@ -284,14 +317,18 @@ impl Ledger<'_> {
                     if let (Some(id), None) = (blind.next(), blind.next())
                         && let Some(index) = self.position(id)
                     {
-                        return Ok(index);
+                        return Ok(Some(index));
                     }
+                }
+                // A file may have other movements, too.
+                if self.imported.is_some() {
+                    return Ok(None);
                 }
                 let begins = |of: &&Of| {
                     of.1.step.first().and_then(|step| step.send) == Some(MessageType::Ie007)
                 };
                 let of = fixed.filter(begins).cloned();
-                self.open(of, accept)
+                self.open(of, accept).map(Some)
             }
         }
     }
@@ -314,7 +351,7 @@ impl Ledger<'_> {
             attempt,
             environment: self.options.environment,
             simulated: self.options.environment == Environment::Simulator,
-            driver: Driver::Proxy,
+            driver: self.options.driver,
             software: self.options.software.clone(),
             tool: self.options.tool.clone(),
             operator: self.options.operator.clone(),
@@ -329,7 +366,10 @@ impl Ledger<'_> {
         let at = self.clock.now();
         let event = Event::RunOpened(opened.clone());
         let first = Recorded { seq: 0, at, mono_ns: self.clock.mono_ns(), event };
-        let run = Run::new(&opened, of, writer, &[first]);
+        let mut run = Run::new(&opened, of, writer, &[first]);
+        if let Some(imported) = &self.imported {
+            run.append(Event::Imported(imported.clone()), Durability::Buffered)?;
+        }
         self.add(run, false);
         Ok(self.runs.len() - 1)
     }
@@ -562,7 +602,7 @@ fn from_ncts(listed: &ListedMessage) -> bool {
 }
 
 /// Reads a message by what its `Content-Type` says it is.
-fn read(
+pub(super) fn read(
     media_type: Option<&str>,
     body: &[u8],
 ) -> Result<Reading, crate::engine::reading::UnreadableMessage> {

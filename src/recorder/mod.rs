@@ -10,6 +10,7 @@
 //!   whose answer was lost).
 //! - [`recognise`]: which scenario the software is at.
 //! - [`assign`]: the scenario of a run, said later.
+//! - [`import`]: a file of what the software did; `har`: reading one.
 //! - `text`: bodies as they are read and kept.
 //!
 //! Two threads: one passes on and writes nothing; the other writes, and the
@@ -20,6 +21,8 @@
 
 pub mod assign;
 mod doubt;
+pub mod har;
+pub mod import;
 mod judge;
 mod ledger;
 mod proxy;

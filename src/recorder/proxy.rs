@@ -335,7 +335,12 @@ fn heard(route: Route, parts: &hyper::http::request::Parts, body: Option<Vec<u8>
     };
     let typed = parts.headers.contains_key(header::CONTENT_TYPE);
     let headers = texts(&parts.headers);
-    Heard { route, call: Call { method, url: parts.uri.to_string(), headers, body }, typed }
+    Heard {
+        route,
+        call: Call { method, url: parts.uri.to_string(), headers, body },
+        typed,
+        sent_at: None,
+    }
 }
 
 /// Headers as evidence has them; values that are not text are shown lossily.

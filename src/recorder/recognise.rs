@@ -127,6 +127,13 @@ impl Recognition {
         Some(of)
     }
 
+    /// Whether an LRN names the scenario that the user says.
+    pub(super) fn named_by(&self, lrn: Option<&str>) -> bool {
+        let named = lrn.and_then(|lrn| self.by_lrn(lrn));
+        let ids = named.into_iter().flatten().map(|(_, scenario)| &scenario.id);
+        self.fixed.as_ref().is_some_and(|(_, own)| ids.into_iter().any(|id| *id == own.id))
+    }
+
     /// The programme of a run of which nobody has said the scenario: the only
     /// one that its version of the API leaves, or the project's first.
     pub fn programme(&self, accept: Option<&str>) -> Option<&Programme> {

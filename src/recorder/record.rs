@@ -25,7 +25,7 @@ use crate::engine::Watcher;
 use crate::engine::mail::MailError;
 use crate::engine::report::RunEntry;
 use crate::engine::tempo::Tempo;
-use crate::evidence::{EvidenceError, SoftwareId, StoreWriter};
+use crate::evidence::{Driver, EvidenceError, SoftwareId, StoreWriter};
 use crate::hmrc::transport::{SetUpError, Transport};
 use crate::project::Environment;
 
@@ -35,6 +35,8 @@ const LEFT_BEHIND: Duration = Duration::from_millis(500);
 /// How the software is recorded.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Whether it is recorded as it works, or was by others.
+    pub driver: Driver,
     /// Where messages go.
     pub environment: Environment,
     /// Address of the environment.
@@ -132,6 +134,8 @@ impl Recorder<'_> {
             redactor: Arc::clone(&redactor),
             errands,
             in_doubt: Arc::clone(&in_doubt),
+            imported: None,
+            claimed: None,
             runs: Vec::new(),
             seen: Vec::new(),
             requests: 0,

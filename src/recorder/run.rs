@@ -168,9 +168,13 @@ impl Run {
     /// Whether it is not known whether its last message arrived, and no answer
     /// is on its way.
     pub(super) fn in_doubt(&self) -> bool {
+        self.under_way.is_none() && self.is_unsettled()
+    }
+
+    /// Whether it is not known (yet) whether its last message arrived.
+    pub(super) fn is_unsettled(&self) -> bool {
         let unsure = |fate: &Fate| matches!(fate, Fate::Unknown | Fate::Conflict);
-        self.under_way.is_none()
-            && self.state.pending.as_ref().is_some_and(|pending| unsure(&pending.fate))
+        self.state.pending.as_ref().is_some_and(|pending| unsure(&pending.fate))
     }
 
     /// The LRN of its declaration, as sent or as NCTS tells it.

@@ -18,6 +18,8 @@ pub(super) struct Heard {
     pub(super) call: Call,
     /// Whether it says what its body is (`Content-Type`).
     pub(super) typed: bool,
+    /// When a file says that it was made; none: it is about to leave.
+    pub(super) sent_at: Option<DateTime<Utc>>,
 }
 
 impl Heard {

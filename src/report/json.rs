@@ -193,6 +193,7 @@ fn objects(event: &Event) -> Vec<&ObjectRef> {
         | Event::LookedUp(_)
         | Event::BalanceAnswered(_)
         | Event::Assigned(_)
+        | Event::Imported(_)
         | Event::RunClosed(_) => Vec::new(),
     }
 }

@@ -123,6 +123,14 @@ impl<'a> Teller<'a> {
             Event::BalanceAnswered(answered) => {
                 self.tell(at, Some(answered.exchange), balance(answered));
             }
+            Event::Imported(from) => {
+                let what = format!(
+                    "all of it comes from the file `{}` (SHA-256 {}): its times and answers are \
+                     what that says, and nobody has seen them",
+                    from.file, from.digest
+                );
+                self.tell(at, None, what);
+            }
             Event::Assigned(to) => {
                 let by = to.by.as_deref().map(|name| format!(", for {name}")).unwrap_or_default();
                 let what = format!(

@@ -147,6 +147,8 @@ pub enum Command {
     Run(Run),
     /// Record your own software as it works: a proxy before HMRC's API
     Record(Record),
+    /// Take a HAR file of what your own software did as evidence
+    Import(Import),
     /// Note that HMRC's officers replied, with their reply as evidence
     Answered(Answered),
     /// Show where every requirement stands

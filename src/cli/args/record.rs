@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::UnderTest;
-use super::value::time_scale;
+use super::value::{lrn, time_scale};
 use crate::project::Environment;
 
 /// `record`.
@@ -47,6 +47,38 @@ pub struct Record {
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
     /// The build that the runs are of
+    #[command(flatten)]
+    pub under_test: UnderTest,
+}
+
+/// `import`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A HAR file (HTTP Archive 1.2) as browsers, proxies and Postman write it, with\n\
+    bodies. Only what went to HMRC's API is taken. The file proves neither its times\n\
+    nor its answers; `[gate] drivers` decides whether such runs count.\n\n\
+    Example:\n  ctc-ready import movements.har --scenario DSGB1"
+)]
+pub struct Import {
+    /// The file
+    #[arg(value_name = "FILE.har")]
+    pub file: PathBuf,
+    /// The scenario that it is an attempt at
+    #[arg(long, value_name = "SCENARIO")]
+    pub scenario: String,
+    /// The programme of that scenario, where several have it
+    #[arg(long, value_name = "ID")]
+    pub programme: Option<String>,
+    /// Which of several declarations in the file
+    #[arg(long, value_name = "LRN", value_parser = lrn)]
+    pub lrn: Option<String>,
+    /// Where it was sent [default: the project's]
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub environment: Option<Environment>,
+    /// How many times faster the simulator's timers ran
+    #[arg(long, value_name = "S", value_parser = time_scale, allow_negative_numbers = true)]
+    pub time_scale: Option<f64>,
+    /// The build that it was
     #[command(flatten)]
     pub under_test: UnderTest,
 }

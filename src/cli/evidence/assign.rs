@@ -5,11 +5,9 @@ use std::sync::Arc;
 use super::{open_store, show};
 use crate::cli::args::EvidenceAssign;
 use crate::cli::context::{Context, Desk, TOOL, scenario_in, secrets};
-use crate::cli::exit;
 use crate::cli::failure::Failure;
-use crate::cli::{run, seal};
-use crate::engine::report::RunReport;
-use crate::evidence::{RunState, StoreWriter};
+use crate::cli::{record, seal};
+use crate::evidence::StoreWriter;
 use crate::recorder::assign::{AssignError, assign};
 
 /// Runs the command.
@@ -37,18 +35,7 @@ pub(super) fn run(context: &mut Context, args: &EvidenceAssign) -> Result<u8, Fa
         "run {run} is attempt {} at {} ({}); that this was said now is part of it",
         entry.attempt, entry.scenario, entry.programme
     ));
-    let state = entry.state;
-    let report = RunReport { schema_version: 1, runs: vec![entry], held_back: Vec::new() };
-    context.printer.document(&report);
-    if !context.printer.json() {
-        run::print_table(&mut context.printer, &report);
-        run::print_waits(&mut context.printer, &report);
-    }
-    Ok(match state {
-        RunState::Failed => exit::WANTING,
-        RunState::Waiting => exit::WAITING,
-        RunState::Passed | RunState::Abandoned => exit::DONE,
-    })
+    Ok(record::report(context, vec![entry]))
 }
 
 impl From<AssignError> for Failure {

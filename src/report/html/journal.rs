@@ -221,6 +221,9 @@ fn words(event: &Event) -> String {
         Event::BalanceAnswered(answered) => {
             format!("the balance of step {} was answered", answered.step)
         }
+        Event::Imported(from) => {
+            format!("all of it comes from the file {}, SHA-256 {}", from.file, from.digest)
+        }
         Event::Assigned(to) => {
             format!("the run was given its scenario: {}, attempt {}", to.scenario, to.attempt)
         }
