@@ -23,8 +23,8 @@
 //!   message's text.
 //! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
 //!
-//! Floor 5: it uses floors 1 to 4. The recorder and the command line may call
-//! it; the simulator never does.
+//! Floor 5: it uses floors 1 to 4. The recorder, the floors above it and the
+//! command line may call it; the simulator never does.
 
 mod act;
 mod answer;

@@ -122,7 +122,7 @@ impl Recognition {
             let rest = bare.get(id.len()..).unwrap_or_default();
             let day = rest.get(..DAY).is_some_and(|day| day.bytes().all(|c| c.is_ascii_digit()));
             let as_ours = rest.len() == DAY + RANDOM && day;
-            (as_ours, ends_at_a_dash(lrn, id.len()), id.len())
+            (as_ours, ends(lrn, id.len()), id.len())
         })?;
         Some(of)
     }
@@ -155,18 +155,18 @@ fn plain(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
 }
 
-/// Whether something else than a letter or digit follows the first `count` of
-/// these.
-fn ends_at_a_dash(lrn: &str, count: usize) -> bool {
+/// How well an LRN ends an id of so many letters and digits: a dash or the like
+/// follows (2), nothing does (1), or the LRN just goes on (0).
+fn ends(lrn: &str, count: usize) -> u8 {
     let mut left = count;
     for c in lrn.chars() {
         match (left, c.is_ascii_alphanumeric()) {
-            (0, alphanumeric) => return !alphanumeric,
+            (0, alphanumeric) => return if alphanumeric { 0 } else { 2 },
             (_, true) => left -= 1,
             (_, false) => {}
         }
     }
-    left == 0
+    u8::from(left == 0)
 }
 
 /// The version in `application/vnd.hmrc.2.1+json`.

@@ -22,6 +22,9 @@ fn a_run_gets_its_scenario_once_and_the_evidence_says_when() {
     let listed = project.json(&["evidence", "list"], 0);
     assert_eq!(listed["runs"][0]["scenario"], "unassigned");
 
+    let status = project.call(&["status"]).code(0).stdout;
+    assert!(status.contains("nobody has said the scenario: 1"), "{status}");
+
     // Another scenario's messages would be others; nothing changes then.
     let other = ["evidence", "assign", &run[..13], "--scenario"];
     project.call(&[&other[..], &["NOSUCH"]].concat()).code(2);
