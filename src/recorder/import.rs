@@ -15,8 +15,9 @@ use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use tokio::sync::mpsc::unbounded_channel;
 use url::Url;
 
+use super::asked::read;
 use super::har::{self, Entry, HarError, MAX_FILE};
-use super::ledger::{Ledger, read};
+use super::ledger::Ledger;
 use super::recognise::Recognition;
 use super::record::{Options, RecordError};
 use super::route::Route;
@@ -186,6 +187,7 @@ pub fn import(
         redactor: store.redactor(),
         errands,
         in_doubt: Arc::new(AtomicBool::new(false)),
+        held: Vec::new(),
         imported: Some(imported),
         claimed: None,
         runs: Vec::new(),

@@ -7,29 +7,26 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::recognise::{self, Of, Recognition};
+use super::asked::read;
+use super::recognise::Recognition;
 use super::record::{Options, RecordError};
 use super::route::Route;
-use super::run::{List, Run, UnderWay};
+use super::run::{Run, UnderWay};
 use super::text;
-use super::wire::{Errand, Heard, Ticket, Told};
+use super::wire::{Errand, Heard, Reply, Ticket, Told};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::engine::exchange::{self, Answered, Intent};
-use crate::engine::reading::{Fetched, Reading};
 use crate::engine::report::{Doing, RunEntry, Watcher};
-use crate::engine::state::Fate;
 use crate::evidence::{
-    Driver, Durability, Event, EvidenceError, Imported, ObjectRef, Purpose, Recorded, Redactor,
-    RunId, RunOpened, RunRecord, RunState, StoreWriter, Submitted, UNASSIGNED,
+    Driver, Durability, Event, EvidenceError, Imported, Purpose, Redactor, RunId, RunRecord,
+    RunState, StoreWriter, Submitted, UNASSIGNED,
 };
-use crate::hmrc::ctc::{self, ListedMessage};
-use crate::hmrc::transport::{Answer, NoAnswer};
-use crate::ncts::{Direction, MessageType, MovementKind};
-use crate::project::Environment;
+use crate::hmrc::ctc;
+use crate::hmrc::transport::NoAnswer;
+use crate::ncts::{MessageType, MovementKind};
 
 /// How often runs are looked at while nothing passes by: deadlines pass.
 const TICK: Duration = Duration::from_millis(500);
@@ -52,6 +49,8 @@ pub(super) struct Ledger<'a> {
     pub(super) errands: UnboundedSender<Errand>,
     /// Set while some message's fate is in doubt.
     pub(super) in_doubt: Arc<AtomicBool>,
+    /// Messages that wait for another of their movement.
+    pub(super) held: Vec<(Heard, Reply)>,
     /// The file that all of it comes from.
     pub(super) imported: Option<Imported>,
     /// Its time: judged is what was known then.
@@ -103,7 +102,7 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    fn add(&mut self, run: Run, resumed: bool) {
+    pub(super) fn add(&mut self, run: Run, resumed: bool) {
         self.seen.push(run.id);
         self.watcher.moved(&run.view(Doing::Opened { resumed }));
         self.runs.push(run);
@@ -145,12 +144,13 @@ impl Ledger<'_> {
 
     fn take(&mut self, told: Told) -> Result<(), RecordError> {
         match told {
-            Told::Leaves(heard, reply) => {
-                // Without a reply nothing leaves.
-                let ticket = self.leaves(&heard)?;
-                let _ = reply.send(ticket);
+            Told::Leaves(heard, reply) => self.let_leave(heard, reply)?,
+            Told::Left(ticket, result, _room) => {
+                self.left(ticket, &kept(result))?;
+                for (heard, reply) in std::mem::take(&mut self.held) {
+                    self.let_leave(heard, reply)?;
+                }
             }
-            Told::Left(ticket, result, _room) => self.left(ticket, &kept(result))?,
             Told::Asked { heard, sent_at, result, room: _room } => {
                 self.asked(&heard, sent_at, &kept(result))?;
             }
@@ -187,6 +187,25 @@ impl Ledger<'_> {
 
     pub(super) fn position(&self, run: RunId) -> Option<usize> {
         self.runs.iter().position(|own| own.id == run)
+    }
+
+    /// Lets a message leave, unless another of its movement is on its way: what
+    /// became of that one would not be known.
+    fn let_leave(&mut self, heard: Heard, reply: Reply) -> Result<(), RecordError> {
+        let busy = match &heard.route {
+            Route::Add(kind, movement) => {
+                self.runs.iter().any(|run| run.has(*kind, movement) && run.under_way.is_some())
+            }
+            _ => false,
+        };
+        if busy {
+            self.held.push((heard, reply));
+            return Ok(());
+        }
+        // Without a reply nothing leaves.
+        let ticket = self.leaves(&heard)?;
+        let _ = reply.send(ticket);
+        Ok(())
     }
 
     /// Has a message of the software on disk before it leaves.
@@ -267,113 +286,6 @@ impl Ledger<'_> {
         Ok(Some(ticket))
     }
 
-    /// The run to which the first message of a movement belongs: one that waits
-    /// for it, or a new one.
-    fn run_that_opens(
-        &mut self,
-        kind: MovementKind,
-        heard: &Heard,
-        reading: Option<&Reading>,
-    ) -> Result<Option<usize>, RecordError> {
-        let accept = heard.header("accept");
-        let lrn = reading.and_then(|reading| reading.lrn.as_deref());
-        let mrn = reading.and_then(|reading| reading.mrn.as_deref());
-        let free = |run: &Run| run.under_way.is_none() && !run.state.movements.contains_key(&kind);
-        match kind {
-            MovementKind::Departure => {
-                let of = self.recognition.of(lrn, accept);
-                let ids = |of: &Of| (of.0.id.clone(), of.1.id.clone());
-                // Sent again, since nothing was taken so far.
-                let again = self.runs.iter().position(|run| {
-                    let refused = run.state.pending.as_ref().map(|it| it.fate == Fate::NotTaken);
-                    let same = lrn.is_some() && run.state.lrn.as_deref() == lrn;
-                    let idle = refused == Some(true)
-                        && run.of.is_some()
-                        && run.of.as_ref().map(ids) == of.map(ids);
-                    free(run) && run.state.sent.is_empty() && (same || idle)
-                });
-                let of = of.cloned();
-                match again {
-                    Some(index) => Ok(Some(index)),
-                    None => self.open(of, accept).map(Some),
-                }
-            }
-            MovementKind::Arrival => {
-                let expects = |run: &&Run| free(run) && run.may_send(MessageType::Ie007);
-                let of_mrn = |run: &&Run| mrn.is_some() && run.state.mrn.as_deref() == mrn;
-                let waiting = self.runs.iter().filter(expects);
-                if let Some(id) = waiting.clone().find(of_mrn).map(|run| run.id)
-                    && let Some(index) = self.position(id)
-                {
-                    return Ok(Some(index));
-                }
-                // The software may not have asked for the message with the MRN;
-                // what the user says, and nothing else, tells whose it is then.
-                let fixed = self.recognition.fixed();
-                if let Some((_, scenario)) = fixed {
-                    let mut blind = waiting
-                        .filter(|run| run.scenario() == scenario.id && run.state.mrn.is_none())
-                        .map(|run| run.id);
-                    if let (Some(id), None) = (blind.next(), blind.next())
-                        && let Some(index) = self.position(id)
-                    {
-                        return Ok(Some(index));
-                    }
-                }
-                // A file may have other movements, too.
-                if self.imported.is_some() {
-                    return Ok(None);
-                }
-                let begins = |of: &&Of| {
-                    of.1.step.first().and_then(|step| step.send) == Some(MessageType::Ie007)
-                };
-                let of = fixed.filter(begins).cloned();
-                self.open(of, accept).map(Some)
-            }
-        }
-    }
-
-    /// Opens a run.
-    fn open(&mut self, of: Option<Of>, accept: Option<&str>) -> Result<usize, RecordError> {
-        let programme = of.as_ref().map(|(programme, _)| programme);
-        let programme = programme.or_else(|| self.recognition.programme(accept));
-        let id = programme.map_or(UNASSIGNED, |programme| programme.id.as_str()).to_owned();
-        let scenario = of.as_ref().map_or(UNASSIGNED, |(_, it)| it.id.as_str()).to_owned();
-        let attempt = match &of {
-            Some(_) => self.store.next_attempt(&id, &scenario),
-            None => 0,
-        };
-        let version = accept.and_then(recognise::version).map(str::to_owned);
-        let opened = RunOpened {
-            run: self.store.new_run_id(),
-            programme: id,
-            scenario,
-            attempt,
-            environment: self.options.environment,
-            simulated: self.options.environment == Environment::Simulator,
-            driver: self.options.driver,
-            software: self.options.software.clone(),
-            tool: self.options.tool.clone(),
-            operator: self.options.operator.clone(),
-            base_url: self.options.address().to_owned(),
-            api_version: version
-                .or_else(|| programme.map(|programme| programme.api.version.clone()))
-                .unwrap_or_default(),
-            time_scale: self.options.tempo.scale(),
-            session: self.store.session(),
-        };
-        let writer = self.store.open_run(opened.clone())?;
-        let at = self.clock.now();
-        let event = Event::RunOpened(opened.clone());
-        let first = Recorded { seq: 0, at, mono_ns: self.clock.mono_ns(), event };
-        let mut run = Run::new(&opened, of, writer, &[first]);
-        if let Some(imported) = &self.imported {
-            run.append(Event::Imported(imported.clone()), Durability::Buffered)?;
-        }
-        self.add(run, false);
-        Ok(self.runs.len() - 1)
-    }
-
     /// Notes what came of a message.
     fn left(&mut self, ticket: Ticket, result: &Answered) -> Result<(), RecordError> {
         let Some(index) = self.position(ticket.run) else { return Ok(()) };
@@ -449,166 +361,6 @@ impl Ledger<'_> {
         let view = run.view(Doing::Sent { step, message });
         self.watcher.moved(&view);
         Ok(())
-    }
-
-    /// Notes a question of the software, and what it was told.
-    fn asked(
-        &mut self,
-        heard: &Heard,
-        sent_at: DateTime<Utc>,
-        result: &Answered,
-    ) -> Result<(), RecordError> {
-        let (kind, movement, purpose) = match &heard.route {
-            Route::Movements(kind) => {
-                return self.movements_listed(*kind, heard, sent_at, result);
-            }
-            Route::Messages(kind, movement) => (*kind, movement, Purpose::ListMessages),
-            Route::Message { kind, movement, .. } => (*kind, movement, Purpose::GetMessage),
-            _ => return Ok(()),
-        };
-        let Some(index) = self.runs.iter().position(|run| run.has(kind, movement)) else {
-            return match (&heard.route, self.suspected(kind, movement)) {
-                (Route::Messages(..), Some(index)) => {
-                    self.messages_looked_up(index, movement, heard, sent_at, result)
-                }
-                _ => {
-                    self.passed_on += 1;
-                    Ok(())
-                }
-            };
-        };
-        if purpose == Purpose::ListMessages && self.runs[index].in_doubt() {
-            return self.messages_looked_up(index, movement, heard, sent_at, result);
-        }
-        let (exchange, body) = self.exchanged(index, purpose, heard, sent_at, result)?;
-        let answer = match result {
-            Ok(answer) if answer.status == 200 => answer,
-            _ => return Ok(()),
-        };
-        match &heard.route {
-            Route::Message { kind, movement, message, body: alone } => {
-                let of = Fetched {
-                    kind: *kind,
-                    movement,
-                    message_id: message,
-                    exchange,
-                    received: None,
-                };
-                self.fetched(index, of, *alone, answer, body)?;
-            }
-            _ => self.listed(index, kind, sent_at, answer),
-        }
-        self.judge(index)
-    }
-
-    /// Records a question and its answer, once both are known; tells the
-    /// exchange's number and the body of the answer as it is kept.
-    pub(super) fn exchanged(
-        &mut self,
-        index: usize,
-        purpose: Purpose,
-        heard: &Heard,
-        sent_at: DateTime<Utc>,
-        result: &Answered,
-    ) -> Result<(u32, Option<ObjectRef>), EvidenceError> {
-        let run = &mut self.runs[index];
-        let exchange = run.next_exchange();
-        let intent = Intent::asking(purpose);
-        let (writer, redactor) = (&mut run.writer, &self.redactor);
-        let sent_at = Some(sent_at);
-        let request =
-            exchange::record_request(writer, redactor, exchange, &intent, &heard.call, sent_at)?;
-        let result = exchange::record_result(writer, redactor, exchange, result)?;
-        run.state.apply(&request);
-        run.state.apply(&result);
-        let body = match result.event {
-            Event::Response(response) => response.body,
-            _ => None,
-        };
-        self.count();
-        Ok((exchange, body))
-    }
-
-    /// Takes note of what the software was told of a movement's messages.
-    fn listed(&mut self, index: usize, kind: MovementKind, at: DateTime<Utc>, answer: &Answer) {
-        if let Ok(listed) = ctc::messages(&answer.body) {
-            let messages = listed.into_iter().filter(from_ncts);
-            let messages = messages.map(|message| (message.id, message.received)).collect();
-            self.runs[index].lists.insert(kind, List { at, messages });
-        }
-    }
-
-    /// Takes a message that the software fetched.
-    fn fetched(
-        &mut self,
-        index: usize,
-        mut of: Fetched<'_>,
-        alone: bool,
-        answer: &Answer,
-        stored: Option<ObjectRef>,
-    ) -> Result<(), RecordError> {
-        let run = &mut self.runs[index];
-        let Some(stored) = stored else { return Ok(()) };
-        if run.state.known_messages.contains(of.message_id) {
-            return Ok(());
-        }
-        let listed = run.lists.get(&of.kind).and_then(|list| list.messages.get(of.message_id));
-        of.received = listed.copied();
-        let (reading, body) = match alone {
-            true => (read(answer.header("content-type"), &answer.body), stored),
-            false => {
-                let Ok(whole) = serde_json::from_slice::<Value>(&answer.body) else {
-                    return Ok(());
-                };
-                if let Ok(said) = serde_json::from_value::<ListedMessage>(whole.clone()) {
-                    of.received = Some(said.received);
-                }
-                match whole.get("body") {
-                    // It is still to be uploaded.
-                    None | Some(Value::Null) => return Ok(()),
-                    Some(Value::String(xml)) => {
-                        let reading = Reading::of_xml(xml);
-                        let media = Some("application/xml");
-                        (reading, run.writer.put_object(xml.as_bytes(), media, &self.redactor)?)
-                    }
-                    Some(json) => (Reading::of_value(json), stored),
-                }
-            }
-        };
-        let reading = match reading {
-            Ok(reading) if reading.message.direction() == Direction::Sent => return Ok(()),
-            Ok(reading) => reading,
-            Err(error) => {
-                let (id, scenario) = (of.message_id, run.scenario());
-                let text = format!("{scenario}: message {id} is passed over: {error}");
-                self.watcher.note(&self.redactor.text(&text));
-                return Ok(());
-            }
-        };
-        let message = reading.message;
-        let step = run.view(Doing::Waiting).step;
-        run.append(reading.received(of, body), Durability::Synced)?;
-        run.waiting_for = None;
-        let view = run.view(Doing::Received { step, message });
-        self.watcher.moved(&view);
-        Ok(())
-    }
-}
-
-/// Whether a listed message is one of NCTS, as far as its type tells.
-fn from_ncts(listed: &ListedMessage) -> bool {
-    let Some(text) = &listed.message else { return false };
-    text.parse::<MessageType>().map_or(true, |message| message.direction() == Direction::Received)
-}
-
-/// Reads a message by what its `Content-Type` says it is.
-pub(super) fn read(
-    media_type: Option<&str>,
-    body: &[u8],
-) -> Result<Reading, crate::engine::reading::UnreadableMessage> {
-    match media_type.is_some_and(|media_type| media_type.to_ascii_lowercase().contains("json")) {
-        true => Reading::of_json(body),
-        false => Reading::of_xml(&String::from_utf8_lossy(body)),
     }
 }
 

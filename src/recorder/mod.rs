@@ -6,8 +6,9 @@
 //!   `route` (what an address names), `secrets` (tokens learnt on sight),
 //!   `wire` (what the proxy tells the ledger).
 //! - `ledger`: what passed by becomes evidence, and is judged as any run is. Its
-//!   parts: `run` (one run), `judge` (what comes next in it), `doubt` (a message
-//!   whose answer was lost).
+//!   parts: `run` (one run), `opens` (which run a first message belongs to),
+//!   `asked` (messages that were fetched), `judge` (what comes next), `doubt` (a
+//!   message whose answer was lost).
 //! - [`recognise`]: which scenario the software is at.
 //! - [`assign`]: the scenario of a run, said later.
 //! - [`import`]: a file of what the software did; `har`: reading one.
@@ -19,12 +20,14 @@
 //! Floor 6: it uses floors 1 to 5. The command line may call it; the simulator
 //! never does.
 
+mod asked;
 pub mod assign;
 mod doubt;
 pub mod har;
 pub mod import;
 mod judge;
 mod ledger;
+mod opens;
 mod proxy;
 pub mod recognise;
 mod record;

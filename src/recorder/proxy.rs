@@ -48,6 +48,9 @@ const ROOMS: usize = 8;
 /// How long a connection may take to say what it wants.
 const HEAD: Duration = Duration::from_secs(30);
 
+/// How long the software may say nothing in the middle of a message.
+const SILENCE: Duration = Duration::from_secs(100);
+
 /// How long requests under way may take once we are told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -228,11 +231,10 @@ impl Proxy {
     ) -> Response<Passing> {
         let Some(room) = self.room().await else { return ending() };
         let mut bytes = Vec::new();
-        while let Some(frame) = body.frame().await {
+        while let Some(frame) = next(&mut body).await {
             match frame {
                 Ok(frame) => bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |it| it)),
-                Err(error) => {
-                    let cause = root_cause(&error);
+                Err(cause) => {
                     self.note(format!(
                         "the software went away in the middle of a message ({cause}); nothing of \
                          it was passed on"
@@ -324,6 +326,14 @@ impl Proxy {
             back(answer, |body| Tap::new(body, to_the_end, Box::new(told)))
         });
         called.await.unwrap_or_else(|_| ending())
+    }
+}
+
+/// The next part of what the software sends, or why none comes.
+async fn next(body: &mut Incoming) -> Option<Result<Frame<Bytes>, String>> {
+    match tokio::time::timeout(SILENCE, body.frame()).await {
+        Ok(frame) => frame.map(|frame| frame.map_err(|error| root_cause(&error))),
+        Err(_) => Some(Err(format!("nothing came for {} seconds", SILENCE.as_secs()))),
     }
 }
 

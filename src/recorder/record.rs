@@ -134,6 +134,7 @@ impl Recorder<'_> {
             redactor: Arc::clone(&redactor),
             errands,
             in_doubt: Arc::clone(&in_doubt),
+            held: Vec::new(),
             imported: None,
             claimed: None,
             runs: Vec::new(),

@@ -47,12 +47,14 @@ pub(super) struct Ticket {
 /// The room that bodies take in memory, given back once they are recorded.
 pub(super) type Room = OwnedSemaphorePermit;
 
+/// Lets a message leave; none in it: it belongs to no run.
+pub(super) type Reply = oneshot::Sender<Option<Ticket>>;
+
 /// What the proxy tells. In the order in which the software sees it happen.
 #[derive(Debug)]
 pub(super) enum Told {
-    /// A message is about to leave. It leaves once there is a reply; none in
-    /// the reply: it belongs to no run.
-    Leaves(Heard, oneshot::Sender<Option<Ticket>>),
+    /// A message is about to leave. It leaves once there is a reply.
+    Leaves(Heard, Reply),
     /// What came of it.
     Left(Ticket, Answered, Room),
     /// Something was asked, and what came of that.

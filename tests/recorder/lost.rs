@@ -157,6 +157,35 @@ fn a_message_out_of_order_is_told_at_once_and_ends_the_run() {
 }
 
 #[test]
+fn of_two_messages_at_once_the_second_waits_for_the_first() {
+    let project = Project::new();
+    let under_way = Arc::new(AtomicUsize::new(0));
+    let at_once = Arc::new(AtomicUsize::new(0));
+    let (busy, most) = (Arc::clone(&under_way), Arc::clone(&at_once));
+    let server = Server::start(move |raw| {
+        let now = busy.fetch_add(1, Ordering::SeqCst) + 1;
+        most.fetch_max(now, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(200));
+        busy.fetch_sub(1, Ordering::SeqCst);
+        Some(api(raw))
+    });
+    let recording = Recording::start(&project, &server.base_url, &["--scenario", "ANGB1"]);
+    send(&recording.host, &declaration());
+    let path = format!("POST {DEPARTURES}/{MOVEMENT}/messages");
+    let amend = xml("CC013C", "<LRN>DSGB1-7</LRN>");
+    let bytes = request(&path, "json", Some(("application/xml", amend.as_bytes())));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert_eq!(send(&recording.host, &bytes).line, "HTTP/1.1 202 Accepted"));
+        }
+    });
+    assert_eq!(at_once.load(Ordering::SeqCst), 1);
+    assert_eq!(server.heard().len(), 3, "both were passed on");
+    let (code, report) = recording.stop();
+    assert_eq!((code, &report["runs"][0]["failure"]["reason"]), (1, &"out-of-order".into()));
+}
+
+#[test]
 fn json_is_kept_as_it_is_and_a_large_message_says_that_it_was_not_seen() {
     let project = Project::new();
     let server = Server::start(|raw| {
