@@ -36,7 +36,7 @@ pub enum RecogniseError {
 #[derive(Clone, Debug)]
 pub struct Recognition {
     fixed: Option<Of>,
-    /// LRNs or their beginnings (`ABC*`), the longest first.
+    /// Whole LRNs, then beginnings of some (`ABC*`), the longest first.
     said: Vec<(String, Vec<Of>)>,
     /// Scenarios by their ids as LRNs have them.
     by_id: BTreeMap<String, Vec<Of>>,
@@ -85,7 +85,7 @@ impl Recognition {
             })?;
             said.push((pattern.clone(), known));
         }
-        said.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.len()));
+        said.sort_by_key(|(pattern, _)| (pattern.ends_with('*'), std::cmp::Reverse(pattern.len())));
         Ok(Self { fixed, said, by_id, versions })
     }
 
