@@ -1,6 +1,7 @@
 //! What passed by becomes evidence: one line of a journal after the other, in
 //! the order in which the software saw it happen.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -168,10 +169,10 @@ impl Ledger<'_> {
     }
 
     /// Takes an exchange of a file.
-    pub(super) fn replay(&mut self, heard: Heard, result: Answered) -> Result<(), RecordError> {
+    pub(super) fn replay(&mut self, mut heard: Heard, result: Answered) -> Result<(), RecordError> {
         self.claimed = self.claimed.max(heard.sent_at);
         match (&heard.route, heard.sent_at) {
-            (Route::Open(_) | Route::Add(..), _) => match self.leaves(&heard)? {
+            (Route::Open(_) | Route::Add(..), _) => match self.leaves(&mut heard)? {
                 Some(ticket) => self.left(ticket, &result),
                 None => Ok(()),
             },
@@ -191,7 +192,7 @@ impl Ledger<'_> {
 
     /// Lets a message leave, unless another of its movement is on its way: what
     /// became of that one would not be known.
-    fn let_leave(&mut self, heard: Heard, reply: Reply) -> Result<(), RecordError> {
+    fn let_leave(&mut self, mut heard: Heard, reply: Reply) -> Result<(), RecordError> {
         let busy = match &heard.route {
             Route::Add(kind, movement) => {
                 self.runs.iter().any(|run| run.has(*kind, movement) && run.under_way.is_some())
@@ -203,25 +204,42 @@ impl Ledger<'_> {
             return Ok(());
         }
         // Without a reply nothing leaves.
-        let ticket = self.leaves(&heard)?;
-        let _ = reply.send(ticket);
+        let ticket = self.leaves(&mut heard)?;
+        let _ = reply.send((ticket, heard.call.body.unwrap_or_default()));
         Ok(())
     }
 
     /// Has a message of the software on disk before it leaves.
-    fn leaves(&mut self, heard: &Heard) -> Result<Option<Ticket>, RecordError> {
-        let mut call = heard.call.clone();
-        let body = call.body.take().unwrap_or_default();
-        let encoding = heard.header("content-encoding");
-        let (body, mut origin) = match text::plain(encoding, &body) {
-            Ok(plain) => (plain.into_owned(), ORIGIN.to_owned()),
-            Err(why) => (Vec::new(), format!("{ORIGIN}; {why}")),
+    fn leaves(&mut self, heard: &mut Heard) -> Result<Option<Ticket>, RecordError> {
+        let body = heard.call.body.take().unwrap_or_default();
+        let plain = match text::plain(heard.header("content-encoding"), &body) {
+            Ok(Cow::Borrowed(_)) => None,
+            Ok(Cow::Owned(plain)) => Some((plain, ORIGIN.to_owned())),
+            Err(why) => Some((Vec::new(), format!("{ORIGIN}; {why}"))),
         };
+        // A large body is not copied on its way.
+        let Some((plain, origin)) = plain else {
+            heard.call.body = Some(body);
+            return self.leaves_plain(heard, ORIGIN.to_owned());
+        };
+        heard.call.body = Some(plain);
+        let ticket = self.leaves_plain(heard, origin);
+        heard.call.body = Some(body);
+        ticket
+    }
+
+    /// The same of a message without compression.
+    fn leaves_plain(
+        &mut self,
+        heard: &Heard,
+        mut origin: String,
+    ) -> Result<Option<Ticket>, RecordError> {
         if !heard.typed {
             origin = UPLOADED.to_owned();
         }
+        let body = heard.call.body.as_deref().unwrap_or_default();
         let reading = match heard.typed {
-            true => read(heard.header("content-type"), &body).ok(),
+            true => read(heard.header("content-type"), body).ok(),
             false => None,
         };
         let (index, kind) = match &heard.route {
@@ -266,11 +284,10 @@ impl Ledger<'_> {
             payload_mutation: None,
             payload_check: None,
         };
-        call.body = Some(body);
-        let writer = &mut run.writer;
+        let (writer, call) = (&mut run.writer, &heard.call);
         let (redactor, sent_at) = (&self.redactor, heard.sent_at);
         let recorded =
-            exchange::record_request(writer, redactor, exchange, &intent, &call, sent_at)?;
+            exchange::record_request(writer, redactor, exchange, &intent, call, sent_at)?;
         run.state.apply(&recorded);
         run.under_way = Some(UnderWay { exchange, kind, mrn: reading.and_then(|it| it.mrn) });
         run.waiting_for = None;
@@ -368,8 +385,8 @@ impl Ledger<'_> {
 fn kept(result: Answered) -> Answered {
     let mut answer = result?;
     let plain = match text::plain(answer.header("content-encoding"), &answer.body) {
-        Ok(std::borrow::Cow::Borrowed(_)) => return Ok(answer),
-        Ok(std::borrow::Cow::Owned(plain)) => plain,
+        Ok(Cow::Borrowed(_)) => return Ok(answer),
+        Ok(Cow::Owned(plain)) => plain,
         Err(why) => {
             return Err(NoAnswer {
                 failure: "body",

@@ -254,10 +254,10 @@ impl Proxy {
                 };
             }
         }
-        let heard = heard(route, &parts, Some(bytes.clone()));
+        let heard = heard(route, &parts, Some(bytes));
         let (reply, leaves) = oneshot::channel();
         self.tell(Told::Leaves(heard, reply));
-        let Ok(ticket) = leaves.await else {
+        let Ok((ticket, bytes)) = leaves.await else {
             return ours(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "NOT_RECORDED",

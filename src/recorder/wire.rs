@@ -47,8 +47,9 @@ pub(super) struct Ticket {
 /// The room that bodies take in memory, given back once they are recorded.
 pub(super) type Room = OwnedSemaphorePermit;
 
-/// Lets a message leave; none in it: it belongs to no run.
-pub(super) type Reply = oneshot::Sender<Option<Ticket>>;
+/// Lets a message leave, and gives its body back; without a ticket it belongs to
+/// no run.
+pub(super) type Reply = oneshot::Sender<(Option<Ticket>, Vec<u8>)>;
 
 /// What the proxy tells. In the order in which the software sees it happen.
 #[derive(Debug)]
