@@ -12,7 +12,7 @@
 //! | 3 | [`project`] |
 //! | 4 | [`evidence`], [`hmrc`], [`payload`] |
 //! | 5 | [`engine`], [`simulator`] |
-//! | 6 | [`verdict`] |
+//! | 6 | [`recorder`], [`verdict`] |
 //! | 7 | [`document`], [`report`] |
 //! | 8 | [`cli`] |
 
@@ -31,6 +31,7 @@ pub mod hmrc;
 pub mod ncts;
 pub mod payload;
 pub mod project;
+pub mod recorder;
 pub mod report;
 pub mod simulator;
 pub mod verdict;

@@ -14,7 +14,7 @@ const FLOORS: &[(u32, &[&str])] = &[
     (3, &["project"]),
     (4, &["evidence", "hmrc", "payload"]),
     (5, &["engine", "simulator"]),
-    (6, &["verdict"]),
+    (6, &["recorder", "verdict"]),
     (7, &["document", "report"]),
     (8, &["cli"]),
 ];

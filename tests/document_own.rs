@@ -242,6 +242,7 @@ fn an_attempt_says_what_it_is_worth() {
     house.verdict.requirements[3].run = Some(stale.run);
     house.runs.push(stale);
     let indexed = |programme: &str| IndexedRun {
+        assigned: false,
         programme: programme.to_owned(),
         scenario: "DNGB2".to_owned(),
         environment: Environment::TraderTest,

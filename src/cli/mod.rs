@@ -37,6 +37,7 @@ pub mod exit;
 mod explain;
 pub mod failure;
 mod gate;
+mod import;
 mod init;
 mod kept;
 mod keys;
@@ -50,6 +51,7 @@ mod plan;
 pub mod printer;
 mod progress;
 mod query;
+mod record;
 mod run;
 mod scenario;
 mod schema;
@@ -168,6 +170,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::TestUser(command) => test_user::run(context, &command),
         Command::Run(args) => run::run(context, &args),
         Command::Collect(args) => collect::run(context, &args),
+        Command::Record(args) => record::run(context, &args),
+        Command::Import(args) => import::run(context, &args),
         Command::Answered(args) => answered::run(context, &args),
         Command::Status(args) => status::run(context, &args),
         Command::Gate(args) => gate::run(context, &args),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -222,7 +223,7 @@ pub(super) fn execute(
     collects: Option<&Collect>,
 ) -> Result<Executed, Failure> {
     // Before anything is sent: whoever wants to be told must not miss it.
-    let events = open_events(context, args)?;
+    let events = open_events(context, args.events.as_deref())?;
     let settings = &desk.project.settings;
     let (environment, base_url) =
         bearer::server(settings, args.environment, args.base_url.as_deref())?;
@@ -519,8 +520,11 @@ fn schemas(
 }
 
 /// Where events go; on standard output nothing else may stand.
-fn open_events(context: &mut Context, args: &Run) -> Result<Option<EventLog>, Failure> {
-    let Some(file) = &args.events else { return Ok(None) };
+pub(super) fn open_events(
+    context: &mut Context,
+    file: Option<&Path>,
+) -> Result<Option<EventLog>, Failure> {
+    let Some(file) = file else { return Ok(None) };
     let log = EventLog::open(file, &context.cwd)?;
     if matches!(log, EventLog::Output) {
         if context.printer.json() {
@@ -584,6 +588,32 @@ pub(super) fn print_runs(
     if printer.json() {
         return;
     }
+    print_table(printer, report);
+    print_waits(printer, report);
+    let collected = report.runs.iter().any(|run| run.driver == Driver::Collect);
+    let command = if collected { "the same command" } else { "`ctc-ready run`" };
+    let any = |state| report.runs.iter().any(|run| run.state == state);
+    if any(RunState::Failed) {
+        printer.line("");
+        printer.line(match collected {
+            true => "next: mend it, let your software make another movement, and collect that",
+            false => "next: mend it, then `ctc-ready run --failed` makes new attempts",
+        });
+    }
+    if any(RunState::Waiting) {
+        printer.line("");
+        printer.line(match again_at {
+            Some(at) => format!(
+                "next: {command} again after {}, or `--wait` stays",
+                london::for_planning(at)
+            ),
+            None => format!("next: {command} goes on from here, at any time; `--wait` stays"),
+        });
+    }
+}
+
+/// The runs as a table, then why some failed.
+pub(super) fn print_table(printer: &mut Printer, report: &RunReport) {
     let rows: Vec<_> = report
         .runs
         .iter()
@@ -613,27 +643,6 @@ pub(super) fn print_runs(
             printer.line(paint(BAD, format!("{} failed at step {}", run.scenario, failure.step)));
             why(printer, failure);
         }
-    }
-    print_waits(printer, report);
-    let collected = report.runs.iter().any(|run| run.driver == Driver::Collect);
-    let command = if collected { "the same command" } else { "`ctc-ready run`" };
-    let any = |state| report.runs.iter().any(|run| run.state == state);
-    if any(RunState::Failed) {
-        printer.line("");
-        printer.line(match collected {
-            true => "next: mend it, let your software make another movement, and collect that",
-            false => "next: mend it, then `ctc-ready run --failed` makes new attempts",
-        });
-    }
-    if any(RunState::Waiting) {
-        printer.line("");
-        printer.line(match again_at {
-            Some(at) => format!(
-                "next: {command} again after {}, or `--wait` stays",
-                london::for_planning(at)
-            ),
-            None => format!("next: {command} goes on from here, at any time; `--wait` stays"),
-        });
     }
 }
 

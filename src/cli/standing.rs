@@ -5,8 +5,8 @@ use url::Url;
 use super::args::Run;
 use super::failure::Failure;
 use crate::catalogue::{Programme, Scenario};
-use crate::evidence::{Failure as RunFailure, RunClosed, RunRecord, RunState, StoreWriter};
-use crate::project::{Driver, Environment};
+use crate::evidence::{Driver, Failure as RunFailure, RunClosed, RunRecord, RunState, StoreWriter};
+use crate::project::Environment;
 
 /// A scenario selected, with its programme.
 pub(super) type Selected = (Programme, Scenario);
@@ -46,12 +46,17 @@ pub(super) fn standing_of(
             run.programme == programme.id
                 && run.scenario == scenario.id
                 && run.environment == environment
-                && run.driver == driver
+                // What the software was recorded at stands, too.
+                && (run.driver == driver || run.driver == Driver::Proxy)
         })
         .max_by_key(|run| (run.attempt, run.run));
     let Some(latest) = latest else { return Standing::Starts };
     let record = || Box::new(latest.clone());
     match latest.state {
+        // The software goes on with it, not we.
+        RunState::Waiting if latest.driver == Driver::Proxy && !args.abandon => {
+            Standing::Stays(record())
+        }
         RunState::Waiting if args.abandon => Standing::Replaces(record(), GivenUp::ByUser),
         // An embedded simulator is gone with its process, another address is
         // another simulator: what was under way there cannot go on here.

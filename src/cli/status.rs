@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::printer::{BAD, BOLD, CARE, DIM, GOOD, PLAIN, Printer, columns, paint};
 use crate::calendar::london;
 use crate::catalogue::RequirementKind;
-use crate::evidence::{Actor, Depth, Driver};
+use crate::evidence::{Actor, Depth, Driver, UNASSIGNED};
 use crate::verdict::{self, RequirementState, RequirementStatus};
 
 /// Runs the command.
@@ -28,6 +28,15 @@ pub(super) fn run(context: &mut Context, args: &Status) -> Result<u8, Failure> {
         let status = verdict::status(&case);
         context.printer.document(&status);
         print(&mut context.printer, &programme.title, &status);
+    }
+    let unassigned = evidence.runs.iter().filter(|run| run.scenario == UNASSIGNED).count();
+    if unassigned > 0 {
+        let printer = &mut context.printer;
+        printer.line("");
+        printer.line(format!(
+            "recorded runs of which nobody has said the scenario: {unassigned}; they count for"
+        ));
+        printer.line("nothing until `ctc-ready evidence assign` says it");
     }
     Ok(exit::DONE)
 }

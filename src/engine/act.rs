@@ -13,8 +13,8 @@ use super::progress::Progress;
 use super::report::Doing;
 use super::slot::{self, Fetch, Plan, Slot, Task, UnderWay};
 use super::urgency::{Kind, Urgency};
-use crate::evidence::{Durability, Event, OfficerAsked, Purpose};
-use crate::hmrc::transport::{Call, Method};
+use crate::evidence::{Durability, Purpose};
+use crate::hmrc::transport::Call;
 use crate::ncts::build::Stamp;
 use crate::ncts::{MessageType, MovementKind};
 use crate::project::Environment;
@@ -271,16 +271,7 @@ impl Batch<'_> {
         if self.options.environment != Environment::Simulator {
             return self.asked(index, &mail, false);
         }
-        let body = serde_json::json!({"to": mail.to, "subject": mail.subject, "body": mail.body});
-        let call = Call {
-            method: Method::Post,
-            url: format!(
-                "{}/simulator/mailbox",
-                self.options.base_url.as_str().trim_end_matches('/')
-            ),
-            headers: vec![("content-type".into(), "application/json".into())],
-            body: Some(body.to_string().into_bytes()),
-        };
+        let call = mail.to_simulator(&self.options.base_url);
         self.watcher.moved(&self.slots[index].view("asking the officers"));
         self.start(index, Task::Mail(mail), &Intent::asking(Purpose::Mail), call)
     }
@@ -295,20 +286,7 @@ impl Batch<'_> {
         let redactor = &self.redactor;
         let slot = &mut self.slots[index];
         let Some(writer) = &slot.writer else { return Ok(()) };
-        let body = writer.put_object(mail.body.as_bytes(), Some("text/plain"), redactor)?;
-        let eml = writer.put_object(mail.eml.as_bytes(), Some("message/rfc822"), redactor)?;
-        let asked = OfficerAsked {
-            step: mail.step,
-            to: mail.to.clone(),
-            subject: mail.subject.clone(),
-            body,
-            eml: Some(eml),
-            delivered,
-        };
-        let event = match mail.follow_up {
-            false => Event::OfficerAsked(asked),
-            true => Event::OfficerReminded(asked),
-        };
+        let event = mail.asked(writer, redactor, delivered)?;
         slot.append(event, Durability::Synced)?;
         let Mail { step, follow_up, .. } = *mail;
         let view = slot.view(Doing::Asked { step, follow_up });

@@ -3,11 +3,12 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::answer::{self, Unusable};
+use super::answer::Unusable;
 use super::batch::{Batch, BatchError};
 use super::command::{self, Ended, Order};
 use super::decide;
 use super::exchange::Intent;
+use super::reading;
 use super::report::Doing;
 use super::slot::{self, Fetch, MessageToFetch, Slot, Task, UnderWay};
 use super::software;
@@ -242,7 +243,7 @@ impl Batch<'_> {
                     && listed.status.as_deref() != Some("Failed")
             })
         };
-        if !slot.state.software_acts() || !listed.iter().any(begins) {
+        if !slot.state.seeks_what_was_sent() || !listed.iter().any(begins) {
             return Ok(false);
         }
         let end = slot.state.command.as_ref().and_then(|command| command.end.as_ref());
@@ -341,8 +342,9 @@ impl Batch<'_> {
         let notes: Vec<String> = notes.iter().take(MAX_NOTES).map(short).collect();
         let contradiction = contradiction.as_ref().map(short);
         let id = slot.scenario.id.clone();
-        let mrn = answer::reference(message.mrn()).filter(|_| what.kind == MovementKind::Arrival);
-        let lrn = answer::reference(message.lrn()).filter(|_| what.kind == MovementKind::Departure);
+        let mrn = reading::reference(message.mrn()).filter(|_| what.kind == MovementKind::Arrival);
+        let lrn =
+            reading::reference(message.lrn()).filter(|_| what.kind == MovementKind::Departure);
         let (now_at, _) = decide::position(&slot.scenario, &slot.state);
         for note in &notes {
             self.watcher.note(&format!("{id}: the {kind} that the software sent: {note}"));

@@ -1,33 +1,22 @@
 //! What an answer means for the run that asked: it is recorded first, whatever
 //! it says.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Duration, Utc};
 
 use super::batch::{Batch, BatchError};
 use super::decide;
 use super::exchange::{self, Answered};
+use super::reading::{Fetched, Reading};
 use super::report::Doing;
 use super::slot::{Fetch, MessageToFetch, Own, Task};
 use crate::evidence::{
-    Durability, Event, Failure, LookedUp, ObjectRef, Received, RunClosed, RunState, Submitted,
+    Durability, Event, Failure, LookedUp, ObjectRef, RunClosed, RunState, Submitted,
 };
 use crate::hmrc::backoff;
 use crate::hmrc::ctc::{self, ListedMessage};
 use crate::hmrc::transport::Answer;
-use crate::ncts::read::{FunctionalError, Message};
+use crate::ncts::read::Message;
 use crate::ncts::{Direction, MessageType, MovementKind};
-
-/// Most errors of a rejection that a journal line repeats; its body has all.
-/// 9,999 are allowed, and a line must stay short.
-const MAX_ERRORS: usize = 100;
-
-/// Most characters repeated of one text of such an error (the schemas' limit).
-const MAX_ERROR_TEXT: usize = 512;
-
-/// Most characters of an LRN or MRN (22 and 18 by the schemas).
-const MAX_REFERENCE: usize = 35;
 
 /// How long a change of a movement that may be our own message is taken for
 /// that alone. NCTS is hardly ever so fast that its answer comes before that of
@@ -356,7 +345,7 @@ impl Batch<'_> {
             let known = slot.state.known_messages.contains(&item.id) || slot.is_fetching(&item.id);
             // What failed was never handed over to NCTS.
             let by_software =
-                slot.state.software_acts() && item.status.as_deref() != Some("Failed");
+                slot.state.seeks_what_was_sent() && item.status.as_deref() != Some("Failed");
             if (from_ncts || by_software) && !known {
                 slot.fetches.push_back(Fetch::Message(Box::new(MessageToFetch {
                     kind,
@@ -380,8 +369,8 @@ impl Batch<'_> {
     ) -> Result<Option<Unusable>, BatchError> {
         let text = String::from_utf8_lossy(xml);
         let slot = &mut self.slots[index];
-        let message = match Message::parse(&text) {
-            Ok(message) => message,
+        let reading = match Reading::of_xml(&text) {
+            Ok(reading) => reading,
             Err(error) if what.known_type => {
                 return Ok(Some(format!("message {} cannot be read: {error}", what.message_id)));
             }
@@ -396,25 +385,21 @@ impl Batch<'_> {
             }
         };
         let Some(body) = stored_body else { return Ok(None) };
-        let kind = message.message_type();
-        if kind.direction() == Direction::Sent && slot.state.software_acts() {
+        let kind = reading.message;
+        if kind.direction() == Direction::Sent
+            && slot.state.seeks_what_was_sent()
+            && let Ok(message) = Message::parse(&text)
+        {
             return self.adopt(index, exchange, what, (&message, &text), body).map(|()| None);
         }
-        let event = Event::Received(Received {
-            message: kind,
-            movement: what.kind,
-            movement_id: what.movement.clone(),
-            message_id: what.message_id.clone(),
+        let of = Fetched {
+            kind: what.kind,
+            movement: &what.movement,
+            message_id: &what.message_id,
             exchange,
             received: Some(what.received),
-            mrn: reference(message.mrn()),
-            lrn: reference(message.lrn()),
-            errors: shown(message.functional_errors()),
-            release_indicator: message
-                .text("TransitOperation/releaseIndicator")
-                .map(|text| text.chars().take(MAX_REFERENCE).collect()),
-            body,
-        });
+        };
+        let event = reading.received(of, body);
         let (step, _) = decide::position(&slot.scenario, &slot.state);
         slot.append(event, Durability::Synced)?;
         slot.waiting_for = None;
@@ -425,40 +410,9 @@ impl Batch<'_> {
     }
 }
 
-/// An LRN or MRN of bounded length.
-pub(super) fn reference(text: Option<&str>) -> Option<String> {
-    text.filter(|text| text.len() <= MAX_REFERENCE).map(str::to_owned)
-}
-
 /// Whether the same request would get the same answer again.
-pub(super) fn is_permanent(status: u16) -> bool {
+pub fn is_permanent(status: u16) -> bool {
     (400..500).contains(&status) && !matches!(status, 408 | 425 | 429) || status == 501
-}
-
-/// The errors of a rejection that a journal line repeats, in their order: the
-/// first of every rule, for all rules are judged, and then as many as there is
-/// room for.
-fn shown(errors: Vec<FunctionalError>) -> Vec<FunctionalError> {
-    let mut rules = BTreeSet::new();
-    let (first, more): (Vec<_>, Vec<_>) =
-        errors.into_iter().enumerate().partition(|(_, error)| rules.insert(error.reason.clone()));
-    let mut shown: Vec<_> = first.into_iter().chain(more).take(MAX_ERRORS).collect();
-    shown.sort_by_key(|(nth, _)| *nth);
-    shown.into_iter().map(|(_, error)| cut(error)).collect()
-}
-
-/// An error of a rejection in bounded texts.
-fn cut(error: FunctionalError) -> FunctionalError {
-    let short = |text: String| match text.char_indices().nth(MAX_ERROR_TEXT) {
-        Some((at, _)) => text[..at].to_owned(),
-        None => text,
-    };
-    FunctionalError {
-        pointer: short(error.pointer),
-        code: short(error.code),
-        reason: short(error.reason),
-        value: error.value.map(short),
-    }
 }
 
 fn failed_run(reason: &str, step: u32, message: String) -> RunClosed {

@@ -148,7 +148,7 @@ pub fn next(
     if let Some(message) = step.send
         && !state.sent.contains_key(&number)
     {
-        return match state.software_acts() {
+        return match state.seeks_what_was_sent() {
             true => software::next(step, (number, message), state, tempo, now),
             false => send(step, number, message, state, tempo, now),
         };
@@ -174,14 +174,15 @@ pub fn waiting_for(
     });
     let tempo = Tempo::faster_by(opened.map_or(1.0, |opened| opened.time_scale));
     let hours = opened.map_or_else(Hours::none, |opened| Hours::of(programme, opened.environment));
+    let recorded = opened.is_some_and(|opened| opened.driver == Driver::Proxy);
+    let go_on = |what: String| Some(WaitingFor { actor: Actor::You, what, deadline: None });
     match hours::next(scenario, &state, tempo, &hours, now, Some(now)) {
         Action::Await { waiting_for, .. } => Some(waiting_for),
         Action::Over => None,
-        Action::FollowUp { .. } => Some(WaitingFor {
-            actor: Actor::You,
-            what: format!("remind the officers: `{}` drafts the e-mail", goes_on(&state)),
-            deadline: None,
-        }),
+        _ if recorded => go_on("the software goes on with it through `ctc-ready record`".into()),
+        Action::FollowUp { .. } => {
+            go_on(format!("remind the officers: `{}` drafts the e-mail", goes_on(&state)))
+        }
         Action::LookFor { step, message } if state.software_acts_alone() => {
             Some(software::awaited(step, message, None))
         }
@@ -193,11 +194,7 @@ pub fn waiting_for(
         | Action::AskOfficer { .. }
         | Action::AskBalance { .. }
         | Action::Finish(_)
-        | Action::GiveUp(_) => Some(WaitingFor {
-            actor: Actor::You,
-            what: format!("go on with `{}`", goes_on(&state)),
-            deadline: None,
-        }),
+        | Action::GiveUp(_) => go_on(format!("go on with `{}`", goes_on(&state))),
     }
 }
 
@@ -255,7 +252,8 @@ pub(super) fn missed(
     ))
 }
 
-pub(super) fn failed(reason: &str, step: u32, message: String) -> RunClosed {
+/// The end of a run that failed, for this reason.
+pub fn failed(reason: &str, step: u32, message: String) -> RunClosed {
     RunClosed {
         state: RunState::Failed,
         failure: Some(Failure { reason: reason.to_owned(), step, message, ..Failure::default() }),

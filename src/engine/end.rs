@@ -3,7 +3,7 @@
 use super::batch::{Batch, BatchError};
 use super::explain::{self, Sent};
 use super::report::Doing;
-use super::slot::Slot;
+use super::state::State;
 use crate::evidence::{Failure, ObjectRef, RunClosed, Store};
 
 /// Largest body that is read again to explain a failure, in bytes; HMRC's
@@ -21,7 +21,7 @@ impl Batch<'_> {
                 failure.message = format!("{}: {problem}", failure.message);
             }
             if failure.answer.is_some() {
-                explain(slot, &self.store.read()?, failure);
+                complete(&slot.state, &self.store.read()?, failure);
             }
         }
         let Some(writer) = slot.writer.take() else { return Ok(()) };
@@ -42,7 +42,7 @@ impl Batch<'_> {
 
 /// Completes a failure from the bodies of the message that brought it about and
 /// of the one that it refuses. Without them it is told less well.
-fn explain(slot: &Slot, store: &Store, failure: &mut Failure) {
+pub fn complete(state: &State, store: &Store, failure: &mut Failure) {
     let text = |body: &ObjectRef| {
         let bytes = (body.bytes <= MAX_BODY).then(|| store.object(body).ok()).flatten()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
@@ -50,8 +50,7 @@ fn explain(slot: &Slot, store: &Store, failure: &mut Failure) {
     let named = |errors: &[crate::evidence::FunctionalError]| {
         errors.iter().eq(failure.errors.iter().map(|told| &told.error))
     };
-    let answer = slot
-        .state
+    let answer = state
         .received
         .iter()
         .rev()
@@ -65,7 +64,7 @@ fn explain(slot: &Slot, store: &Store, failure: &mut Failure) {
     let refusal = answer.is_some_and(|answer| answer.message.is_refusal());
     // The last that was sent of that type; or of that movement, where the
     // refusal does not say what it refuses.
-    let sent = slot.state.sent.values().map(|(_, sent)| sent).rev().find(|sent| match about {
+    let sent = state.sent.values().map(|(_, sent)| sent).rev().find(|sent| match about {
         Some(about) => sent.message == about,
         None => refusal && answer.is_some_and(|answer| answer.movement == sent.movement),
     });

@@ -11,32 +11,32 @@ use crate::payload::Check;
 use chrono::{DateTime, Utc};
 
 /// What came of a call.
-pub(super) type Answered = Result<Answer, NoAnswer>;
+pub type Answered = Result<Answer, NoAnswer>;
 
 /// What a request is for, beyond what the call itself says.
 #[derive(Clone, Debug)]
-pub(super) struct Intent {
+pub struct Intent {
     /// What it is for.
-    pub(super) purpose: Purpose,
+    pub purpose: Purpose,
     /// The scenario step, for a submission.
-    pub(super) step: Option<u32>,
+    pub step: Option<u32>,
     /// The message type, for a submission.
-    pub(super) message: Option<MessageType>,
+    pub message: Option<MessageType>,
     /// The LRN inside.
-    pub(super) lrn: Option<String>,
+    pub lrn: Option<String>,
     /// `messageIdentification` inside.
-    pub(super) message_identification: Option<String>,
+    pub message_identification: Option<String>,
     /// Where the payload came from.
-    pub(super) payload_origin: Option<String>,
+    pub payload_origin: Option<String>,
     /// How it departs from its data.
-    pub(super) payload_mutation: Option<String>,
+    pub payload_mutation: Option<String>,
     /// What the schemas say of it.
-    pub(super) payload_check: Option<PayloadCheck>,
+    pub payload_check: Option<PayloadCheck>,
 }
 
 impl Intent {
     /// A request that only asks.
-    pub(super) fn asking(purpose: Purpose) -> Self {
+    pub fn asking(purpose: Purpose) -> Self {
         Self {
             purpose,
             step: None,
@@ -55,7 +55,7 @@ const VIOLATIONS: usize = 20;
 
 /// What the schemas said, as evidence keeps it. A violation may quote the
 /// message, so it is redacted like one.
-pub(super) fn payload_check(check: &Check, redactor: &Redactor) -> PayloadCheck {
+pub fn payload_check(check: &Check, redactor: &Redactor) -> PayloadCheck {
     let first = check.violations.iter().take(VIOLATIONS);
     PayloadCheck {
         version: check.version.clone(),
@@ -66,7 +66,10 @@ pub(super) fn payload_check(check: &Check, redactor: &Redactor) -> PayloadCheck 
 }
 
 /// Records that a call is about to leave (or, with `sent_at`, that it left).
-pub(super) fn record_request(
+///
+/// # Errors
+/// When the evidence cannot be written.
+pub fn record_request(
     writer: &mut RunWriter,
     redactor: &Redactor,
     exchange: u32,
@@ -107,7 +110,10 @@ pub(super) fn record_request(
 }
 
 /// Records what came of a call.
-pub(super) fn record_result(
+///
+/// # Errors
+/// When the evidence cannot be written.
+pub fn record_result(
     writer: &mut RunWriter,
     redactor: &Redactor,
     exchange: u32,

@@ -6,11 +6,13 @@
 //! and the LRN; follow up after one working day.
 
 use chrono::{DateTime, Utc};
+use url::Url;
 
 use crate::calendar::london;
 use crate::catalogue::{Programme, Scenario};
 use crate::eml::{self, Letter};
-use crate::evidence::RunId;
+use crate::evidence::{Event, EvidenceError, OfficerAsked, Redactor, RunId, RunWriter};
+use crate::hmrc::transport::{Call, Method};
 use crate::ncts::build::{BuildError, Templates};
 
 const INTERVENTION: &str = include_str!("../../templates/mail/intervention.txt");
@@ -31,6 +33,45 @@ pub struct Mail {
     pub body: String,
     /// The whole of it as a file (RFC 5322).
     pub eml: String,
+}
+
+impl Mail {
+    /// The call that hands it to the simulator's officers, at this address of
+    /// the simulator.
+    pub fn to_simulator(&self, base_url: &Url) -> Call {
+        let body = serde_json::json!({"to": self.to, "subject": self.subject, "body": self.body});
+        Call {
+            method: Method::Post,
+            url: format!("{}/simulator/mailbox", base_url.as_str().trim_end_matches('/')),
+            headers: vec![("content-type".into(), "application/json".into())],
+            body: Some(body.to_string().into_bytes()),
+        }
+    }
+
+    /// The event that the officers were asked with it, or that a person is to
+    /// send it; keeps its texts.
+    ///
+    /// # Errors
+    /// When the evidence cannot be written.
+    pub fn asked(
+        &self,
+        writer: &RunWriter,
+        redactor: &Redactor,
+        delivered: bool,
+    ) -> Result<Event, EvidenceError> {
+        let asked = OfficerAsked {
+            step: self.step,
+            to: self.to.clone(),
+            subject: self.subject.clone(),
+            body: writer.put_object(self.body.as_bytes(), Some("text/plain"), redactor)?,
+            eml: Some(writer.put_object(self.eml.as_bytes(), Some("message/rfc822"), redactor)?),
+            delivered,
+        };
+        Ok(match self.follow_up {
+            false => Event::OfficerAsked(asked),
+            true => Event::OfficerReminded(asked),
+        })
+    }
 }
 
 /// What the e-mail is about, besides the scenario's step.

@@ -24,11 +24,12 @@
 //!   acknowledged), `token` (the application's).
 //! - `slot`: one run inside a batch; `urgency`: whose call leaves first;
 //!   `budget`: whether it may; `bearer`: with which token.
-//! - `exchange`: one call with its record.
+//! - [`exchange`]: one call with its record; [`reading`]: what it keeps of a
+//!   message's text.
 //! - [`report`]: what a batch tells whoever watches, and the JSON of `run`.
 //!
-//! Floor 5: it uses floors 1 to 4. The command line may call it; the simulator
-//! never does.
+//! Floor 5: it uses floors 1 to 4. The recorder, the floors above it and the
+//! command line may call it; the simulator never does.
 
 mod act;
 mod adopt;
@@ -42,8 +43,8 @@ mod budget;
 pub mod command;
 pub mod decide;
 mod due;
-mod end;
-mod exchange;
+pub mod end;
+pub mod exchange;
 pub mod explain;
 pub mod find;
 pub mod hours;
@@ -53,6 +54,7 @@ mod notified;
 mod pointer;
 pub mod progress;
 mod pull;
+pub mod reading;
 mod rehearse;
 pub mod report;
 mod slot;
@@ -64,6 +66,7 @@ mod turns;
 mod urgency;
 mod wait;
 
+pub use answer::is_permanent;
 pub use batch::{Batch, BatchError, Outcome};
 pub use decide::waiting_for;
 pub use report::{HeldBack, RunReport, RunView, Watcher};

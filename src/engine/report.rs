@@ -4,11 +4,14 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::catalogue::{Programme, Scenario, Step};
 use crate::evidence::{Driver, Failure, RunId, RunRecord, RunState, WaitingFor};
 use crate::ncts::MessageType;
 use crate::project::Environment;
 
+use super::decide;
 use super::mail::Mail;
+use super::state::State;
 
 /// `run --format json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -114,6 +117,36 @@ pub struct RunView {
     pub doing: Doing,
     /// Who must act next.
     pub waiting_for: Option<WaitingFor>,
+}
+
+impl RunView {
+    /// How a run of this scenario looks from outside.
+    pub fn of(
+        run: RunId,
+        attempt: u32,
+        (programme, scenario): (&Programme, &Scenario),
+        state: &State,
+        waiting_for: Option<WaitingFor>,
+        doing: Doing,
+    ) -> Self {
+        let steps = scenario.step.len() as u32;
+        let (step, _) = decide::position(scenario, state);
+        let expected = |step: &Step| step.expect.len() + usize::from(step.answer.is_some());
+        let expected: usize = scenario.step.iter().map(expected).sum();
+        let received = state.received.len() + state.balances.len();
+        Self {
+            run,
+            scenario: scenario.id.clone(),
+            programme: programme.id.clone(),
+            attempt,
+            step: step.min(steps),
+            steps,
+            messages: (received as u32, expected as u32),
+            state: state.closed.as_ref().map_or(RunState::Waiting, |(_, closed)| closed.state),
+            doing,
+            waiting_for,
+        }
+    }
 }
 
 /// What a run is doing, or has just done.

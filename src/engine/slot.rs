@@ -16,7 +16,7 @@ use super::state::State;
 use super::tempo::Tempo;
 use crate::catalogue::{Programme, Scenario, Step};
 use crate::evidence::{
-    Durability, Event, EvidenceError, Received, Recorded, RunId, RunState, RunWriter, WaitingFor,
+    Durability, Event, EvidenceError, Received, Recorded, RunId, RunWriter, WaitingFor,
 };
 use crate::hmrc::ctc::ListedMovement;
 use crate::ncts::{MessageType, MovementKind};
@@ -268,7 +268,7 @@ impl Slot {
     pub(super) fn kinds(&self) -> BTreeSet<MovementKind> {
         let (number, missing) = decide::position(&self.scenario, &self.state);
         // What the software is to send is looked for by itself.
-        if self.state.software_acts()
+        if self.state.seeks_what_was_sent()
             && self.step(number).is_some_and(|step| step.send.is_some())
             && !self.state.sent.contains_key(&number)
         {
@@ -434,27 +434,9 @@ impl Slot {
 
     /// How it looks from outside.
     pub(super) fn view(&self, doing: impl Into<Doing>) -> RunView {
-        let steps = self.scenario.step.len() as u32;
-        let (step, _) = decide::position(&self.scenario, &self.state);
-        let expected = |step: &Step| step.expect.len() + usize::from(step.answer.is_some());
-        let expected: usize = self.scenario.step.iter().map(expected).sum();
-        let received = self.state.received.len() + self.state.balances.len();
-        let state = match &self.state.closed {
-            Some((_, closed)) => closed.state,
-            None => RunState::Waiting,
-        };
-        RunView {
-            run: self.run,
-            scenario: self.scenario.id.clone(),
-            programme: self.programme.id.clone(),
-            attempt: self.attempt,
-            step: step.min(steps),
-            steps,
-            messages: (received as u32, expected as u32),
-            state,
-            doing: doing.into(),
-            waiting_for: self.waiting_for.clone(),
-        }
+        let of = (&self.programme, &self.scenario);
+        let waiting_for = self.waiting_for.clone();
+        RunView::of(self.run, self.attempt, of, &self.state, waiting_for, doing.into())
     }
 }
 

@@ -184,6 +184,14 @@ impl State {
                 self.opened = Some(at);
                 self.driver = Some(opened.driver);
             }
+            Event::Imported(_) => {}
+            Event::Assigned(assigned) => {
+                let sent = std::mem::take(&mut self.sent).into_values();
+                self.sent = sent
+                    .zip(&assigned.steps)
+                    .map(|((at, sent), step)| (*step, (at, Submitted { step: *step, ..sent })))
+                    .collect();
+            }
             // A new session is a new try.
             Event::RunResumed(_) => {
                 self.refusals = 0;
@@ -206,10 +214,18 @@ impl State {
                         Some(BalancePending { exchange: request.exchange, left: at });
                 }
                 if request.purpose == Purpose::Submit {
+                    // Whoever sends again without looking leaves in doubt
+                    // whether the one before arrived.
+                    if let Some(before) = &self.pending
+                        && before.request.step == request.step
+                        && matches!(before.fate, Fate::Unknown | Fate::Conflict)
+                    {
+                        self.lost += 1;
+                    }
                     self.lrn = self.lrn.take().or_else(|| request.lrn.clone());
                     self.pending = Some(Pending {
                         request: request.clone(),
-                        at,
+                        at: request.sent_at.unwrap_or(at),
                         body: request.body.clone(),
                         // Until an answer says otherwise: the process may die
                         // between the POST and its answer.
@@ -223,7 +239,10 @@ impl State {
                         |(_, exchange): &mut (DateTime<Utc>, u32)| *exchange == response.exchange;
                     self.sought = self.seeking.take_if(answered).or(self.sought);
                 }
-                if let Some(date) = response.server_date {
+                // Our clock was not there when a file was recorded.
+                if let Some(date) =
+                    response.server_date.filter(|_| self.driver != Some(Driver::Import))
+                {
                     self.ahead = self.ahead.max(at - date);
                 }
                 // It may yet be taken for an answer, by the event that follows.
@@ -282,7 +301,7 @@ impl State {
                 self.lost = 0;
                 self.command = None;
                 self.vain_commands = 0;
-                if self.software_acts() && submitted.lrn.is_some() {
+                if self.seeks_what_was_sent() && submitted.lrn.is_some() {
                     self.lrn.clone_from(&submitted.lrn);
                 }
                 self.movements.insert(submitted.movement, submitted.movement_id.clone());
@@ -358,14 +377,15 @@ impl State {
         }
     }
 
-    /// Whether the software sends the messages, and not we.
-    pub fn software_acts(&self) -> bool {
-        self.driver.is_some_and(|driver| driver != Driver::Direct)
+    /// Whether what the software sends is looked for in the API, where it
+    /// neither leaves us nor passes by.
+    pub fn seeks_what_was_sent(&self) -> bool {
+        matches!(self.driver, Some(Driver::Command | Driver::Collect))
     }
 
     /// Whether the software sends whenever it likes, and not when we ask it to.
     pub fn software_acts_alone(&self) -> bool {
-        self.software_acts() && self.driver != Some(Driver::Command)
+        matches!(self.driver, Some(Driver::Proxy | Driver::Collect | Driver::Import))
     }
 
     /// When a message of this run was last recorded, or it opened; and the last

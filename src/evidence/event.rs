@@ -55,6 +55,10 @@ pub enum Event {
     MovementNamed(MovementNamed),
     /// Something is worth knowing about a message that the software sent.
     MessageNoted(MessageNoted),
+    /// All of the run comes from a file.
+    Imported(Imported),
+    /// A run that was of no scenario so far is one's attempt from here on.
+    Assigned(Assigned),
     /// Last line of a finished run.
     RunClosed(RunClosed),
 }
@@ -455,6 +459,42 @@ pub struct MessageNoted {
     /// What a person should know; nothing that speaks against it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// The file that a run comes from: nobody has seen what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// Its name, without its folder.
+    pub file: String,
+    /// SHA-256 of the file, which is not kept: it has secrets.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub length: u64,
+    /// Entries in it, those of others too.
+    pub entries: u64,
+}
+
+/// The scenario, and where nothing told it the programme, of a run of which
+/// nobody has said yet what it is an attempt at. Its attempt number is 0, and
+/// its messages bear the numbers from 1 in place of steps.
+pub const UNASSIGNED: &str = "unassigned";
+
+/// What a run is an attempt at was said after it had begun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Assigned {
+    /// `ncts5-final`.
+    pub programme: String,
+    /// `DSGB1`.
+    pub scenario: String,
+    /// 1 for the first attempt at this scenario under this programme.
+    pub attempt: u32,
+    /// The scenario's steps of the messages that the API has taken so far, in
+    /// their order.
+    pub steps: Vec<u32>,
+    /// Who said so, where the settings name anyone.
+    pub by: Option<String>,
+    /// `ctc-ready` and its version.
+    pub tool: String,
 }
 
 /// How a run ended.

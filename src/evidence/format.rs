@@ -197,6 +197,18 @@ pub enum IndexEvent {
         /// Hash of the journal's first line.
         first: Digest,
     },
+    /// An open run that was of no scenario is one's attempt from here on: its
+    /// journal says so.
+    RunAssigned {
+        /// The run.
+        run: RunId,
+        /// `ncts5-final`.
+        programme: String,
+        /// `DSGB1`.
+        scenario: String,
+        /// 1 for the first attempt.
+        attempt: u32,
+    },
     /// A run closed: nothing is added to its journal from here on.
     RunClosed {
         /// The run.

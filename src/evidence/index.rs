@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::chain::{self, ChainWriter, Head, LineError};
 use super::error::EvidenceError;
-use super::event::{RunId, RunState};
+use super::event::{RunId, RunState, UNASSIGNED};
 use super::format::{IndexEvent, Layout};
 use crate::clock::Clock;
 use crate::digest::Digest;
@@ -25,6 +25,8 @@ pub struct IndexedRun {
     pub environment: Environment,
     /// 1 for the first attempt.
     pub attempt: u32,
+    /// Its scenario was said after it had begun.
+    pub assigned: bool,
     /// Hash of its journal's first line.
     pub first: Digest,
     /// How it ended.
@@ -111,11 +113,18 @@ impl Index {
                     scenario,
                     environment,
                     attempt,
+                    assigned: false,
                     first,
                     closed: None,
                     removed: None,
                 };
                 self.runs.insert(run, opened);
+            }
+            IndexEvent::RunAssigned { run, programme, scenario, attempt } => {
+                if let Some(known) = self.runs.get_mut(&run) {
+                    (known.programme, known.scenario) = (programme, scenario);
+                    (known.attempt, known.assigned) = (attempt, true);
+                }
             }
             IndexEvent::RunClosed { run, state, lines, head } => {
                 if let Some(opened) = self.runs.get_mut(&run) {
@@ -155,6 +164,11 @@ impl Index {
             _ if seq == 0 => "the first line must be `store-created`",
             IndexEvent::RunOpened { run, .. } if known(run).is_some() => {
                 "it opens a run that was opened before"
+            }
+            IndexEvent::RunAssigned { run, .. }
+                if known(run).is_none_or(|it| it.closed.is_some() || it.scenario != UNASSIGNED) =>
+            {
+                "it gives a scenario to a run that does not wait for one"
             }
             IndexEvent::RunClosed { run, .. } if known(run).is_none() => {
                 "it closes a run that was not opened"

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::clocks::{self, Clocks, RESOLUTION_MS, Watch};
 use super::event::{
-    BalanceAnswered, Driver, Event, Failure, FunctionalError, ObjectRef, Purpose, Received,
-    Request, Response, RunId, RunOpened, RunState, SoftwareId, Submitted,
+    Assigned, BalanceAnswered, Driver, Event, Failure, FunctionalError, ObjectRef, Purpose,
+    Received, Request, Response, RunId, RunOpened, RunState, SoftwareId, Submitted, UNASSIGNED,
 };
 use crate::ncts::{Direction, MessageType, MovementKind};
 use crate::project::Environment;
@@ -157,6 +157,9 @@ pub enum FoldError {
     /// A run that waits is not closed.
     #[error("line {0}: `run-closed` says `waiting`")]
     ClosedWaiting(u64),
+    /// It had a scenario already.
+    #[error("line {0}: `assigned` gives a scenario to a run that had one")]
+    AssignedBefore(u64),
     /// A second request of this number.
     #[error("line {line}: there was a request {exchange} before")]
     SecondRequest {
@@ -246,8 +249,10 @@ impl RunRecord {
             watch.see(recorded, &mut record.clocks);
             match &recorded.event {
                 Event::RunOpened(_) => return Err(FoldError::Opened(line)),
+                Event::Assigned(assigned) => record.assign(assigned, line)?,
                 Event::RunResumed(_)
                 | Event::LookedUp(_)
+                | Event::Imported(_)
                 | Event::OfficerAsked(_)
                 | Event::OfficerReminded(_)
                 | Event::OfficerAnswered(_)
@@ -268,7 +273,10 @@ impl RunRecord {
                 Event::Response(response) => {
                     let outcome = Outcome::Answered(response);
                     settle(&mut exchanges, response.exchange, line, recorded.at, outcome)?;
-                    record.see_skew(recorded.at, response.server_date);
+                    // Our clock was not there when a file was recorded.
+                    if record.driver != Driver::Import {
+                        record.see_skew(recorded.at, response.server_date);
+                    }
                 }
                 Event::RequestFailed(failed) => {
                     let outcome = Outcome::Failed { may_have_arrived: failed.may_have_arrived };
@@ -339,6 +347,21 @@ impl RunRecord {
             max_skew_ms: None,
             clocks: Clocks::default(),
         }
+    }
+
+    /// Makes it an attempt at a scenario.
+    fn assign(&mut self, assigned: &Assigned, line: u64) -> Result<(), FoldError> {
+        if self.scenario != UNASSIGNED {
+            return Err(FoldError::AssignedBefore(line));
+        }
+        self.programme.clone_from(&assigned.programme);
+        self.scenario.clone_from(&assigned.scenario);
+        self.attempt = assigned.attempt;
+        let sent = self.messages.iter_mut().filter(|it| it.direction == Direction::Sent);
+        for (message, step) in sent.zip(&assigned.steps) {
+            message.step = Some(*step);
+        }
+        Ok(())
     }
 
     fn keep(&mut self, message: MessageRecord) {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::chain::{self, ChainWriter, Head};
 use super::error::EvidenceError;
-use super::event::{Event, RunClosed, RunId, RunOpened};
+use super::event::{Assigned, Event, RunClosed, RunId, RunOpened, UNASSIGNED};
 use super::format::{
     Description, FORMAT, INDEX, IndexEvent, JOURNAL, LOCK, Layout, MAX_SEAL, MAX_TIME_STAMP,
     OBJECTS, RUNS, SALT, SEALS, STORE_JSON, TMP, journal_name, run_of_folder,
@@ -273,8 +273,8 @@ fn finish_time_stamps(layout: &Layout, index: &mut IndexWriter) -> Result<(), Ev
 }
 
 /// Cuts a half-written last line off an open run's journal, noting it in the
-/// index first; adds the index line of a run that was closed when the crash
-/// came.
+/// index first; adds the index line of a run that was given its scenario, or
+/// closed, when the crash came.
 pub(super) fn mend_open_run(
     layout: &Layout,
     index: &mut IndexWriter,
@@ -282,7 +282,13 @@ pub(super) fn mend_open_run(
 ) -> Result<(), EvidenceError> {
     let path = layout.journal(run);
     let mut closed: Option<RunClosed> = None;
+    let mut assigned: Option<Assigned> = None;
     let end = chain::read_chain(&path, |line| {
+        if line.kind().as_deref() == Some("assigned")
+            && let Event::Assigned(event) = line.event()?
+        {
+            assigned = Some(event);
+        }
         if line.kind().as_deref() == Some("run-closed")
             && let Event::RunClosed(event) = line.event()?
         {
@@ -290,6 +296,13 @@ pub(super) fn mend_open_run(
         }
         Ok(())
     })?;
+    let known = index.index.runs.get(&run);
+    if let Some(event) = assigned
+        && known.is_some_and(|known| known.scenario == UNASSIGNED)
+    {
+        let Assigned { programme, scenario, attempt, .. } = event;
+        index.record(layout, IndexEvent::RunAssigned { run, programme, scenario, attempt })?;
+    }
     match closed {
         None if end.torn == 0 => Ok(()),
         None => {

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::chain::{Head, Line, LineError, Raw, RawLines};
 use super::error::EvidenceError;
-use super::event::{Event, RunId, RunState};
+use super::event::{Event, RunId, RunState, UNASSIGNED};
 use super::format::{
     INDEX, IndexEvent, JOURNAL, LOCK, MAX_DESCRIPTION, OBJECTS, RUNS, SALT, SEALS, STORE_JSON, TMP,
     journal_name, run_of_folder,
@@ -443,6 +443,7 @@ impl Check<'_> {
     fn journal(&mut self, run: RunId, indexed: &IndexedRun, mut claims: Claims) {
         let name = journal_name(run);
         let mut closed: Option<(u64, RunState)> = None;
+        let mut assigned = false;
         let mut number = 0_u64;
         if indexed.removed.is_some() {
             return self.seals.removed(run, indexed, claims);
@@ -459,12 +460,17 @@ impl Check<'_> {
             let event = line.event::<Event>();
             match &event {
                 Ok(Event::RunOpened(opened)) => {
-                    let says = IndexedRun {
-                        programme: opened.programme.clone(),
-                        scenario: opened.scenario.clone(),
-                        environment: opened.environment,
-                        attempt: opened.attempt,
-                        ..indexed.clone()
+                    // What it was assigned to later, a line of its own says.
+                    let says = match indexed.assigned && opened.scenario == UNASSIGNED {
+                        true => IndexedRun { environment: opened.environment, ..indexed.clone() },
+                        false => IndexedRun {
+                            programme: opened.programme.clone(),
+                            scenario: opened.scenario.clone(),
+                            environment: opened.environment,
+                            attempt: opened.attempt,
+                            assigned: false,
+                            ..indexed.clone()
+                        },
                     };
                     if line.seq > 0 {
                         let message = "`run-opened` stands only in the first line";
@@ -478,6 +484,20 @@ impl Check<'_> {
                     check.problem("misplaced-line", place, "the first line must be `run-opened`");
                 }
                 Ok(Event::Request(_)) => check.report.exchanges += 1,
+                Ok(Event::Assigned(to)) => {
+                    let says = (&to.programme, &to.scenario, to.attempt);
+                    if assigned {
+                        let message = "it was given its scenario before";
+                        check.problem("misplaced-line", place, message);
+                    } else if !indexed.assigned {
+                        let message = "it was given a scenario, and the index does not say so";
+                        check.problem("index-behind", place, message);
+                    } else if says != (&indexed.programme, &indexed.scenario, indexed.attempt) {
+                        let message = "the scenario it is given is not the one the index says";
+                        check.problem("index-mismatch", place, message);
+                    }
+                    assigned = true;
+                }
                 Ok(Event::RunClosed(event)) => closed = Some((line.seq, event.state)),
                 Ok(_) => {}
                 Err(error) => check.problem("unknown-event", place, error),
@@ -488,6 +508,10 @@ impl Check<'_> {
             }
         });
         self.journal_ended(run, &name, chain.as_ref().map(|chain| &chain.start), claims);
+        if indexed.assigned && !assigned && chain.is_some() {
+            let message = "the index says that it was given its scenario later, and no line does";
+            self.problem("index-mismatch", &name, message);
+        }
         if let Some(chain) = chain {
             self.ends_as_indexed(&name, indexed, &chain, closed);
         }

@@ -23,7 +23,9 @@ use uuid::{ContextV7, Timestamp, Uuid};
 
 use super::chain::{ChainWriter, End, Head, Line, LineError};
 use super::error::EvidenceError;
-use super::event::{Event, ObjectRef, RunClosed, RunId, RunOpened, RunResumed, RunState};
+use super::event::{
+    Assigned, Event, ObjectRef, RunClosed, RunId, RunOpened, RunResumed, RunState, UNASSIGNED,
+};
 use super::format::{Holder, IndexEvent, JOURNAL, Layout, MAX_OBJECT, journal_name, object_ref};
 use super::index::IndexWriter;
 use super::record::Recorded;
@@ -252,6 +254,31 @@ impl StoreWriter {
         Ok((writer, events))
     }
 
+    /// Makes an open run that is of no scenario so far an attempt at one. Once
+    /// this has returned, that survives a crash.
+    ///
+    /// # Errors
+    /// When the run has a scenario, is of another store, or the store cannot be
+    /// written.
+    pub fn assign_run(
+        &self,
+        writer: &mut RunWriter,
+        assigned: Assigned,
+    ) -> Result<Recorded, EvidenceError> {
+        let (inner, run) = (&self.inner, writer.run);
+        let mut index = locked(&inner.index);
+        let free = index.index.runs.get(&run).is_some_and(|it| it.scenario == UNASSIGNED);
+        if !free || !Arc::ptr_eq(inner, &writer.inner) {
+            let message = "it is of a scenario already, and stays so";
+            return Err(EvidenceError::Misplaced { run, message });
+        }
+        let Assigned { programme, scenario, attempt, .. } = assigned.clone();
+        let recorded = writer.write(Event::Assigned(assigned), Durability::Synced)?;
+        let event = IndexEvent::RunAssigned { run, programme, scenario, attempt };
+        inner.watch(index.record(&inner.layout, event))?;
+        Ok(recorded)
+    }
+
     /// Closes a run. Once this has returned, that survives a crash.
     ///
     /// # Errors
@@ -399,8 +426,11 @@ impl RunWriter {
         event: Event,
         durability: Durability,
     ) -> Result<Recorded, EvidenceError> {
-        if matches!(event, Event::RunOpened(_) | Event::RunResumed(_) | Event::RunClosed(_)) {
-            let message = "runs are opened, resumed and closed by the store";
+        if matches!(
+            event,
+            Event::RunOpened(_) | Event::RunResumed(_) | Event::Assigned(_) | Event::RunClosed(_)
+        ) {
+            let message = "runs are opened, resumed, assigned and closed by the store";
             return Err(EvidenceError::Misplaced { run: self.run, message });
         }
         self.write(event, durability)

@@ -152,6 +152,7 @@ impl Document<'_> {
                 "driver" => reader.read(&mut settings.driver),
                 "auth" => reader.read(&mut settings.auth),
                 "network" => reader.read(&mut settings.network),
+                "record" => reader.read(&mut settings.record),
                 "notifications" => reader.read(&mut settings.notifications),
                 "payloads" => reader.read(&mut settings.payloads),
                 "gate" => reader.read(&mut settings.gate),
@@ -389,7 +390,7 @@ impl Places<'_, '_> {
 }
 
 /// The file's top-level names, in the order in which `init` writes them.
-const SECTIONS: [&str; 21] = [
+const SECTIONS: [&str; 22] = [
     "programmes",
     "business",
     "software",
@@ -399,6 +400,7 @@ const SECTIONS: [&str; 21] = [
     "driver",
     "auth",
     "network",
+    "record",
     "notifications",
     "payloads",
     "gate",
@@ -434,6 +436,7 @@ fn empty() -> Settings {
         driver: Default::default(),
         auth: Default::default(),
         network: Default::default(),
+        record: Default::default(),
         notifications: Default::default(),
         payloads: Default::default(),
         gate: Default::default(),

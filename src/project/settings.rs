@@ -47,6 +47,9 @@ pub struct Settings {
     /// How to get to HMRC.
     #[serde(default)]
     pub network: NetworkSettings,
+    /// How the software under test is recorded.
+    #[serde(default)]
+    pub record: RecordSettings,
     /// How news of a run is learnt.
     #[serde(default)]
     pub notifications: NotificationSettings,
@@ -259,6 +262,14 @@ impl DriverSettings {
         }
         found
     }
+}
+
+/// How the software under test is recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct RecordSettings {
+    /// The scenario of an LRN, or of all that begin so: `"ABC123*" = "DSGB1"`.
+    pub lrn: BTreeMap<String, String>,
 }
 
 /// How news of a run is learnt.

@@ -197,6 +197,15 @@ fn run(page: &mut Page, answers: &InitAnswers) {
     page.example("ca", "\"company-ca.pem\"");
 
     page.section(
+        "record.lrn",
+        &[
+            "Which scenario a declaration of your own software begins, where its LRN does not",
+            "begin with the scenario's id; `*` stands for any rest.",
+        ],
+    );
+    page.example("\"TEST-A*\"", "\"DSGB1\"");
+
+    page.section(
         "notifications",
         &[
             "What NCTS says can be learnt from HMRC's notifications instead of lists of",

@@ -196,6 +196,8 @@ fn objects(event: &Event) -> Vec<&ObjectRef> {
         | Event::MovementNamed(_)
         | Event::MessageNoted(_)
         | Event::BalanceAnswered(_)
+        | Event::Assigned(_)
+        | Event::Imported(_)
         | Event::RunClosed(_) => Vec::new(),
     }
 }

@@ -148,6 +148,22 @@ impl<'a> Teller<'a> {
                 self.tell(at, None, what);
             }
             Event::MessageNoted(noted) => self.tell(at, Some(noted.exchange), remark(noted)),
+            Event::Imported(from) => {
+                let what = format!(
+                    "all of it comes from the file `{}` (SHA-256 {}): its times and answers are \
+                     what that says, and nobody has seen them",
+                    from.file, from.digest
+                );
+                self.tell(at, None, what);
+            }
+            Event::Assigned(to) => {
+                let by = to.by.as_deref().map(|name| format!(", for {name}")).unwrap_or_default();
+                let what = format!(
+                    "said only now: it is attempt {} at {} ({}), by {}{by}",
+                    to.attempt, to.scenario, to.programme, to.tool
+                );
+                self.tell(at, None, what);
+            }
             Event::RunClosed(closed) => self.tell(at, None, ended(closed)),
         }
     }

@@ -320,6 +320,7 @@ pub fn removed() -> OnlyIndexed {
             scenario: "DNGB1".into(),
             environment: Environment::Sandbox,
             attempt: 7,
+            assigned: false,
             first: Digest::ZERO,
             closed: Some(closed),
             removed: Some("a trial of the network".into()),

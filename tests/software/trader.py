@@ -22,7 +22,8 @@ the tests put in the place of the software under test.
       {"lrn": …, "mrn": …, "departureId": …, "arrivalId": …}, as far as it has them.
 
 Both send the token in TRADER_TOKEN, or one that the simulator takes. They ask
-for news TRADER_POLLS times a second (4). What goes wrong is said on standard
+for news TRADER_POLLS times a second (4). `play` fetches each message that it
+waits for; its LRNs begin with TRADER_LRN (TR). What goes wrong is said on standard
 error; the exit code is then 1.
 """
 
@@ -102,7 +103,8 @@ def play(args):
     script = json.loads((folder / "script.json").read_text(encoding="utf-8"))
     api = Api(args.base_url, script["version"])
     pause = 1 / float(os.environ.get("TRADER_POLLS", "4"))
-    known = {"lrn": "TR" + uuid.uuid4().hex[:18].upper()}
+    lrn = os.environ.get("TRADER_LRN", "TR") + uuid.uuid4().hex.upper()
+    known = {"lrn": lrn[:20]}
     seen = set()
     for number, step in enumerate(script["steps"], 1):
         if "send" in step:
@@ -131,11 +133,10 @@ def play(args):
                         continue
                     seen.add(one["id"])
                     missing.remove(one["type"])
-                    if "mrn" not in known:
-                        xml = api.call(f"{path}/{one['id']}/body", what="xml").decode()
-                        found = re.search(r"<MRN>([^<]+)</MRN>", xml)
-                        if found:
-                            known["mrn"] = found.group(1)
+                    xml = api.call(f"{path}/{one['id']}/body", what="xml").decode()
+                    found = re.search(r"<MRN>([^<]+)</MRN>", xml)
+                    if found and "mrn" not in known:
+                        known["mrn"] = found.group(1)
             if missing:
                 if time.monotonic() > end:
                     die(f"step {number}: {', '.join(missing)} did not come")

@@ -67,6 +67,8 @@ pub enum EvidenceCommand {
     Show(EvidenceShow),
     /// Write the evidence in another format
     Export(EvidenceExport),
+    /// Say which scenario a recorded run is an attempt at
+    Assign(super::EvidenceAssign),
     /// Remove runs that do not count; the index keeps that they were
     Prune(EvidencePrune),
 }

@@ -12,6 +12,7 @@ mod form;
 mod house;
 mod init;
 mod judge;
+mod record;
 mod run;
 mod schema;
 mod value;
@@ -29,6 +30,7 @@ pub use form::*;
 pub use house::*;
 pub use init::*;
 pub use judge::*;
+pub use record::*;
 pub use run::*;
 pub use schema::*;
 
@@ -155,6 +157,10 @@ pub enum Command {
     Run(Run),
     /// Make evidence of movements that your software made by itself
     Collect(Collect),
+    /// Record your own software as it works: a proxy before HMRC's API
+    Record(Record),
+    /// Take a HAR file of what your own software did as evidence
+    Import(Import),
     /// Note that HMRC's officers replied, with their reply as evidence
     Answered(Answered),
     /// Show where every requirement stands

@@ -1,8 +1,10 @@
 //! `evidence …`: looking into the evidence, and giving it to others.
 //!
 //! - `list`, `show`: for whoever asks what is there.
+//! - `assign`: for whoever recorded without saying what.
 //! - `export`: for other people's tools.
 
+mod assign;
 mod export;
 mod list;
 mod show;
@@ -27,6 +29,7 @@ pub(super) fn run(context: &mut Context, command: &EvidenceCommand) -> Result<u8
         EvidenceCommand::List(filter) => list::run(context, filter),
         EvidenceCommand::Show(args) => show::run(context, args),
         EvidenceCommand::Export(args) => export::run(context, args),
+        EvidenceCommand::Assign(args) => assign::run(context, args),
         EvidenceCommand::Prune(args) => super::evidence_prune::run(context, args),
     }
 }

@@ -238,6 +238,12 @@ fn words(event: &Event) -> String {
             Some(why) => format!("{} is another test case’s: {why}", noted.message),
             None => format!("{}: {}", noted.message, noted.notes.join("; ")),
         },
+        Event::Imported(from) => {
+            format!("all of it comes from the file {}, SHA-256 {}", from.file, from.digest)
+        }
+        Event::Assigned(to) => {
+            format!("the run was given its scenario: {}, attempt {}", to.scenario, to.attempt)
+        }
         Event::RunClosed(closed) => format!("the run closed: {}", state(closed.state)),
         Event::Request(_) | Event::Response(_) | Event::RequestFailed(_) => String::new(),
     }
