@@ -13,7 +13,8 @@ use super::args::{Collect, Run};
 use super::bearer;
 use super::collect;
 use super::context::{
-    Context, Desk, KEYS_VARIABLE, SECRET_VARIABLES, TOOL, scenario_in, secrets, shown, sources,
+    Context, Desk, KEYS_VARIABLE, PROFILES_VARIABLE, SECRET_VARIABLES, TOOL, scenario_in, secrets,
+    shown, sources,
 };
 use super::events::EventLog;
 use super::exit;
@@ -454,7 +455,7 @@ fn by_command(desk: &Desk, selected: &[Selected]) -> Result<Driving, Failure> {
             folder: root.clone(),
             timeout: Duration::from_secs(u64::from(*timeout)),
             scratch: std::env::temp_dir(),
-            withheld: [&SECRET_VARIABLES[..], &[KEYS_VARIABLE]].concat(),
+            withheld: [&SECRET_VARIABLES[..], &[KEYS_VARIABLE, PROFILES_VARIABLE]].concat(),
         }),
         parallel: usize::try_from(*parallel).unwrap_or(1),
     })
