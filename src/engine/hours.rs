@@ -77,6 +77,11 @@ impl Hours {
         self.environment.is_open(now)
     }
 
+    /// When it next answers, from `now` on; none: its hours name no day.
+    pub fn opens(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.environment.next_opening(now)
+    }
+
     /// When the officers are to be reminded of what they were asked at `asked`:
     /// that counts from when they can read it (testing guides, test scenarios
     /// guidelines: chase after one working day). None: nobody reminds anyone.

@@ -24,12 +24,24 @@ impl Api {
     /// POST of a trader's message: a new movement, or a further message of
     /// the movement `id`.
     pub fn submit(&self, message: MessageType, id: Option<&str>, xml: &str) -> Call {
+        self.post(message, id).body("application/xml", xml)
+    }
+
+    /// POST that announces a message which is too large for that: it has
+    /// neither body nor content type, for with any type the API takes what
+    /// there is for the message. The answer says where the file goes
+    /// ([`super::uploads`]).
+    pub fn announce(&self, message: MessageType, id: Option<&str>) -> Call {
+        self.post(message, id)
+    }
+
+    fn post(&self, message: MessageType, id: Option<&str>) -> Call {
         let kind = message.movement().plural();
         let path = match id {
             Some(id) => vec![kind, id, "messages"],
             None => vec![kind],
         };
-        self.movements(Method::Post, &path, "json").body("application/xml", xml)
+        self.movements(Method::Post, &path, "json")
     }
 
     /// GET of the movements updated at or after `since`, newest first.

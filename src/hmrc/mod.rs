@@ -9,6 +9,9 @@
 //! - [`guarantees`]: the Guarantee Balance API, likewise.
 //! - [`notifications`]: the Push Pull Notifications API, likewise.
 //! - [`oauth`]: tokens: the application's own.
+//! - [`health`]: what a harmless request tells of server, token and clock.
+//! - [`uploads`]: large messages: where to upload them, and how.
+//! - [`test_support`]: the sandbox's own API, which files messages on demand.
 //! - [`hosts`]: which address belongs to which environment.
 //!
 //! Floor 4: it uses floors 1 to 3. The engine and the command line may call it;
@@ -18,8 +21,11 @@ pub mod api;
 pub mod backoff;
 pub mod ctc;
 pub mod guarantees;
+pub mod health;
 pub mod hosts;
 pub mod notifications;
 pub mod oauth;
 pub mod pacer;
+pub mod test_support;
 pub mod transport;
+pub mod uploads;

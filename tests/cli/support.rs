@@ -319,12 +319,17 @@ pub struct Simulate {
 
 impl Simulate {
     pub fn start(scale: &str) -> Self {
-        let mut child =
-            process(&["simulate", "--port", "0", "--format", "json", "--time-scale", scale])
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
+        Self::with(scale, &[])
+    }
+
+    /// With more arguments.
+    pub fn with(scale: &str, more: &[&str]) -> Self {
+        let fixed = ["simulate", "--port", "0", "--format", "json", "--time-scale", scale];
+        let mut child = process(&[&fixed[..], more].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut text = String::new();
         let ready: Value = loop {
@@ -350,10 +355,15 @@ impl Simulate {
 
     /// A trader's token of the application that is there from the start.
     pub fn sign_in(&self) -> String {
+        self.sign_in_for("common-transit-convention-traders")
+    }
+
+    /// The same for another scope.
+    pub fn sign_in_for(&self, scope: &str) -> String {
         let back = "http://localhost/back";
         let wish = format!(
             "response_type=code&client_id={CLIENT}&redirect_uri={back}\
-             &scope=common-transit-convention-traders"
+             &scope={scope}"
         );
         let redirect = self.raw(&format!("GET /oauth/authorize?{wish} HTTP/1.0\r\n\r\n"));
         let (_, code) = redirect.split_once("code=").unwrap();
@@ -362,6 +372,20 @@ impl Simulate {
             "grant_type=authorization_code&client_id={CLIENT}&client_secret={CLIENT_SECRET}\
              &redirect_uri={back}&code={code}"
         );
+        self.token(&form)
+    }
+
+    /// A token of that application's own.
+    pub fn own_token(&self, scope: &str) -> String {
+        let form = format!(
+            "grant_type=client_credentials&client_id={CLIENT}&client_secret={CLIENT_SECRET}\
+             &scope={scope}"
+        );
+        self.token(&form)
+    }
+
+    /// The access token that a POST of this form brings.
+    fn token(&self, form: &str) -> String {
         let answer = self.raw(&format!(
             "POST /oauth/token HTTP/1.0\r\ncontent-type: application/x-www-form-urlencoded\r\n\
              content-length: {}\r\n\r\n{form}",

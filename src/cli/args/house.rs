@@ -8,13 +8,13 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Args)]
 #[command(
     after_help = "It looks at settings, catalogue, test packs, your own files, XSDs, every\n\
-    message of the scenarios that apply to you, the evidence and the disk.\n\
-    It does not check yet: the token, the subscription to the API, this\n\
-    machine's clock against HMRC's, opening hours. It never uses the network.\n\n\
+    message of the scenarios that apply to you, the evidence and the disk; and it\n\
+    asks the environment for one list of movements with each version of the API,\n\
+    which shows server, clock, token and subscription and changes nothing.\n\n\
     Exit codes: 0 nothing is in the way; 1 something is."
 )]
 pub struct Doctor {
-    /// Use no network: so far it never does
+    /// Use no network
     #[arg(long)]
     pub offline: bool,
 }
