@@ -95,7 +95,11 @@ impl Batch<'_> {
         let slot = &self.slots[index];
         let kind = match next {
             Next::Fetch => Kind::Tells,
-            Next::Act(Action::Send { attempts, .. }, _) if *attempts < MAX_SENDS => Kind::Starts,
+            Next::Act(Action::Send { attempts, .. } | Action::Inject { attempts, .. }, _)
+                if *attempts < MAX_SENDS =>
+            {
+                Kind::Starts
+            }
             Next::Act(Action::LookUp { .. } | Action::LookFor { .. }, _) => Kind::Starts,
             Next::Act(Action::AskBalance { step, attempts }, _) if *attempts < MAX_SENDS => {
                 // It counts only if it leaves within the minute.
@@ -140,6 +144,13 @@ impl Batch<'_> {
             Action::Perform { step, message, .. } => self.have_sent(index, step, message, now),
             Action::LookFor { message, .. } => self.look_for(index, message),
             Action::NotSent { step, message } => self.not_sent(index, step, message, None),
+            Action::Inject { message, attempts, .. } if attempts >= MAX_SENDS => {
+                let what = slot.last_problem.clone().unwrap_or_default();
+                let why = format!("no {message} injected after {attempts} attempts: {what}");
+                self.stall(index, why);
+                Ok(())
+            }
+            Action::Inject { step, message, .. } => self.inject(index, step, message),
             Action::AskOfficer { step } => self.ask_officer(index, step, None),
             Action::FollowUp { step } => {
                 let asked = slot.state.asked.get(&step).copied();

@@ -67,6 +67,10 @@ impl Batch<'_> {
         let unusable = match &task {
             Task::Submit => self.submitted(index, exchange, answer)?,
             Task::LookUp => self.looked_up(index, exchange, answer)?,
+            Task::Inject(message) => {
+                self.injected(index, *message);
+                None
+            }
             Task::LookFor(kind, Some(id)) => {
                 let unusable = self.listed(index, *kind, id, answer)?;
                 self.told(index, unusable)
@@ -112,6 +116,11 @@ impl Batch<'_> {
         let problem = self.describe(result);
         self.slots[index].last_problem = Some(problem.clone());
         if let Ok(answer) = result {
+            if let Task::Inject(message) = task
+                && self.injection_refused(index, message, answer.status, &problem)
+            {
+                return Ok(());
+            }
             if self.note_fatal(answer.status, &problem) {
                 return Ok(());
             }
@@ -256,7 +265,9 @@ impl Batch<'_> {
         answer: &Answer,
     ) -> Result<Option<Unusable>, BatchError> {
         let slot = &mut self.slots[index];
-        let Some(pending) = slot.state.pending.clone() else { return Ok(None) };
+        let Some(pending) = slot.state.pending.clone() else {
+            return self.injection_looked_up(index, exchange, answer);
+        };
         let (Some(step), Some(message)) = (pending.request.step, pending.request.message) else {
             return Ok(None);
         };

@@ -5,6 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::balance;
 use super::hours::{self, Hours};
 use super::progress::{Early, Progress};
+use super::sandbox;
 use super::software;
 use super::state::{Fate, State};
 use super::tempo::{Pace, Tempo};
@@ -51,12 +52,22 @@ pub enum Action {
         /// Its message.
         message: MessageType,
     },
-    /// Learn whether the API has a message whose POST got no answer.
+    /// Learn whether the API has a message whose POST got no answer: the
+    /// trader's, or one of NCTS that was to be injected.
     LookUp {
         /// The step, from 1.
         step: u32,
         /// Its message.
         message: MessageType,
+    },
+    /// Have a message of NCTS injected, for in the sandbox nobody else brings it.
+    Inject {
+        /// The step that expects it, from 1.
+        step: u32,
+        /// The message.
+        message: MessageType,
+        /// Failed attempts at it so far.
+        attempts: u32,
     },
     /// Ask the officers.
     AskOfficer {
@@ -153,6 +164,22 @@ pub fn next(
             false => send(step, number, message, state, tempo, now),
         };
     }
+    if state.in_sandbox()
+        && let Some(expected) = progress.missing.first()
+    {
+        let message = expected.message;
+        return match state.movements.contains_key(&message.movement()) {
+            true => sandbox::next(message, &progress, state, tempo, now, looked),
+            false => Action::Finish(failed(
+                "no-movement",
+                number,
+                format!(
+                    "the {message} cannot be injected: the run has no {} yet",
+                    message.movement().singular()
+                ),
+            )),
+        };
+    }
     if step.officer.is_some() && !state.asked.contains_key(&number) {
         return Action::AskOfficer { step: number };
     }
@@ -190,6 +217,7 @@ pub fn waiting_for(
         | Action::LookFor { .. }
         | Action::NotSent { .. }
         | Action::LookUp { .. }
+        | Action::Inject { .. }
         | Action::AskOfficer { .. }
         | Action::AskBalance { .. }
         | Action::Finish(_)
@@ -231,9 +259,10 @@ fn send(
     }
 }
 
-/// By when a step's message must have been sent, where it must be by a time.
+/// By when a step's message must have been sent, where it must be by a time. In
+/// the sandbox no timer runs.
 pub(super) fn deadline(step: &Step, state: &State, tempo: Tempo) -> Option<DateTime<Utc>> {
-    let minutes = step.deadline_minutes_after_ie015?;
+    let minutes = step.deadline_minutes_after_ie015.filter(|_| !state.in_sandbox())?;
     Some(state.declared_at()? + tempo.minutes(minutes))
 }
 

@@ -15,6 +15,8 @@
 //!   once before any is sent), `answer` (what an answer means for the run that
 //!   asked), `ask` (balances of guarantees), `looks` (news: one list for every
 //!   run), `end` (a run's end).
+//! - [`sandbox`]: what a run needs where replies are injected (pure); `inject`:
+//!   having them injected.
 //! - [`command`]: the user's command that makes the software send; `software`:
 //!   what a run needs whose messages the software sends (pure); `adopt`: having
 //!   them sent, finding them, and taking them into the evidence; [`find`]: the
@@ -45,6 +47,7 @@ mod exchange;
 pub mod explain;
 pub mod find;
 pub mod hours;
+mod inject;
 mod looks;
 pub mod mail;
 mod notified;
@@ -53,6 +56,7 @@ pub mod progress;
 mod pull;
 mod rehearse;
 pub mod report;
+pub mod sandbox;
 mod slot;
 mod software;
 pub mod state;

@@ -135,6 +135,8 @@ pub(super) enum Task {
     Fetch(Fetch),
     /// Hand a mail to the simulator's mailbox.
     Mail(super::mail::Mail),
+    /// Have a message of NCTS injected.
+    Inject(MessageType),
     /// Ask for the balance of this step's guarantee (its GRN).
     Balance(u32, String),
 }

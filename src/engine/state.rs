@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::sandbox::{self, Filed, Injection};
 use crate::evidence::{
     BalanceAnswered, Driver, Event, MessageNoted, ObjectRef, Purpose, Received, Recorded, Request,
     RunClosed, Submitted,
 };
 use crate::ncts::{MessageType, MovementKind};
+use crate::project::Environment;
 
 /// A run as its journal tells it.
 #[derive(Clone, Debug, Default)]
@@ -17,13 +19,16 @@ pub struct State {
     pub opened: Option<DateTime<Utc>>,
     /// Who acts as the trader's software; none before it opened.
     pub driver: Option<Driver>,
+    /// Where its messages go; none before it opened.
+    pub environment: Option<Environment>,
     /// Numbers of exchanges used so far.
     pub last_exchange: u32,
     /// Requests that left.
     pub requests: u32,
     /// The LRN of its declaration, from the first intent to send one.
     pub lrn: Option<String>,
-    /// The MRN, once a message told it.
+    /// The MRN, once a message told it; in the sandbox, where every message tells
+    /// another, that of the IE028, which is the one that the API knows.
     pub mrn: Option<String>,
     /// Movements by kind.
     pub movements: BTreeMap<MovementKind, String>,
@@ -53,6 +58,8 @@ pub struct State {
     pub known_messages: BTreeSet<String>,
     /// A POST whose fate is not settled.
     pub pending: Option<Pending>,
+    /// The message that was injected last, until it is fetched.
+    pub injection: Option<Injection>,
     /// POSTs of the present step that certainly were not taken.
     pub refusals: u32,
     /// POSTs of the present step that may have arrived, and that no look-up
@@ -183,6 +190,7 @@ impl State {
             Event::RunOpened(opened) => {
                 self.opened = Some(at);
                 self.driver = Some(opened.driver);
+                self.environment = Some(opened.environment);
             }
             // A new session is a new try.
             Event::RunResumed(_) => {
@@ -204,6 +212,9 @@ impl State {
                 if request.purpose == Purpose::Balance {
                     self.balance_pending =
                         Some(BalancePending { exchange: request.exchange, left: at });
+                }
+                if request.purpose == Purpose::Inject {
+                    self.injection = Injection::leaving(request, at);
                 }
                 if request.purpose == Purpose::Submit {
                     self.lrn = self.lrn.take().or_else(|| request.lrn.clone());
@@ -231,6 +242,7 @@ impl State {
                     self.refusals += 1;
                     self.balance_locked = Some(at);
                 }
+                self.injection_is(response.exchange, sandbox::filed(response.status));
                 let lost = self.lost;
                 if let Some(pending) = self.pending_exchange(response.exchange) {
                     pending.fate = fate(response.status, lost);
@@ -246,6 +258,9 @@ impl State {
                     if failed.may_have_arrived {
                         self.balance_locked = Some(at);
                     }
+                }
+                if !failed.may_have_arrived {
+                    self.injection_is(failed.exchange, Filed::No);
                 }
                 if let Some(pending) = self.pending_exchange(failed.exchange)
                     && !failed.may_have_arrived
@@ -266,6 +281,11 @@ impl State {
                     };
                     self.refusals += 1;
                     self.lost += 1;
+                }
+                let injected = self.injection.as_ref().filter(|it| it.step == looked.step);
+                if let Some(exchange) = injected.map(|injection| injection.exchange) {
+                    let filed = if looked.found { Filed::Yes } else { Filed::No };
+                    self.injection_is(exchange, filed);
                 }
                 if let Some(command) = self.command.take_if(|it| it.step == looked.step)
                     && command.end.is_some()
@@ -294,8 +314,13 @@ impl State {
                 self.sent.insert(submitted.step, (left, submitted.clone()));
             }
             Event::Received(received) => {
-                if self.mrn.is_none() {
+                if self.mrn.is_none()
+                    && (!self.in_sandbox() || received.message == MessageType::Ie028)
+                {
                     self.mrn = received.mrn.clone();
+                }
+                if self.injection.take_if(|injection| injection.brought(received)).is_some() {
+                    self.refusals = 0;
                 }
                 // One message counts once, however often it is fetched.
                 if self.known_messages.insert(received.message_id.clone())
@@ -355,6 +380,22 @@ impl State {
                 }
             }
             Event::RunClosed(closed) => self.closed = Some((at, closed.clone())),
+        }
+    }
+
+    /// Whether nobody answers but whom we have answer.
+    pub fn in_sandbox(&self) -> bool {
+        self.environment == Some(Environment::Sandbox)
+    }
+
+    /// Notes what became of the injection of this exchange.
+    fn injection_is(&mut self, exchange: u32, fate: Filed) {
+        let Some(injection) = self.injection.as_mut().filter(|it| it.exchange == exchange) else {
+            return;
+        };
+        injection.fate = fate;
+        if fate == Filed::No {
+            self.refusals += 1;
         }
     }
 

@@ -142,9 +142,10 @@ pub struct Request {
     pub sent_at: Option<DateTime<Utc>>,
     /// What it is for.
     pub purpose: Purpose,
-    /// The scenario step, for a submission and a question for a balance.
+    /// The scenario step, for a submission, an injection and a question for a
+    /// balance.
     pub step: Option<u32>,
-    /// The message type, for a submission.
+    /// The message type, for a submission and an injection.
     pub message: Option<MessageType>,
     /// The LRN inside, for a submission: what a lost POST is looked up by.
     pub lrn: Option<String>,
@@ -199,7 +200,7 @@ pub enum Purpose {
     /// GET of one message.
     GetMessage,
     /// GET of movements by LRN or MRN, or of a movement's messages: to learn the
-    /// fate of a lost POST, or whether the software has sent a message.
+    /// fate of a POST, or whether the software has sent a message.
     LookUp,
     /// An e-mail handed to a mailbox endpoint (simulator).
     Mail,
@@ -209,6 +210,8 @@ pub enum Purpose {
     PullNotifications,
     /// PUT that says which notifications were taken out of a box.
     AcknowledgeNotifications,
+    /// POST that has a message of NCTS injected (sandbox).
+    Inject,
 }
 
 /// An answer; already redacted.

@@ -179,6 +179,10 @@ impl<'a> Teller<'a> {
             }
             // `OfficerAsked` follows.
             Purpose::Mail if good => {}
+            Purpose::Inject if good => {
+                let message = request.message.map_or("message", |message| message.as_str());
+                self.tell(at, Some(exchange), format!("had the {message} injected"));
+            }
             _ => {
                 let what = format!("HTTP {status} in answer to {}", in_words(request));
                 self.tell(at, Some(exchange), what);
@@ -223,6 +227,10 @@ fn in_words(request: &Request) -> String {
         Purpose::GetMessage => "the request for a message".to_owned(),
         Purpose::LookUp => "the question whether a message arrived".to_owned(),
         Purpose::Mail => "the e-mail to the officers".to_owned(),
+        Purpose::Inject => {
+            let message = request.message.map_or("message", |message| message.as_str());
+            format!("the injection of the {message}{step}")
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod bounds;
 mod boxes;
 mod failures;
 mod fake;
+mod injected;
 mod inside;
 mod missing;
 mod people;

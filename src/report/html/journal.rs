@@ -192,6 +192,8 @@ fn purpose(purpose: Purpose, message: Option<&str>) -> String {
         (Purpose::Balance, _) => "asks for a balance".into(),
         (Purpose::PullNotifications, _) => "looks into the box of notifications".into(),
         (Purpose::AcknowledgeNotifications, _) => "acknowledges notifications".into(),
+        (Purpose::Inject, Some(message)) => format!("has {message} injected"),
+        (Purpose::Inject, None) => "has a message injected".into(),
     }
 }
 
