@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::balance;
 use super::hours::{self, Hours};
+use super::large;
 use super::progress::{Early, Progress};
 use super::sandbox;
 use super::software;
@@ -45,7 +46,8 @@ pub enum Action {
         /// Its message.
         message: MessageType,
     },
-    /// The command has ended, and the software did not send this step's message.
+    /// The command has ended, and the software did not send this step's message;
+    /// or its upload got no answer, and the API does not have it.
     NotSent {
         /// The step, from 1.
         step: u32,
@@ -86,6 +88,11 @@ pub enum Action {
         /// Failed attempts at it so far.
         attempts: u32,
     },
+    /// It cannot go on now, and may later.
+    Stop {
+        /// Why.
+        why: String,
+    },
     /// Wait, and look for news at this instant.
     Await {
         /// Who acts.
@@ -118,10 +125,14 @@ pub fn next(
     let progress = Progress::of(scenario, state, tempo);
     // Before anything is judged: what came meanwhile may be its answer.
     if let Some(pending) = &state.pending
-        && matches!(pending.fate, Fate::Unknown | Fate::Conflict)
+        && matches!(pending.fate, Fate::Unknown | Fate::Conflict | Fate::Uploaded)
     {
         let message = pending.request.message.unwrap_or(MessageType::Ie015);
-        return Action::LookUp { step: pending.request.step.unwrap_or(progress.step), message };
+        let step = pending.request.step.unwrap_or(progress.step);
+        return match state.upload.as_ref().and_then(|upload| upload.left) {
+            Some(left) => large::next(left, pending, (step, message), state, tempo, now),
+            None => Action::LookUp { step, message },
+        };
     }
     let failure = balance::failure(scenario, state)
         .or_else(|| software::failure(scenario, state, tempo))
@@ -138,15 +149,20 @@ pub fn next(
     };
     let number = progress.step;
 
-    if let Some(pending) = &state.pending
-        && let Fate::Refused(status) = pending.fate
-    {
+    if let Some(pending) = &state.pending {
         let message = pending.request.message.unwrap_or(MessageType::Ie015);
-        return Action::Finish(failed(
-            "refused-by-api",
-            pending.request.step.unwrap_or(number),
-            format!("the API refused the {message} with HTTP {status}"),
-        ));
+        let refused = match pending.fate {
+            Fate::Refused(status) => Some(format!("the {message} with HTTP {status}")),
+            Fate::UploadRefused => Some(format!("the uploaded {message}")),
+            _ => None,
+        };
+        if let Some(refused) = refused {
+            return Action::Finish(failed(
+                "refused-by-api",
+                pending.request.step.unwrap_or(number),
+                format!("the API refused {refused}"),
+            ));
+        }
     }
     if let Some(early) = &progress.early {
         return await_older(early, tempo, now, looked);
@@ -220,6 +236,7 @@ pub fn waiting_for(
         | Action::Inject { .. }
         | Action::AskOfficer { .. }
         | Action::AskBalance { .. }
+        | Action::Stop { .. }
         | Action::Finish(_)
         | Action::GiveUp(_) => Some(WaitingFor {
             actor: Actor::You,

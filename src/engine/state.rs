@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::large::Upload;
 use super::sandbox::{self, Filed, Injection};
 use crate::evidence::{
     BalanceAnswered, Driver, Event, MessageNoted, ObjectRef, Purpose, Received, Recorded, Request,
@@ -60,6 +61,10 @@ pub struct State {
     pub pending: Option<Pending>,
     /// The message that was injected last, until it is fetched.
     pub injection: Option<Injection>,
+    /// The large message that is announced, until what became of it is known.
+    pub upload: Option<Upload>,
+    /// The exchange that announces one.
+    announcing: Option<u32>,
     /// POSTs of the present step that certainly were not taken.
     pub refusals: u32,
     /// POSTs of the present step that may have arrived, and that no look-up
@@ -148,6 +153,10 @@ pub enum Fate {
     NotTaken,
     /// The API refused it for good (HTTP status).
     Refused(u16),
+    /// Its file was uploaded; whether the API takes it is not known yet.
+    Uploaded,
+    /// The API refused its file for good.
+    UploadRefused,
     /// The API says it has the LRN already (HTTP 409), and an earlier POST of
     /// ours got lost: only a look-up tells whether that one is there.
     Conflict,
@@ -198,6 +207,11 @@ impl State {
                 self.resumed = true;
                 self.vain_commands = 0;
                 self.sought = None;
+                // Where it was to be uploaded nobody knows any more.
+                self.upload.take_if(|upload| upload.left.is_none());
+                if let Some(upload) = &mut self.upload {
+                    upload.left = Some(at);
+                }
                 // A question that was under way has ended with its process.
                 if self.balance_pending.take().is_some() {
                     self.balance_locked = Some(at);
@@ -216,7 +230,16 @@ impl State {
                 if request.purpose == Purpose::Inject {
                     self.injection = Injection::leaving(request, at);
                 }
+                if request.purpose == Purpose::Announce {
+                    self.lrn = self.lrn.take().or_else(|| request.lrn.clone());
+                    self.announcing = Some(request.exchange);
+                    self.upload = None;
+                    self.pending = None;
+                }
                 if request.purpose == Purpose::Submit {
+                    if let Some(upload) = &mut self.upload {
+                        upload.left = Some(at);
+                    }
                     self.lrn = self.lrn.take().or_else(|| request.lrn.clone());
                     self.pending = Some(Pending {
                         request: request.clone(),
@@ -243,11 +266,19 @@ impl State {
                     self.balance_locked = Some(at);
                 }
                 self.injection_is(response.exchange, sandbox::filed(response.status));
-                let lost = self.lost;
+                let good = (200..300).contains(&response.status);
+                if self.announcing.take_if(|it| *it == response.exchange).is_some() && !good {
+                    self.refusals += 1;
+                }
+                let (lost, uploads) = (self.lost, self.upload.is_some());
                 if let Some(pending) = self.pending_exchange(response.exchange) {
-                    pending.fate = fate(response.status, lost);
+                    pending.fate = match uploads {
+                        true if good => Fate::Uploaded,
+                        true => fate(response.status, 0),
+                        false => fate(response.status, lost),
+                    };
                     if pending.fate == Fate::NotTaken {
-                        self.refusals += 1;
+                        self.not_taken();
                     }
                 }
             }
@@ -266,7 +297,19 @@ impl State {
                     && !failed.may_have_arrived
                 {
                     pending.fate = Fate::NotTaken;
+                    self.not_taken();
+                }
+                if self.announcing.take_if(|it| *it == failed.exchange).is_some() {
                     self.refusals += 1;
+                }
+            }
+            Event::Announced(announced) => {
+                self.upload = Some(Upload { announced: announced.clone(), left: None });
+            }
+            Event::UploadRefused(_) => {
+                self.upload = None;
+                if let Some(pending) = &mut self.pending {
+                    pending.fate = Fate::UploadRefused;
                 }
             }
             Event::LookedUp(looked) => {
@@ -279,7 +322,7 @@ impl State {
                         Fate::Conflict => Fate::Refused(409),
                         _ => Fate::NotTaken,
                     };
-                    self.refusals += 1;
+                    self.not_taken();
                     self.lost += 1;
                 }
                 let injected = self.injection.as_ref().filter(|it| it.step == looked.step);
@@ -295,6 +338,7 @@ impl State {
             }
             Event::Submitted(submitted) => {
                 let pending = self.pending.take();
+                self.upload = None;
                 // What the software sent left when the API got it.
                 let left = pending
                     .map_or_else(|| self.came_at(at, submitted.received), |pending| pending.at);
@@ -386,6 +430,13 @@ impl State {
     /// Whether nobody answers but whom we have answer.
     pub fn in_sandbox(&self) -> bool {
         self.environment == Some(Environment::Sandbox)
+    }
+
+    /// Notes that the API does not have the message that was sent.
+    fn not_taken(&mut self) {
+        self.refusals += 1;
+        // A place for a file is used once.
+        self.upload = None;
     }
 
     /// Notes what became of the injection of this exchange.

@@ -33,6 +33,10 @@ pub enum Event {
     RequestFailed(RequestFailed),
     /// The fate of a POST without an answer was learnt.
     LookedUp(LookedUp),
+    /// The API says where a large message is to be uploaded.
+    Announced(Announced),
+    /// The API has refused a message that was uploaded.
+    UploadRefused(UploadRefused),
     /// The API took a message of the trader: a POST of ours, or one that the
     /// software sent and we found.
     Submitted(Submitted),
@@ -167,7 +171,8 @@ pub struct Request {
     pub url: String,
     /// Headers in the order sent.
     pub headers: Vec<(String, String)>,
-    /// Body.
+    /// Body. Of an upload the file alone: the form around it has only what the
+    /// API gave for it.
     pub body: Option<ObjectRef>,
 }
 
@@ -212,6 +217,9 @@ pub enum Purpose {
     AcknowledgeNotifications,
     /// POST that has a message of NCTS injected (sandbox).
     Inject,
+    /// POST that announces a message too large to be sent as it is. Its file
+    /// follows as [`Purpose::Submit`].
+    Announce,
 }
 
 /// An answer; already redacted.
@@ -253,6 +261,39 @@ pub struct LookedUp {
     pub step: u32,
     /// Whether the API has the message. If it has, a [`Submitted`] follows.
     pub found: bool,
+}
+
+/// The API says where a large message is to be uploaded. What it must be
+/// uploaded with is in no journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announced {
+    /// The scenario step.
+    pub step: u32,
+    /// What is to be uploaded.
+    pub message: MessageType,
+    /// Kind of movement.
+    pub movement: MovementKind,
+    /// The API's id of the movement.
+    pub movement_id: String,
+    /// The API's id of the message.
+    pub message_id: String,
+    /// The exchange in which it was announced.
+    pub exchange: u32,
+    /// The box of notifications that is told of a new movement's messages,
+    /// where the API named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub box_id: Option<String>,
+}
+
+/// The API has refused a message that was uploaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadRefused {
+    /// The scenario step.
+    pub step: u32,
+    /// What was uploaded.
+    pub message: MessageType,
+    /// The exchange that told.
+    pub exchange: u32,
 }
 
 /// The API took a message.

@@ -248,6 +248,8 @@ impl RunRecord {
                 Event::RunOpened(_) => return Err(FoldError::Opened(line)),
                 Event::RunResumed(_)
                 | Event::LookedUp(_)
+                | Event::Announced(_)
+                | Event::UploadRefused(_)
                 | Event::OfficerAsked(_)
                 | Event::OfficerReminded(_)
                 | Event::OfficerAnswered(_)

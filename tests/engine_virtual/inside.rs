@@ -19,7 +19,7 @@ use ctc_ready::payload::{Payloads, Sources};
 use ctc_ready::project::Environment;
 use ctc_ready::simulator::{Simulator, SimulatorOptions};
 
-use crate::fake::{Bench, Silent, VirtualClock, lost};
+use crate::fake::{Bench, Silent, TOKEN, VirtualClock, lost};
 
 /// How long a call is on its way, and its answer: the internet's usual.
 const WAY: StdDuration = StdDuration::from_millis(80);
@@ -285,6 +285,17 @@ impl Bay {
                 self.run(vec![Job { resume, ..job }]).await.unwrap()
             }
         }
+    }
+
+    /// What the API says to the trader at this address.
+    pub(crate) async fn get(&self, path: &str) -> serde_json::Value {
+        let request = Request::builder()
+            .uri(format!("http://127.0.0.1:9{path}"))
+            .header("accept", "application/vnd.hmrc.2.1+json")
+            .header("authorization", format!("Bearer {TOKEN}"));
+        let response = self.inside.simulator.answer(request.body(Body::empty()).unwrap()).await;
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        serde_json::from_slice(&body).unwrap()
     }
 
     pub(crate) fn evidence(&self) -> PathBuf {

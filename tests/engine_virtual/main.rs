@@ -14,6 +14,7 @@ mod people;
 mod pulling;
 mod software;
 mod tempo;
+mod uploads;
 
 use std::time::Duration as StdDuration;
 
