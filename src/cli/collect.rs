@@ -138,8 +138,13 @@ pub(super) fn standing(
     let mut latest: Option<RunRecord> = None;
     for run in runs.iter().filter(here) {
         let known = movements_of(store, run.run)?;
-        let Some((kind, id)) = movements.iter().find(|one| known.contains(one)) else { continue };
         let same = run.programme == programme.id && run.scenario == scenario.id;
+        // Killed when it had hardly begun: it is as good for these as for any.
+        let blank = known.is_empty() && same && run.state == RunState::Waiting;
+        let shared = movements.iter().find(|one| known.contains(one));
+        let shared =
+            shared.or(movements.first().filter(|_| blank && run.driver == Driver::Collect));
+        let Some((kind, id)) = shared else { continue };
         let void = matches!(run.state, RunState::Failed | RunState::Abandoned);
         match (run.driver, same) {
             (Driver::Collect, true) => {

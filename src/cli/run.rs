@@ -53,9 +53,16 @@ const FULL_PACE_RUNS: usize = 9;
 /// a minute: that minute is a second.
 const ASKING_TWICE_SCALE: f64 = 60.0;
 
+/// How fast the embedded simulator runs where the user's command sends: what has
+/// 45 minutes has 22 seconds, in which a program must start and send.
+const COMMANDED_SCALE: f64 = 120.0;
+
 /// How much faster the embedded simulator's timers run for these scenarios: the
 /// more there are at once, the slower, for each must act in time.
-fn embedded_scale(selected: &[Selected]) -> f64 {
+fn embedded_scale(selected: &[Selected], driver: Driver) -> f64 {
+    if driver == Driver::Command {
+        return COMMANDED_SCALE;
+    }
     let twice = |step: &Step| step.request.as_ref().is_some_and(|it| it.within_seconds.is_some());
     let asks_twice = selected.iter().any(|(_, scenario)| scenario.step.iter().any(twice));
     let share = FULL_PACE_RUNS as f64 / selected.len().max(1) as f64;
@@ -285,8 +292,11 @@ pub(super) fn execute(
     let new = plan.iter().any(|(_, standing)| !matches!(standing, Standing::Stays(_)));
     if new {
         let payloads = Payloads::new(sources(&desk.project), &desk.catalogue)?;
-        let scale =
-            args.time_scale.unwrap_or(if embedded { embedded_scale(selected) } else { 1.0 });
+        let scale = args.time_scale.unwrap_or(if embedded {
+            embedded_scale(selected, driver)
+        } else {
+            1.0
+        });
         let tempo = match environment {
             Environment::Simulator => Tempo::faster_by(scale),
             _ => Tempo::REAL,

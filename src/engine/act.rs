@@ -86,7 +86,7 @@ impl Batch<'_> {
         let looked = slot.looked(&kinds, now);
         let tempo = self.options.tempo;
         let action = hours::next(&slot.scenario, &slot.state, tempo, &slot.hours, now, looked);
-        if matches!(action, Action::Perform { .. }) && !self.may_perform() {
+        if matches!(action, Action::Perform { .. }) && !self.may_perform(index) {
             return None;
         }
         Some(Next::Act(action, kinds))

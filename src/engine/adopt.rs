@@ -29,14 +29,28 @@ const SKEW: Duration = Duration::minutes(2);
 const MAX_NOTES: usize = 20;
 const MAX_NOTE: usize = 300;
 
+/// Whether a run's next command has a deadline to meet.
+fn is_pressed(slot: &Slot) -> bool {
+    let (number, _) = decide::position(&slot.scenario, &slot.state);
+    let step = slot.step(number).filter(|step| step.send.is_some());
+    slot.open()
+        && slot.under_way.is_none()
+        && slot.state.command.is_none()
+        && slot.state.declared_at().is_some()
+        && !slot.state.sent.contains_key(&number)
+        && step.is_some_and(|step| step.deadline_minutes_after_ie015.is_some())
+}
+
 impl Batch<'_> {
-    /// Whether one more command may run now.
-    pub(super) fn may_perform(&self) -> bool {
+    /// Whether one more command may run now, and for this run: one whose
+    /// message has a deadline goes first.
+    pub(super) fn may_perform(&self, index: usize) -> bool {
         let running = self.slots.iter().filter(|slot| {
             let task = slot.under_way.as_ref().map(|under_way| &under_way.task);
             matches!(task, Some(Task::Perform(_)))
         });
-        self.driving.parallel().is_some_and(|most| running.count() < most)
+        let room = self.driving.parallel().is_some_and(|most| running.count() < most);
+        room && (is_pressed(&self.slots[index]) || !self.slots.iter().any(is_pressed))
     }
 
     /// Starts the command that makes the software send a step's message. That
@@ -250,7 +264,7 @@ impl Batch<'_> {
         Ok(true)
     }
 
-    /// The movement that a command named is not there.
+    /// The movement that a command named is another run's.
     pub(super) fn named_in_vain(
         &mut self,
         index: usize,
@@ -275,15 +289,23 @@ impl Batch<'_> {
     ) -> Result<(), BatchError> {
         let slot = &mut self.slots[index];
         let end = slot.state.command.as_ref().and_then(|command| command.end.as_ref());
-        if end.is_some_and(|end| end.well) {
-            slot.last_problem = Some(match because {
-                Some((_, why)) => format!("the command for the {message} of step {step}: {why}"),
-                None => format!(
-                    "the command for the {message} of step {step} ended well, and the API has no \
-                     such message; its output should name the movement, or the message have the \
-                     LRN that it was given"
-                ),
-            });
+        match (end.is_some_and(|end| end.well), because) {
+            (true, Some((_, why))) => {
+                let problem = format!("the command for the {message} of step {step}: {why}");
+                slot.last_problem = Some(problem);
+            }
+            // It may be there all the same: nothing is sent again before it is
+            // seen, or given up.
+            (true, None) => {
+                let why = format!(
+                    "the command for the {message} of step {step} ended well, and the API shows \
+                     no such message; its output should name the movement, or the message have \
+                     the LRN that it was given"
+                );
+                self.stall(index, why);
+                return Ok(());
+            }
+            (false, _) => {}
         }
         let exchange = because.map(|(exchange, _)| exchange);
         let exchange = exchange.or(slot.state.sought.map(|(_, exchange)| exchange));

@@ -65,7 +65,7 @@ impl Batch<'_> {
         }
         let answer = match result {
             Ok(answer) if (200..300).contains(&answer.status) => answer,
-            other => return self.went_wrong(index, exchange, task, other),
+            other => return self.went_wrong(index, task, other),
         };
         let unusable = match &task {
             Task::Submit => self.submitted(index, exchange, answer)?,
@@ -115,7 +115,6 @@ impl Batch<'_> {
     fn went_wrong(
         &mut self,
         index: usize,
-        exchange: u32,
         task: Task,
         result: &Answered,
     ) -> Result<(), BatchError> {
@@ -142,8 +141,13 @@ impl Batch<'_> {
                     }
                     Task::Fetch(Fetch::Notified(notice)) => self.doubt(index, &notice, &problem),
                     Task::LookFor(_, Some(id)) if !self.slots[index].has_movement(&id) => {
-                        let why = format!("it names movement {id}: {problem}");
-                        self.named_in_vain(index, exchange, &why)?;
+                        let why = format!(
+                            "the command names movement {id}, which the API does not show to the trader of \
+                             our token: {problem}"
+                        );
+                        // It may be there all the same: nothing is sent again
+                        // before it is seen, or given up.
+                        self.stall(index, why);
                     }
                     // Of a movement that the API no longer keeps nothing comes.
                     Task::Fetch(Fetch::List(..)) if self.slots[index].makes_sure() => {}

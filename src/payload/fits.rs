@@ -156,7 +156,7 @@ pub(super) fn departures(
         let meant = mutation.is_some_and(|mutation| touches(mutation, path));
         (!meant).then(|| format!("`{path}` is {}; the test data has {}", list(&own), list(first)))
     };
-    PARTICULARS.iter().filter_map(|path| differs(path)).collect()
+    PARTICULARS.iter().filter_map(differs).collect()
 }
 
 /// Whether a step changes what stands at a path.

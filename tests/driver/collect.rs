@@ -1,5 +1,6 @@
 //! `collect`.
 
+use chrono::{DateTime, Utc};
 use ctc_ready::catalogue::{Catalogue, Scenario};
 use serde_json::Value;
 
@@ -42,7 +43,8 @@ fn every_mandatory_scenario_that_the_software_worked_through_satisfies_the_gate(
         for message in shown["run"]["messages"].as_array().unwrap() {
             assert_eq!(message["at"], message["received"], "{message}");
         }
-        assert!(shown["run"]["first_submission"].as_str() <= shown["run"]["started"].as_str());
+        let instant = |field: &str| text(&shown["run"], field).parse::<DateTime<Utc>>().unwrap();
+        assert!(instant("first_submission") <= instant("started"));
     }
     traders.into_iter().for_each(Trader::end);
     for programme in ["ncts5-final", "ncts6"] {

@@ -118,7 +118,7 @@ fn a_command_that_cannot_be_is_said_at_once() {
     project.call(&run).code(3).says(&["`[driver] command` is missing"]);
     project.write_settings(&set(&project.settings(), "command", "[\"./not-there\"]"));
     project.call(&run).code(4).says(&["cannot be started", "not-there"]);
-    assert_eq!(project.runs(), 1, "the same attempt goes on once that is mended");
+    assert_eq!(project.runs(), 1);
     let balance = ["run", "Scenario 1 GB", "--driver", "command", "--environment", "simulator"];
     project.call(&balance).code(2).says(&["asks for a balance"]);
     project.call(&["run", "--driver", "proxy"]).code(2).says(&["direct", "command"]);

@@ -29,8 +29,8 @@ enum Does {
     SendsAndFails,
     /// Ends badly at once.
     Fails,
-    /// Prints a movement that is not there.
-    Lies,
+    /// Says that all is well, and does nothing.
+    Idles,
     /// Prints that it did something, in its own words.
     Chats,
     /// Sends, but only this long after it was to; nobody can stop it.
@@ -50,6 +50,8 @@ struct Commanded {
     at_once: Arc<AtomicUsize>,
     /// The LRN is its own.
     own_lrn: bool,
+    /// How long it takes before it sends.
+    takes: StdDuration,
 }
 
 struct Counted(Arc<AtomicUsize>);
@@ -94,7 +96,7 @@ impl Software for Commanded {
         let counted = Counted(Arc::clone(&self.at_once));
         Box::pin(async move {
             let _counted = counted;
-            tokio::time::sleep(ANSWERS).await;
+            tokio::time::sleep(self.takes).await;
             let ended = |failure: Option<&str>, stdout: String| Ended {
                 exit_code: Some(i32::from(failure.is_some())),
                 failure: failure.map(str::to_owned),
@@ -103,7 +105,7 @@ impl Software for Commanded {
             };
             match does {
                 Does::Fails => return ended(Some("it ended with exit code 1"), String::new()),
-                Does::Lies => return ended(None, "ffffffffffffffff\n".into()),
+                Does::Idles => return ended(None, String::new()),
                 Does::Chats => return ended(None, "ok, done".into()),
                 Does::Names(id) => return ended(None, format!("{id:016x}")),
                 _ => {}
@@ -149,7 +151,7 @@ fn patient(kind: &str) -> Replies {
 
 /// A bench whose software is made to send by a command.
 fn commanded(bench: Bench, script: &[Does]) -> (Bench, Arc<Commanded>) {
-    with_software(bench, script, 1, false)
+    with_software(bench, script, 1, false, ANSWERS)
 }
 
 fn with_software(
@@ -157,6 +159,7 @@ fn with_software(
     script: &[Does],
     parallel: usize,
     own_lrn: bool,
+    takes: StdDuration,
 ) -> (Bench, Arc<Commanded>) {
     let software = Arc::new(Commanded {
         fake: Arc::clone(&bench.fake),
@@ -166,6 +169,7 @@ fn with_software(
         most_at_once: AtomicUsize::new(0),
         at_once: Arc::default(),
         own_lrn,
+        takes,
     });
     let acts: Arc<dyn Software> = software.clone();
     bench.driving = Driving::Command { software: acts, parallel };
@@ -226,14 +230,9 @@ async fn a_message_counts_however_its_command_ended() {
 async fn a_command_that_fails_is_told_and_called_again_only_when_asked_to() {
     for (does, told) in [
         (Does::Fails, "exit code 1: no connection to the desk"),
-        (Does::Lies, "it names movement ffffffffffffffff"),
         (Does::Chats, "names no departure"),
     ] {
-        let bench = Bench::hooked(|call, _| {
-            let unknown = call.url.contains("ffffffffffffffff");
-            unknown.then(|| Ok(crate::answer(404, r#"{"code":"NOT_FOUND","message":"?"}"#)))
-        });
-        let (mut bench, software) = commanded(bench, &[does]);
+        let (mut bench, software) = commanded(Bench::new(usual), &[does]);
         let outcome = bench.run(vec![bench.job("DSGB1")], true).await.unwrap();
         assert_eq!(outcome.stalled.len(), 1, "{does:?}");
         assert!(outcome.stalled[0].1.contains(told), "{:?}", outcome.stalled);
@@ -247,11 +246,37 @@ async fn a_command_that_fails_is_told_and_called_again_only_when_asked_to() {
     }
 }
 
+/// Whether it is a lie or the token is of another trader, the API does not say.
+#[tokio::test(start_paused = true)]
+async fn a_movement_that_cannot_be_seen_is_not_sent_again() {
+    let hidden = Arc::new(AtomicUsize::new(1));
+    let hides = Arc::clone(&hidden);
+    let bench = Bench::hooked(move |call, _| {
+        let asks = call.url.contains("/messages?") && hides.load(Ordering::SeqCst) > 0;
+        asks.then(|| Ok(crate::answer(404, r#"{"code":"NOT_FOUND","message":"?"}"#)))
+    });
+    let (mut bench, software) = commanded(bench, &[]);
+    let outcome = bench.run(vec![bench.job("DSGB1")], true).await.unwrap();
+    assert!(outcome.stalled[0].1.contains("the trader of our token"), "{:?}", outcome.stalled);
+    let run = outcome.runs[0].run;
+    assert_eq!(bench.resume("DSGB1", run, true).await.stalled.len(), 1);
+    hidden.store(0, Ordering::SeqCst);
+    assert_passed(&bench.resume("DSGB1", run, true).await);
+    assert_eq!((software.commands(), bench.posts().len()), (1, 1));
+
+    let (mut bench, software) = commanded(Bench::new(usual), &[Does::Idles]);
+    let outcome = bench.run(vec![bench.job("DSGB1")], true).await.unwrap();
+    assert!(outcome.stalled[0].1.contains("no such message"), "{:?}", outcome.stalled);
+    let run = outcome.runs[0].run;
+    assert_eq!(bench.resume("DSGB1", run, true).await.stalled, outcome.stalled);
+    assert_eq!((software.commands(), bench.posts().len()), (1, 0));
+}
+
 /// Killed at any moment, before, while and after the command runs: what it has
 /// sent is found, and it is never made to send twice.
 #[tokio::test(start_paused = true)]
 async fn whenever_it_is_killed_nothing_is_sent_twice() {
-    for milliseconds in (0..2_400).step_by(60) {
+    for milliseconds in (0..2_400).step_by(80) {
         let (mut bench, _) = commanded(Bench::new(patient), &[]);
         let jobs = vec![bench.job("PSGB1")];
         let life = StdDuration::from_millis(milliseconds);
@@ -305,7 +330,8 @@ async fn a_command_of_which_nothing_came_is_called_again() {
 #[tokio::test(start_paused = true)]
 async fn commands_run_one_at_a_time_or_as_many_as_may() {
     for parallel in [1, 2] {
-        let (mut bench, software) = with_software(Bench::new(patient), &[], parallel, false);
+        let (mut bench, software) =
+            with_software(Bench::new(patient), &[], parallel, false, ANSWERS);
         let jobs = ["PSGB1", "PSXI1"].map(|id| bench.job(id)).into();
         let outcome = bench.run(jobs, true).await.unwrap();
         assert_passed(&outcome);
@@ -314,9 +340,21 @@ async fn commands_run_one_at_a_time_or_as_many_as_may() {
     }
 }
 
+/// The IE170 of pre-lodged goods does not wait for everyone else's IE015.
+#[tokio::test(start_paused = true)]
+async fn a_command_with_a_deadline_goes_first() {
+    let slow = StdDuration::from_secs(600);
+    let (mut bench, _) = with_software(Bench::new(patient), &[], 1, false, slow);
+    let ids = ["PSGB1", "DNGB1", "DNXI1", "DNGB2", "DNXI2", "DNGB3"];
+    let jobs = ids.map(|id| bench.job(id)).into();
+    let outcome = bench.run(jobs, false).await.unwrap();
+    assert_eq!(bench.posts()[..4], ["IE015", "IE015", "IE170", "IE015"]);
+    assert_eq!(outcome.runs[0].state, RunState::Passed);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_lrn_of_its_own_is_the_runs() {
-    let (mut bench, _) = with_software(Bench::new(usual), &[], 1, true);
+    let (mut bench, _) = with_software(Bench::new(usual), &[], 1, true, ANSWERS);
     let outcome = bench.run(vec![bench.job("DSGB1")], true).await.unwrap();
     assert_passed(&outcome);
     assert_eq!(outcome.runs[0].lrn.as_deref(), Some("OWN-LRN"));
@@ -561,6 +599,13 @@ async fn a_message_that_came_too_late_or_never_is_judged_as_in_any_run() {
     collects(&mut bench, &departure, None);
     let outcome = collect(&mut bench, "DSGB4").await;
     assert_eq!(reason(&outcome), "deadline-missed");
+
+    // NCTS refused the declaration, so that nothing can arrive.
+    let mut bench = Bench::new(|_| vec![("IE056", Duration::seconds(2))]);
+    let departure = sends(&bench, "ASGB1", 1, None, as_it_is).await;
+    hours(1).await;
+    collects(&mut bench, &departure, None);
+    assert_eq!(reason(&collect(&mut bench, "ASGB1").await), "rejected");
 
     // It was never sent.
     let mut bench = Bench::new(normal);
