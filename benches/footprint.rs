@@ -99,8 +99,9 @@ fn write_large(project: &Path) {
     text.push_str(&xml[end..]);
     let made = file.parent().is_some_and(|folder| std::fs::create_dir_all(folder).is_ok());
     let settings = project.join("ctc-ready.toml");
+    let section = "[payloads]\n";
     let told = std::fs::read_to_string(&settings)
-        .map(|old| format!("{old}\n[payloads]\nfolder = \"payloads\"\n"));
+        .map(|old| old.replacen(section, &format!("{section}folder = \"payloads\"\n"), 1));
     let written = std::fs::write(&file, text).is_ok()
         && told.is_ok_and(|told| std::fs::write(&settings, told).is_ok());
     assert!(made && written, "the large message cannot be written");

@@ -64,7 +64,7 @@ pub struct State {
     /// The large message that is announced, until what became of it is known.
     pub upload: Option<Upload>,
     /// The exchange that announces one.
-    announcing: Option<u32>,
+    pub announcing: Option<u32>,
     /// POSTs of the present step that certainly were not taken.
     pub refusals: u32,
     /// POSTs of the present step that may have arrived, and that no look-up
