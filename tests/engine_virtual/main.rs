@@ -297,8 +297,9 @@ async fn a_duplicate_of_our_own_lost_post_is_recognised() {
                 Some(Err(lost()))
             }
             2 => {
+                // It came first, whatever NCTS answered meanwhile.
                 world.movements[0].visible_from = now;
-                world.movements[0].messages[0].at = now;
+                world.movements[0].messages[0].at = now - Duration::hours(1);
                 // Stored before it is refused, as the real API does.
                 let id = world.id();
                 let message = world.id();
