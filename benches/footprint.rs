@@ -1,7 +1,7 @@
 //! Prints what a user waits for and what it costs: the start-up time of
-//! `ctc-ready --version`; wall time and peak memory of `demo`; and those of a
-//! batch with every scenario of every programme, all open at once, with the
-//! simulator inside the process and beside it.
+//! `ctc-ready --version`; wall time and peak memory of `demo`, of a run with a
+//! message of 8 MB, and of a batch with every scenario of every programme, all
+//! open at once, with the simulator inside the process and beside it.
 //!
 //! It measures whole processes, so it is no criterion bench. Bounds that the
 //! project promises stand beside the figures; nothing fails here, but how a
@@ -30,6 +30,8 @@ fn main() {
     let demo = measure(start(&folder, &["demo"]));
     print(&format!("`demo`: {}; promised < 30 s and < 100 MB", demo.shown()));
     let _ = std::fs::remove_dir_all(&folder);
+    large_message(&folder);
+    let _ = std::fs::remove_dir_all(&folder);
     if std::env::args().all(|arg| arg != "quick") {
         batches(&folder);
         let _ = std::fs::remove_dir_all(&folder);
@@ -41,6 +43,78 @@ fn start_up() -> Duration {
     let status = Command::new(BINARY).arg("--version").stdout(Stdio::null()).status();
     assert!(status.is_ok_and(|status| status.success()), "`--version` failed");
     begin.elapsed()
+}
+
+/// A run whose declaration is as large as the API takes, beside the same run with
+/// a small one.
+fn large_message(folder: &Path) {
+    let mut most = Vec::new();
+    let mut told = String::new();
+    for large in [false, true] {
+        let project = folder.join(if large { "large" } else { "small" });
+        make_project(&project);
+        let mut simulator = simulator();
+        let base_url = base_url(&mut simulator);
+        if large {
+            write_large(&project);
+        }
+        let run = ["run", "DSGB1", "--environment", "simulator", "--wait"];
+        let at = ["--base-url", base_url.as_str(), "--time-scale", SCALE];
+        let cost = measure(start(&project, &[&run[..], &at[..]].concat()));
+        let _ = simulator.kill();
+        let _ = simulator.wait();
+        told = cost.shown();
+        most.extend(cost.peak);
+    }
+    let more = match most.as_slice() {
+        [small, large] => shown(Some(large.saturating_sub(*small))),
+        _ => shown(None),
+    };
+    print(&format!(
+        "a message of 8 MB through run and evidence: {told}; {more} more than with a small one; \
+         promised < 64 MB more"
+    ));
+}
+
+/// Makes a declaration of nearly 8 MB of the one that would be sent.
+fn write_large(project: &Path) {
+    let file = project.join("payloads").join("DSGB1").join("1-IE015.xml");
+    let built = Command::new(BINARY)
+        .args(["message", "build", "DSGB1", "--step", "1", "--project"])
+        .arg(project)
+        .output();
+    let xml = built.ok().and_then(|built| String::from_utf8(built.stdout).ok()).unwrap_or_default();
+    let Some(end) = xml.rfind("</Consignment>") else { panic!("`message build` builds nothing") };
+    // Nothing but a longer and longer list of documents, as in a large message.
+    let filled = (1..).map(|n| {
+        format!("<PreviousDocument><sequenceNumber>{n}</sequenceNumber><type>N337</type></PreviousDocument>")
+    });
+    let mut text = xml[..end].to_owned();
+    for more in filled {
+        if text.len() + more.len() + 10_000 > 8_000_000 {
+            break;
+        }
+        text.push_str(&more);
+    }
+    text.push_str(&xml[end..]);
+    let made = file.parent().is_some_and(|folder| std::fs::create_dir_all(folder).is_ok());
+    let settings = project.join("ctc-ready.toml");
+    let section = "[payloads]\n";
+    let told = std::fs::read_to_string(&settings)
+        .map(|old| old.replacen(section, &format!("{section}folder = \"payloads\"\n"), 1));
+    let written = std::fs::write(&file, text).is_ok()
+        && told.is_ok_and(|told| std::fs::write(&settings, told).is_ok());
+    assert!(made && written, "the large message cannot be written");
+}
+
+/// A simulator beside.
+fn simulator() -> Child {
+    let simulate = ["simulate", "--port", "0", "--format", "json", "--time-scale", SCALE];
+    Command::new(BINARY)
+        .args(simulate)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("`simulate` cannot be started: {error}"))
 }
 
 /// Every scenario of every programme at once.
@@ -56,12 +130,7 @@ fn batches(folder: &Path) {
 
     let beside = folder.join("beside");
     make_project(&beside);
-    let simulate = ["simulate", "--port", "0", "--format", "json", "--time-scale", SCALE];
-    let mut simulator = Command::new(BINARY)
-        .args(simulate)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("`simulate` cannot be started: {error}"));
+    let mut simulator = simulator();
     let base_url = base_url(&mut simulator);
     let at = ["--base-url", base_url.as_str(), "--time-scale", SCALE];
     let told = measure(start(&beside, &[&run[..], &at[..]].concat()));

@@ -115,6 +115,9 @@ impl Play for Run {
             other @ (Action::Perform { .. } | Action::LookFor { .. } | Action::NotSent { .. }) => {
                 panic!("we send ourselves: {other:?}")
             }
+            other @ (Action::Inject { .. } | Action::Stop { .. }) => {
+                panic!("NCTS answers, and messages are small: {other:?}")
+            }
             Action::Over => {}
         }
         // A clock may be set back.

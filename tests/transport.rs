@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ctc_ready::clock::SystemClock;
+use ctc_ready::hmrc::api::Api;
 use ctc_ready::hmrc::transport::{Answer, Call, Method, NoAnswer, Transport};
+use ctc_ready::ncts::MessageType;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -137,4 +139,28 @@ async fn headers_that_are_no_text_are_shown_as_far_as_they_are() {
     let answer = get(address).await.unwrap();
     assert_eq!(answer.header("x-odd"), Some("caf\u{fffd}"));
     assert_eq!(answer.server_date, None);
+}
+
+/// The API takes such a POST for an announcement, and one with any content type
+/// for a message; without a length, the body might have no end.
+#[tokio::test]
+async fn an_announcement_leaves_with_length_0_and_no_type() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base: url::Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let served = tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(client.read_u8().await.unwrap());
+        }
+        client.write_all(&answer("202 Accepted", b"{}")).await.unwrap();
+        String::from_utf8(head).unwrap().to_ascii_lowercase()
+    });
+    let api = Api::new(base.clone(), "2.1", "t0ken".to_owned().into());
+    let call = api.announce(MessageType::Ie015, None);
+    let transport = Transport::new("test/0", &base).unwrap();
+    assert_eq!(transport.send(&call, &SystemClock::new()).await.unwrap().status, 202);
+    let head = served.await.unwrap();
+    assert!(head.contains("\r\ncontent-length: 0\r\n"), "{head}");
+    assert!(!head.contains("\r\ncontent-type:") && !head.contains("chunked"), "{head}");
 }

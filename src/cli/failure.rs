@@ -138,6 +138,9 @@ impl From<BatchError> for Failure {
             BatchError::Application(_) => Self::new(Kind::Environment, text)
                 .hint("`[auth] client-id` and CTC_READY_CLIENT_SECRET are those of the sandbox application for which the bearer token was made; it must be subscribed to the Push Pull Notifications API")
                 .hint("nothing was sent; `pull = false` has movements listed instead"),
+            BatchError::InjectionForbidden(_) => Self::new(Kind::Environment, text)
+                .hint(format!("the sandbox application must be subscribed to the CTC Traders test support API, and the token's scopes must have `{}`", crate::hmrc::test_support::SCOPE))
+                .hint("nothing is lost: `ctc-ready run` goes on where it stopped"),
             BatchError::Forbidden(_) => forbidden(text)
                 .hint("nothing is lost: `ctc-ready run` goes on where it stopped"),
         }

@@ -12,9 +12,11 @@ use super::mail::{self, Mail};
 use super::progress::Progress;
 use super::report::Doing;
 use super::slot::{self, Fetch, Plan, Slot, Task, UnderWay};
+use super::upload::Ready;
 use super::urgency::{Kind, Urgency};
 use crate::evidence::{Durability, Purpose};
 use crate::hmrc::transport::Call;
+use crate::hmrc::uploads;
 use crate::ncts::build::Stamp;
 use crate::ncts::{MessageType, MovementKind};
 use crate::project::Environment;
@@ -95,7 +97,11 @@ impl Batch<'_> {
         let slot = &self.slots[index];
         let kind = match next {
             Next::Fetch => Kind::Tells,
-            Next::Act(Action::Send { attempts, .. }, _) if *attempts < MAX_SENDS => Kind::Starts,
+            Next::Act(Action::Send { attempts, .. } | Action::Inject { attempts, .. }, _)
+                if *attempts < MAX_SENDS =>
+            {
+                Kind::Starts
+            }
             Next::Act(Action::LookUp { .. } | Action::LookFor { .. }, _) => Kind::Starts,
             Next::Act(Action::AskBalance { step, attempts }, _) if *attempts < MAX_SENDS => {
                 // It counts only if it leaves within the minute.
@@ -140,6 +146,17 @@ impl Batch<'_> {
             Action::Perform { step, message, .. } => self.have_sent(index, step, message, now),
             Action::LookFor { message, .. } => self.look_for(index, message),
             Action::NotSent { step, message } => self.not_sent(index, step, message, None),
+            Action::Stop { why } => {
+                self.stall(index, why);
+                Ok(())
+            }
+            Action::Inject { message, attempts, .. } if attempts >= MAX_SENDS => {
+                let what = slot.last_problem.clone().unwrap_or_default();
+                let why = format!("no {message} injected after {attempts} attempts: {what}");
+                self.stall(index, why);
+                Ok(())
+            }
+            Action::Inject { step, message, .. } => self.inject(index, step, message),
             Action::AskOfficer { step } => self.ask_officer(index, step, None),
             Action::FollowUp { step } => {
                 let asked = slot.state.asked.get(&step).copied();
@@ -180,6 +197,12 @@ impl Batch<'_> {
         message: MessageType,
         now: DateTime<Utc>,
     ) -> Result<(), BatchError> {
+        let ready = self.slots[index].upload.take_if(|ready| ready.step == step);
+        if let Some(mut ready) = ready
+            && let Some(place) = ready.place.take()
+        {
+            return self.upload(index, ready, &place);
+        }
         let slot = &self.slots[index];
         let lrn = slot.state.lrn.clone().unwrap_or_else(|| slot::new_lrn(&slot.scenario.id, now));
         let stamp = self.stamp(slot, message, lrn.clone(), now);
@@ -191,12 +214,6 @@ impl Batch<'_> {
                 return Ok(());
             }
         };
-        let movement = if message.opens_movement() {
-            None
-        } else {
-            slot.state.movements.get(&message.movement()).map(String::as_str)
-        };
-        let call = self.api(slot).submit(message, movement, &payload.xml);
         let intent = Intent {
             purpose: Purpose::Submit,
             step: Some(step),
@@ -209,7 +226,13 @@ impl Batch<'_> {
                 .check
                 .map(|check| exchange::payload_check(&check, &self.redactor)),
         };
-        self.watcher.moved(&self.slots[index].view(format!("sending {message}")));
+        if payload.xml.len() > uploads::SMALL {
+            let xml = payload.xml;
+            return self.announce(index, Ready { step, message, xml, intent, place: None });
+        }
+        let slot = &self.slots[index];
+        let call = self.api(slot).submit(message, slot.movement_of(message), &payload.xml);
+        self.watcher.moved(&slot.view(format!("sending {message}")));
         self.start(index, Task::Submit, &intent, call)
     }
 
@@ -234,7 +257,8 @@ impl Batch<'_> {
     fn look_up(&mut self, index: usize, message: MessageType) -> Result<(), BatchError> {
         let slot = &self.slots[index];
         let kind = message.movement();
-        let call = match slot.suspect(message) {
+        let uploaded = slot.state.upload.as_ref().map(|upload| &*upload.announced.movement_id);
+        let call = match uploaded.or_else(|| slot.suspect(message)) {
             Some(id) => self.api(slot).messages(kind, id),
             None => match slot.reference(kind) {
                 Some(reference) => self.api(slot).movements_by_reference(kind, reference),
@@ -319,11 +343,24 @@ impl Batch<'_> {
         intent: &Intent,
         call: Call,
     ) -> Result<(), BatchError> {
+        self.start_with(index, task, intent, call, None)
+    }
+
+    /// The same for a form that carries a file.
+    pub(super) fn start_with(
+        &mut self,
+        index: usize,
+        task: Task,
+        intent: &Intent,
+        call: Call,
+        file: Option<String>,
+    ) -> Result<(), BatchError> {
         let slot = &mut self.slots[index];
         let exchange = slot.next_exchange();
         if let Some(writer) = &mut slot.writer {
+            let (redactor, file) = (&self.redactor, file.as_deref());
             let recorded =
-                exchange::record_request(writer, &self.redactor, exchange, intent, &call, None)?;
+                exchange::record_request(writer, redactor, exchange, intent, &call, None, file)?;
             slot.state.apply(&recorded);
         }
         // A mail to the simulator's officers is no request to HMRC's API.

@@ -30,10 +30,13 @@ impl Batch<'_> {
     /// Takes the answer to a run's call.
     pub(super) fn take_slot(&mut self, index: usize, result: &Answered) -> Result<(), BatchError> {
         let slot = &mut self.slots[index];
-        let (Some(under_way), Some(writer)) = (slot.under_way.take(), slot.writer.as_mut()) else {
-            return Ok(());
-        };
+        let Some(under_way) = slot.under_way.take() else { return Ok(()) };
         let exchange = under_way.exchange;
+        if let (Task::Announce, Ok(answer)) = (&under_way.task, result) {
+            self.learn_place(answer);
+        }
+        let slot = &mut self.slots[index];
+        let Some(writer) = slot.writer.as_mut() else { return Ok(()) };
         let recorded = exchange::record_result(writer, &self.redactor, exchange, result)?;
         let stored_body = match &recorded.event {
             Event::Response(response) => response.body.clone(),
@@ -55,7 +58,14 @@ impl Batch<'_> {
         };
         let unusable = match &task {
             Task::Submit => self.submitted(index, exchange, answer)?,
+            Task::Announce => self.announced(index, exchange, answer)?,
+            // Whether the API takes it is asked for.
+            Task::Upload => None,
             Task::LookUp => self.looked_up(index, exchange, answer)?,
+            Task::Inject(message) => {
+                self.injected(index, *message);
+                None
+            }
             Task::LookFor(kind, Some(id)) => {
                 let unusable = self.listed(index, *kind, id, answer)?;
                 self.told(index, unusable)
@@ -107,13 +117,20 @@ impl Batch<'_> {
                 }
                 return Ok(());
             }
-            if self.note_fatal(answer.status, &problem) {
+            if let Task::Inject(message) = task
+                && self.injection_refused(index, message, answer.status, &problem)
+            {
                 return Ok(());
             }
-            if is_permanent(answer.status) {
+            // A place for a file knows no token; another one may be open.
+            let closed = matches!(task, Task::Upload) && matches!(answer.status, 401 | 403);
+            if !closed && self.note_fatal(answer.status, &problem) {
+                return Ok(());
+            }
+            if is_permanent(answer.status) && !closed {
                 match task {
                     // The pure core sees the refusal in the journal.
-                    Task::Submit if !matches!(answer.status, 407 | 501) => {}
+                    Task::Submit | Task::Upload if !matches!(answer.status, 407 | 501) => {}
                     Task::Mail(mail) => {
                         let message = format!("the officer refused: {problem}");
                         self.finish(index, failed_run("officer-refused", mail.step, message))?;
@@ -210,7 +227,7 @@ impl Batch<'_> {
         }
     }
 
-    fn note_submitted(
+    pub(super) fn note_submitted(
         &mut self,
         index: usize,
         exchange: u32,
@@ -256,10 +273,15 @@ impl Batch<'_> {
         answer: &Answer,
     ) -> Result<Option<Unusable>, BatchError> {
         let slot = &mut self.slots[index];
-        let Some(pending) = slot.state.pending.clone() else { return Ok(None) };
+        let Some(pending) = slot.state.pending.clone() else {
+            return self.injection_looked_up(index, exchange, answer);
+        };
         let (Some(step), Some(message)) = (pending.request.step, pending.request.message) else {
             return Ok(None);
         };
+        if let Some(upload) = slot.state.upload.clone() {
+            return self.upload_looked_up(index, exchange, upload.announced, answer);
+        }
         let kind = message.movement();
         let Some(movement_id) = slot.suspect(message).map(str::to_owned) else {
             let movements = match ctc::movements(kind, &answer.body) {

@@ -164,6 +164,9 @@ pub enum BatchError {
     /// The application may not do this.
     #[error("the API does not allow this: {0}")]
     Forbidden(String),
+    /// Messages of NCTS may not be injected.
+    #[error("the test-support API does not allow messages to be injected: {0}")]
+    InjectionForbidden(String),
     /// The application got no token of its own.
     #[error("the application got no token for notifications: {0}")]
     Application(String),

@@ -4,7 +4,9 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::balance;
 use super::hours::{self, Hours};
+use super::large;
 use super::progress::{Early, Progress};
+use super::sandbox;
 use super::software;
 use super::state::{Fate, State};
 use super::tempo::{Pace, Tempo};
@@ -44,19 +46,30 @@ pub enum Action {
         /// Its message.
         message: MessageType,
     },
-    /// The command has ended, and the software did not send this step's message.
+    /// The command has ended, and the software did not send this step's message;
+    /// or its upload got no answer, and the API does not have it.
     NotSent {
         /// The step, from 1.
         step: u32,
         /// Its message.
         message: MessageType,
     },
-    /// Learn whether the API has a message whose POST got no answer.
+    /// Learn whether the API has a message whose POST got no answer: the
+    /// trader's, or one of NCTS that was to be injected.
     LookUp {
         /// The step, from 1.
         step: u32,
         /// Its message.
         message: MessageType,
+    },
+    /// Have a message of NCTS injected, for in the sandbox nobody else brings it.
+    Inject {
+        /// The step that expects it, from 1.
+        step: u32,
+        /// The message.
+        message: MessageType,
+        /// Failed attempts at it so far.
+        attempts: u32,
     },
     /// Ask the officers.
     AskOfficer {
@@ -74,6 +87,11 @@ pub enum Action {
         step: u32,
         /// Failed attempts at it so far.
         attempts: u32,
+    },
+    /// It cannot go on now, and may later.
+    Stop {
+        /// Why.
+        why: String,
     },
     /// Wait, and look for news at this instant.
     Await {
@@ -107,10 +125,14 @@ pub fn next(
     let progress = Progress::of(scenario, state, tempo);
     // Before anything is judged: what came meanwhile may be its answer.
     if let Some(pending) = &state.pending
-        && matches!(pending.fate, Fate::Unknown | Fate::Conflict)
+        && matches!(pending.fate, Fate::Unknown | Fate::Conflict | Fate::Uploaded)
     {
         let message = pending.request.message.unwrap_or(MessageType::Ie015);
-        return Action::LookUp { step: pending.request.step.unwrap_or(progress.step), message };
+        let step = pending.request.step.unwrap_or(progress.step);
+        return match state.upload.as_ref().and_then(|upload| upload.left) {
+            Some(left) => large::next(left, pending, (step, message), state, tempo, now),
+            None => Action::LookUp { step, message },
+        };
     }
     let failure = balance::failure(scenario, state)
         .or_else(|| software::failure(scenario, state, tempo))
@@ -127,15 +149,20 @@ pub fn next(
     };
     let number = progress.step;
 
-    if let Some(pending) = &state.pending
-        && let Fate::Refused(status) = pending.fate
-    {
+    if let Some(pending) = &state.pending {
         let message = pending.request.message.unwrap_or(MessageType::Ie015);
-        return Action::Finish(failed(
-            "refused-by-api",
-            pending.request.step.unwrap_or(number),
-            format!("the API refused the {message} with HTTP {status}"),
-        ));
+        let refused = match pending.fate {
+            Fate::Refused(status) => Some(format!("the {message} with HTTP {status}")),
+            Fate::UploadRefused => Some(format!("the uploaded {message}")),
+            _ => None,
+        };
+        if let Some(refused) = refused {
+            return Action::Finish(failed(
+                "refused-by-api",
+                pending.request.step.unwrap_or(number),
+                format!("the API refused {refused}"),
+            ));
+        }
     }
     if let Some(early) = &progress.early {
         return await_older(early, tempo, now, looked);
@@ -151,6 +178,22 @@ pub fn next(
         return match state.seeks_what_was_sent() {
             true => software::next(step, (number, message), state, tempo, now),
             false => send(step, number, message, state, tempo, now),
+        };
+    }
+    if state.in_sandbox()
+        && let Some(expected) = progress.missing.first()
+    {
+        let message = expected.message;
+        return match state.movements.contains_key(&message.movement()) {
+            true => sandbox::next(message, &progress, state, tempo, now, looked),
+            false => Action::Finish(failed(
+                "no-movement",
+                number,
+                format!(
+                    "the {message} cannot be injected: the run has no {} yet",
+                    message.movement().singular()
+                ),
+            )),
         };
     }
     if step.officer.is_some() && !state.asked.contains_key(&number) {
@@ -191,8 +234,10 @@ pub fn waiting_for(
         | Action::LookFor { .. }
         | Action::NotSent { .. }
         | Action::LookUp { .. }
+        | Action::Inject { .. }
         | Action::AskOfficer { .. }
         | Action::AskBalance { .. }
+        | Action::Stop { .. }
         | Action::Finish(_)
         | Action::GiveUp(_) => go_on(format!("go on with `{}`", goes_on(&state))),
     }
@@ -228,9 +273,10 @@ fn send(
     }
 }
 
-/// By when a step's message must have been sent, where it must be by a time.
+/// By when a step's message must have been sent, where it must be by a time. In
+/// the sandbox no timer runs.
 pub(super) fn deadline(step: &Step, state: &State, tempo: Tempo) -> Option<DateTime<Utc>> {
-    let minutes = step.deadline_minutes_after_ie015?;
+    let minutes = step.deadline_minutes_after_ie015.filter(|_| !state.in_sandbox())?;
     Some(state.declared_at()? + tempo.minutes(minutes))
 }
 

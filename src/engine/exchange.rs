@@ -5,7 +5,7 @@ use crate::evidence::{
     Durability, Event, EvidenceError, PayloadCheck, Purpose, Recorded, Redactor, Request,
     RequestFailed, Response, RunWriter,
 };
-use crate::hmrc::transport::{Answer, Call, NoAnswer};
+use crate::hmrc::transport::{Answer, Call, Method, NoAnswer};
 use crate::ncts::MessageType;
 use crate::payload::Check;
 use chrono::{DateTime, Utc};
@@ -65,7 +65,8 @@ pub fn payload_check(check: &Check, redactor: &Redactor) -> PayloadCheck {
     }
 }
 
-/// Records that a call is about to leave (or, with `sent_at`, that it left).
+/// Records that a call is about to leave (or, with `sent_at`, that it left). Of
+/// a form that carries a `file`, only that is kept, and of its address no query.
 ///
 /// # Errors
 /// When the evidence cannot be written.
@@ -76,18 +77,25 @@ pub fn record_request(
     intent: &Intent,
     call: &Call,
     sent_at: Option<DateTime<Utc>>,
+    file: Option<&str>,
 ) -> Result<Recorded, EvidenceError> {
     let media_type = call
         .headers
         .iter()
         .find(|(name, _)| name == "content-type")
         .map(|(_, value)| value.as_str());
-    let body =
-        call.body.as_ref().map(|body| writer.put_object(body, media_type, redactor)).transpose()?;
-    // Only a call with a body changes anything at the other end: its intent
-    // must outlive this process before the first byte leaves.
-    let durability = match (&call.body, sent_at) {
-        (Some(_), None) => Durability::Synced,
+    let (body, media_type, url) = match file {
+        Some(file) => {
+            let place = call.url.split_once('?').map_or(call.url.as_str(), |(place, _)| place);
+            (Some(file.as_bytes()), Some("application/xml"), place)
+        }
+        None => (call.body.as_deref(), media_type, call.url.as_str()),
+    };
+    let body = body.map(|body| writer.put_object(body, media_type, redactor)).transpose()?;
+    // Only such a call changes anything at the other end: its intent must
+    // outlive this process before the first byte leaves.
+    let durability = match (call.method, sent_at) {
+        (Method::Post | Method::Put, None) => Durability::Synced,
         _ => Durability::Buffered,
     };
     let request = Request {
@@ -102,7 +110,7 @@ pub fn record_request(
         payload_mutation: intent.payload_mutation.clone(),
         payload_check: intent.payload_check.clone(),
         method: call.method.as_str().to_owned(),
-        url: redactor.url(&call.url),
+        url: redactor.url(url),
         headers: redactor.headers(&call.headers),
         body,
     };

@@ -281,7 +281,8 @@ impl Batch<'_> {
         let intent = Intent::asking(purpose);
         let sent_at = Some(done.sent_at);
         let (redactor, call) = (&self.redactor, &done.call);
-        let request = exchange::record_request(writer, redactor, exchange, &intent, call, sent_at)?;
+        let request =
+            exchange::record_request(writer, redactor, exchange, &intent, call, sent_at, None)?;
         let result = exchange::record_result(writer, redactor, exchange, &done.result)?;
         slot.state.apply(&request);
         slot.state.apply(&result);

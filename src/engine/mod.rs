@@ -15,6 +15,10 @@
 //!   once before any is sent), `answer` (what an answer means for the run that
 //!   asked), `ask` (balances of guarantees), `looks` (news: one list for every
 //!   run), `end` (a run's end).
+//! - [`sandbox`]: what a run needs where replies are injected (pure); `inject`:
+//!   having them injected.
+//! - [`large`]: what a run needs whose message goes as a file (pure); `upload`:
+//!   announcing and uploading it.
 //! - [`command`]: the user's command that makes the software send; `software`:
 //!   what a run needs whose messages the software sends (pure); `adopt`: having
 //!   them sent, finding them, and taking them into the evidence; [`find`]: the
@@ -48,6 +52,8 @@ pub mod exchange;
 pub mod explain;
 pub mod find;
 pub mod hours;
+mod inject;
+pub mod large;
 mod looks;
 pub mod mail;
 mod notified;
@@ -57,12 +63,14 @@ mod pull;
 pub mod reading;
 mod rehearse;
 pub mod report;
+pub mod sandbox;
 mod slot;
 mod software;
 pub mod state;
 pub mod tempo;
 mod token;
 mod turns;
+mod upload;
 mod urgency;
 mod wait;
 

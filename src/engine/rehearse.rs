@@ -7,6 +7,7 @@ use super::batch::{Batch, BatchError, Job};
 use super::report::HeldBack;
 use super::slot;
 use super::state::State;
+use crate::hmrc::uploads;
 use crate::ncts::build::Stamp;
 use crate::payload::PayloadError;
 
@@ -25,7 +26,9 @@ impl Batch<'_> {
             match self.rehearse(&job, &mut notes) {
                 Ok(()) => sound.push(job),
                 Err(BatchError::Payload(
-                    error @ (PayloadError::Invalid { .. } | PayloadError::Contradicts { .. }),
+                    error @ (PayloadError::Invalid { .. }
+                    | PayloadError::Contradicts { .. }
+                    | PayloadError::TooLarge { .. }),
                 )) => {
                     self.held_back.push(HeldBack {
                         programme: job.programme.id,
@@ -59,6 +62,9 @@ impl Batch<'_> {
                 now,
             };
             let payload = self.payloads.to_send(&job.programme, &job.scenario, number, &stamp)?;
+            if payload.xml.len() > uploads::LARGE {
+                return Err(PayloadError::TooLarge { origin: payload.origin }.into());
+            }
             notes.extend(payload.notes);
             if let Some(check) = payload.check.filter(|check| !check.violations.is_empty()) {
                 notes.insert(format!(

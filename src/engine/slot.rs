@@ -14,6 +14,7 @@ use super::progress::Progress;
 use super::report::{Doing, RunView};
 use super::state::State;
 use super::tempo::Tempo;
+use super::upload::Ready;
 use crate::catalogue::{Programme, Scenario, Step};
 use crate::evidence::{
     Durability, Event, EvidenceError, Received, Recorded, RunId, RunWriter, WaitingFor,
@@ -43,6 +44,8 @@ pub(super) struct Slot {
     pub(super) state: State,
     /// The exchange under way.
     pub(super) under_way: Option<UnderWay>,
+    /// A large message that is announced.
+    pub(super) upload: Option<Ready>,
     /// GETs to make next.
     pub(super) fetches: VecDeque<Fetch>,
     /// Movements a look-up found, whose messages are asked for next, newest
@@ -124,6 +127,10 @@ pub(super) struct UnderWay {
 pub(super) enum Task {
     /// POST of a message.
     Submit,
+    /// POST that announces a large message.
+    Announce,
+    /// POST of its file.
+    Upload,
     /// Learn the fate of a POST.
     LookUp,
     /// Look whether the software has sent something: in the movement of this
@@ -135,6 +142,8 @@ pub(super) enum Task {
     Fetch(Fetch),
     /// Hand a mail to the simulator's mailbox.
     Mail(super::mail::Mail),
+    /// Have a message of NCTS injected.
+    Inject(MessageType),
     /// Ask for the balance of this step's guarantee (its GRN).
     Balance(u32, String),
 }
@@ -210,6 +219,7 @@ impl Slot {
             writer: Some(writer),
             state: State::fold(events),
             under_way: None,
+            upload: None,
             fetches: VecDeque::new(),
             suspects: VecDeque::new(),
             not_before: None,
@@ -388,11 +398,15 @@ impl Slot {
 
     /// The movement among whose messages a lost one may be.
     pub(super) fn suspect(&self, message: MessageType) -> Option<&str> {
-        let own = || match message.opens_movement() {
+        self.suspects.front().map(String::as_str).or_else(|| self.movement_of(message))
+    }
+
+    /// The movement that a message goes to; none for one that begins its own.
+    pub(super) fn movement_of(&self, message: MessageType) -> Option<&str> {
+        match message.opens_movement() {
             true => None,
-            false => self.state.movements.get(&message.movement()),
-        };
-        self.suspects.front().or_else(own).map(String::as_str)
+            false => self.state.movements.get(&message.movement()).map(String::as_str),
+        }
     }
 
     /// Where to look for a message of the software: the movement of this kind

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::large::Upload;
+use super::sandbox::{self, Filed, Injection};
 use crate::evidence::{
     BalanceAnswered, Driver, Event, MessageNoted, ObjectRef, Purpose, Received, Recorded, Request,
     RunClosed, Submitted,
 };
 use crate::ncts::{MessageType, MovementKind};
+use crate::project::Environment;
 
 /// A run as its journal tells it.
 #[derive(Clone, Debug, Default)]
@@ -17,13 +20,16 @@ pub struct State {
     pub opened: Option<DateTime<Utc>>,
     /// Who acts as the trader's software; none before it opened.
     pub driver: Option<Driver>,
+    /// Where its messages go; none before it opened.
+    pub environment: Option<Environment>,
     /// Numbers of exchanges used so far.
     pub last_exchange: u32,
     /// Requests that left.
     pub requests: u32,
     /// The LRN of its declaration, from the first intent to send one.
     pub lrn: Option<String>,
-    /// The MRN, once a message told it.
+    /// The MRN, once a message told it; in the sandbox, where every message tells
+    /// another, that of the IE028, which is the one that the API knows.
     pub mrn: Option<String>,
     /// Movements by kind.
     pub movements: BTreeMap<MovementKind, String>,
@@ -53,6 +59,12 @@ pub struct State {
     pub known_messages: BTreeSet<String>,
     /// A POST whose fate is not settled.
     pub pending: Option<Pending>,
+    /// The message that was injected last, until it is fetched.
+    pub injection: Option<Injection>,
+    /// The large message that is announced, until what became of it is known.
+    pub upload: Option<Upload>,
+    /// The exchange that announces one.
+    pub announcing: Option<u32>,
     /// POSTs of the present step that certainly were not taken.
     pub refusals: u32,
     /// POSTs of the present step that may have arrived, and that no look-up
@@ -141,6 +153,10 @@ pub enum Fate {
     NotTaken,
     /// The API refused it for good (HTTP status).
     Refused(u16),
+    /// Its file was uploaded; whether the API takes it is not known yet.
+    Uploaded,
+    /// The API refused its file for good.
+    UploadRefused,
     /// The API says it has the LRN already (HTTP 409), and an earlier POST of
     /// ours got lost: only a look-up tells whether that one is there.
     Conflict,
@@ -183,6 +199,7 @@ impl State {
             Event::RunOpened(opened) => {
                 self.opened = Some(at);
                 self.driver = Some(opened.driver);
+                self.environment = Some(opened.environment);
             }
             Event::Imported(_) => {}
             Event::Assigned(assigned) => {
@@ -198,6 +215,11 @@ impl State {
                 self.resumed = true;
                 self.vain_commands = 0;
                 self.sought = None;
+                // Where it was to be uploaded nobody knows any more.
+                self.upload.take_if(|upload| upload.left.is_none());
+                if let Some(upload) = &mut self.upload {
+                    upload.left = Some(at);
+                }
                 // A question that was under way has ended with its process.
                 if self.balance_pending.take().is_some() {
                     self.balance_locked = Some(at);
@@ -213,6 +235,15 @@ impl State {
                     self.balance_pending =
                         Some(BalancePending { exchange: request.exchange, left: at });
                 }
+                if request.purpose == Purpose::Inject {
+                    self.injection = Injection::leaving(request, at);
+                }
+                if request.purpose == Purpose::Announce {
+                    self.lrn = self.lrn.take().or_else(|| request.lrn.clone());
+                    self.announcing = Some(request.exchange);
+                    self.upload = None;
+                    self.pending = None;
+                }
                 if request.purpose == Purpose::Submit {
                     // Whoever sends again without looking leaves in doubt
                     // whether the one before arrived.
@@ -221,6 +252,9 @@ impl State {
                         && matches!(before.fate, Fate::Unknown | Fate::Conflict)
                     {
                         self.lost += 1;
+                    }
+                    if let Some(upload) = &mut self.upload {
+                        upload.left = Some(at);
                     }
                     self.lrn = self.lrn.take().or_else(|| request.lrn.clone());
                     self.pending = Some(Pending {
@@ -250,11 +284,20 @@ impl State {
                     self.refusals += 1;
                     self.balance_locked = Some(at);
                 }
-                let lost = self.lost;
+                self.injection_is(response.exchange, sandbox::filed(response.status));
+                let good = (200..300).contains(&response.status);
+                if self.announcing.take_if(|it| *it == response.exchange).is_some() && !good {
+                    self.refusals += 1;
+                }
+                let (lost, uploads) = (self.lost, self.upload.is_some());
                 if let Some(pending) = self.pending_exchange(response.exchange) {
-                    pending.fate = fate(response.status, lost);
+                    pending.fate = match uploads {
+                        true if good => Fate::Uploaded,
+                        true => fate(response.status, 0),
+                        false => fate(response.status, lost),
+                    };
                     if pending.fate == Fate::NotTaken {
-                        self.refusals += 1;
+                        self.not_taken();
                     }
                 }
             }
@@ -266,11 +309,26 @@ impl State {
                         self.balance_locked = Some(at);
                     }
                 }
+                if !failed.may_have_arrived {
+                    self.injection_is(failed.exchange, Filed::No);
+                }
                 if let Some(pending) = self.pending_exchange(failed.exchange)
                     && !failed.may_have_arrived
                 {
                     pending.fate = Fate::NotTaken;
+                    self.not_taken();
+                }
+                if self.announcing.take_if(|it| *it == failed.exchange).is_some() {
                     self.refusals += 1;
+                }
+            }
+            Event::Announced(announced) => {
+                self.upload = Some(Upload { announced: announced.clone(), left: None });
+            }
+            Event::UploadRefused(_) => {
+                self.upload = None;
+                if let Some(pending) = &mut self.pending {
+                    pending.fate = Fate::UploadRefused;
                 }
             }
             Event::LookedUp(looked) => {
@@ -283,8 +341,13 @@ impl State {
                         Fate::Conflict => Fate::Refused(409),
                         _ => Fate::NotTaken,
                     };
-                    self.refusals += 1;
+                    self.not_taken();
                     self.lost += 1;
+                }
+                let injected = self.injection.as_ref().filter(|it| it.step == looked.step);
+                if let Some(exchange) = injected.map(|injection| injection.exchange) {
+                    let filed = if looked.found { Filed::Yes } else { Filed::No };
+                    self.injection_is(exchange, filed);
                 }
                 if let Some(command) = self.command.take_if(|it| it.step == looked.step)
                     && command.end.is_some()
@@ -294,6 +357,7 @@ impl State {
             }
             Event::Submitted(submitted) => {
                 let pending = self.pending.take();
+                self.upload = None;
                 // What the software sent left when the API got it.
                 let left = pending
                     .map_or_else(|| self.came_at(at, submitted.received), |pending| pending.at);
@@ -313,8 +377,13 @@ impl State {
                 self.sent.insert(submitted.step, (left, submitted.clone()));
             }
             Event::Received(received) => {
-                if self.mrn.is_none() {
+                if self.mrn.is_none()
+                    && (!self.in_sandbox() || received.message == MessageType::Ie028)
+                {
                     self.mrn = received.mrn.clone();
+                }
+                if self.injection.take_if(|injection| injection.brought(received)).is_some() {
+                    self.refusals = 0;
                 }
                 // One message counts once, however often it is fetched.
                 if self.known_messages.insert(received.message_id.clone())
@@ -374,6 +443,29 @@ impl State {
                 }
             }
             Event::RunClosed(closed) => self.closed = Some((at, closed.clone())),
+        }
+    }
+
+    /// Whether nobody answers but whom we have answer.
+    pub fn in_sandbox(&self) -> bool {
+        self.environment == Some(Environment::Sandbox)
+    }
+
+    /// Notes that the API does not have the message that was sent.
+    fn not_taken(&mut self) {
+        self.refusals += 1;
+        // A place for a file is used once.
+        self.upload = None;
+    }
+
+    /// Notes what became of the injection of this exchange.
+    fn injection_is(&mut self, exchange: u32, fate: Filed) {
+        let Some(injection) = self.injection.as_mut().filter(|it| it.exchange == exchange) else {
+            return;
+        };
+        injection.fate = fate;
+        if fate == Filed::No {
+            self.refusals += 1;
         }
     }
 

@@ -21,8 +21,21 @@ pub(super) fn await_expected(
 ) -> Action {
     // An event of the future: the clock was set back.
     let since = progress.since.or(state.opened).unwrap_or(now).min(now);
+    let due = due::due(step, progress, state, tempo, since);
+    until(&due, since, progress, state, tempo, (now, looked))
+}
+
+/// Waits for what is due in a step in which something last happened at `since`.
+pub(super) fn until(
+    due: &Due,
+    since: DateTime<Utc>,
+    progress: &Progress<'_>,
+    state: &State,
+    tempo: Tempo,
+    (now, looked): (DateTime<Utc>, Option<DateTime<Utc>>),
+) -> Action {
     let names = progress::names(&progress.missing);
-    let Due { actor, pace, due, what, deadline } = due::due(step, progress, state, tempo, since);
+    let Due { actor, pace, due, what, deadline } = due.clone();
     let give_up = due + tempo.patience(pace);
     let too_late = now >= give_up;
     if too_late && looked.is_some_and(|looked| looked >= give_up) {

@@ -33,6 +33,10 @@ pub enum Event {
     RequestFailed(RequestFailed),
     /// The fate of a POST without an answer was learnt.
     LookedUp(LookedUp),
+    /// The API says where a large message is to be uploaded.
+    Announced(Announced),
+    /// The API has refused a message that was uploaded.
+    UploadRefused(UploadRefused),
     /// The API took a message of the trader: a POST of ours, or one that the
     /// software sent and we found.
     Submitted(Submitted),
@@ -146,9 +150,10 @@ pub struct Request {
     pub sent_at: Option<DateTime<Utc>>,
     /// What it is for.
     pub purpose: Purpose,
-    /// The scenario step, for a submission and a question for a balance.
+    /// The scenario step, for a submission, an injection and a question for a
+    /// balance.
     pub step: Option<u32>,
-    /// The message type, for a submission.
+    /// The message type, for a submission and an injection.
     pub message: Option<MessageType>,
     /// The LRN inside, for a submission: what a lost POST is looked up by.
     pub lrn: Option<String>,
@@ -170,7 +175,8 @@ pub struct Request {
     pub url: String,
     /// Headers in the order sent.
     pub headers: Vec<(String, String)>,
-    /// Body.
+    /// Body. Of an upload the file alone: the form around it has only what the
+    /// API gave for it.
     pub body: Option<ObjectRef>,
 }
 
@@ -203,7 +209,7 @@ pub enum Purpose {
     /// GET of one message.
     GetMessage,
     /// GET of movements by LRN or MRN, or of a movement's messages: to learn the
-    /// fate of a lost POST, or whether the software has sent a message.
+    /// fate of a POST, or whether the software has sent a message.
     LookUp,
     /// An e-mail handed to a mailbox endpoint (simulator).
     Mail,
@@ -213,6 +219,11 @@ pub enum Purpose {
     PullNotifications,
     /// PUT that says which notifications were taken out of a box.
     AcknowledgeNotifications,
+    /// POST that has a message of NCTS injected (sandbox).
+    Inject,
+    /// POST that announces a message too large to be sent as it is. Its file
+    /// follows as [`Purpose::Submit`].
+    Announce,
 }
 
 /// An answer; already redacted.
@@ -254,6 +265,39 @@ pub struct LookedUp {
     pub step: u32,
     /// Whether the API has the message. If it has, a [`Submitted`] follows.
     pub found: bool,
+}
+
+/// The API says where a large message is to be uploaded. What it must be
+/// uploaded with is in no journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announced {
+    /// The scenario step.
+    pub step: u32,
+    /// What is to be uploaded.
+    pub message: MessageType,
+    /// Kind of movement.
+    pub movement: MovementKind,
+    /// The API's id of the movement.
+    pub movement_id: String,
+    /// The API's id of the message.
+    pub message_id: String,
+    /// The exchange in which it was announced.
+    pub exchange: u32,
+    /// The box of notifications that is told of a new movement's messages,
+    /// where the API named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub box_id: Option<String>,
+}
+
+/// The API has refused a message that was uploaded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadRefused {
+    /// The scenario step.
+    pub step: u32,
+    /// What was uploaded.
+    pub message: MessageType,
+    /// The exchange that told.
+    pub exchange: u32,
 }
 
 /// The API took a message.

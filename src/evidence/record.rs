@@ -253,6 +253,8 @@ impl RunRecord {
                 Event::RunResumed(_)
                 | Event::LookedUp(_)
                 | Event::Imported(_)
+                | Event::Announced(_)
+                | Event::UploadRefused(_)
                 | Event::OfficerAsked(_)
                 | Event::OfficerReminded(_)
                 | Event::OfficerAnswered(_)
@@ -365,7 +367,11 @@ impl RunRecord {
     }
 
     fn keep(&mut self, message: MessageRecord) {
-        if self.mrn.is_none() {
+        // What is injected in the sandbox tells a random MRN each time; that of
+        // the IE028 becomes the movement's.
+        let its_own =
+            self.environment != Environment::Sandbox || message.message == MessageType::Ie028;
+        if self.mrn.is_none() && its_own {
             self.mrn.clone_from(&message.mrn);
         }
         self.messages.push(message);

@@ -17,6 +17,12 @@ pub fn injectable(message: MessageType) -> bool {
     message.direction() == Direction::Received
 }
 
+/// The version of the API that serves movements of this version of the CTC
+/// Traders API: 2.0 was retired without any of its own.
+pub fn version(of: &str) -> &str {
+    if of == "2.0" { "2.1" } else { of }
+}
+
 impl Api {
     /// POST that has a message of NCTS filed with the movement `id`, which is
     /// the trader's own.

@@ -221,8 +221,14 @@ impl Transport {
             Method::Put => reqwest::Method::PUT,
         };
         let mut request = self.client.request(method, &call.url).headers(headers(&call.headers)?);
-        if let Some(body) = &call.body {
-            request = request.body(body.clone());
+        match &call.body {
+            Some(body) => request = request.body(body.clone()),
+            // Nobody must wait for a body that does not come; proxies refuse
+            // such a POST without its length.
+            None if call.method != Method::Get => {
+                request = request.header(reqwest::header::CONTENT_LENGTH, 0);
+            }
+            None => {}
         }
         let mut response = request.send().await.map_err(|error| no_answer(&error))?;
         let status = response.status().as_u16();

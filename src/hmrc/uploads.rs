@@ -1,7 +1,8 @@
 //! Large messages: where the API says to upload one, and the upload itself.
 //!
 //! A message of more than 5,000,000 bytes is refused where others are sent
-//! (413). It is announced instead ([`super::api::Api::announce`]); the answer says where its file goes, as a form with the file last. Whether the
+//! (413). It is announced instead ([`super::api::Api::announce`]); the
+//! answer says where its file goes, as a form with the file last. Whether the
 //! message is taken is told later, by its `status` in the movement's list.
 //!
 //! Source: CTC Traders API service guide, large messages; published source of
@@ -9,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 use uuid::Uuid;
@@ -42,6 +44,34 @@ impl std::fmt::Debug for UploadRequest {
         let host = self.href.host_str();
         f.debug_struct("UploadRequest").field("host", &host).field("fields", &names).finish()
     }
+}
+
+/// Fields of a form that say nothing secret, and whose values are ordinary
+/// words.
+const ORDINARY: [&str; 8] = [
+    "acl",
+    "bucket",
+    "content-type",
+    "error_action_redirect",
+    "success_action_redirect",
+    "success_action_status",
+    "x-amz-algorithm",
+    "x-amz-meta-original-filename",
+];
+
+/// What must not be told of an answer to an announcement, usable or not: what
+/// opens the place where the file goes.
+pub fn secrets(body: &[u8]) -> Vec<SecretString> {
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(body) else { return Vec::new() };
+    let Some(request) = json.get("uploadRequest") else { return Vec::new() };
+    let href = request.get("href").and_then(serde_json::Value::as_str);
+    let query = href.and_then(|href| href.split_once('?')).map(|(_, query)| query);
+    let fields = request.get("fields").and_then(serde_json::Value::as_object);
+    let fields = fields.into_iter().flatten();
+    let values = fields
+        .filter(|(name, _)| !ORDINARY.contains(&name.to_ascii_lowercase().as_str()))
+        .filter_map(|(_, value)| value.as_str());
+    values.chain(query).take(FIELDS).map(|secret| secret.to_owned().into()).collect()
 }
 
 impl UploadRequest {
@@ -84,11 +114,6 @@ impl UploadRequest {
         Ok(Self { href, fields })
     }
 
-    /// What must not be told: the values of its fields.
-    pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.fields.values().map(String::as_str)
-    }
-
     /// POST of the file, after every field. It carries no token: the place is
     /// not HMRC's API.
     pub fn upload(&self, xml: &str) -> Call {
@@ -122,6 +147,7 @@ mod tests {
     use super::*;
     use crate::hmrc::api::Api;
     use crate::ncts::MessageType;
+    use secrecy::ExposeSecret;
 
     fn read(base: &str, href: &str, fields: &str) -> Result<UploadRequest, ShapeError> {
         let body = format!(r#"{{"uploadRequest":{{"href":"{href}","fields":{fields}}}}}"#);
@@ -159,6 +185,16 @@ mod tests {
              Content-Type: application/xml\r\n\r\n<a/>\r\n--B--\r\n"
         );
         assert!(!format!("{request:?} {call:?}").contains("s3cr3t"));
+    }
+
+    #[test]
+    fn what_opens_the_place_is_secret_whatever_else_is_wrong() {
+        let body = br#"{"uploadRequest":{"href":"ftp://x/y?signed=1","fields":
+            {"acl":"private","x-amz-signature":"abc","key":"k","odd":7}}}"#;
+        let secrets = secrets(body);
+        let all: Vec<&str> = secrets.iter().map(|it| it.expose_secret()).collect();
+        assert_eq!(all, ["k", "abc", "signed=1"]);
+        assert!(super::secrets(b"<html>").is_empty() && super::secrets(b"{}").is_empty());
     }
 
     #[test]

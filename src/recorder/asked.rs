@@ -82,8 +82,15 @@ impl Ledger<'_> {
         let intent = Intent::asking(purpose);
         let (writer, redactor) = (&mut run.writer, &self.redactor);
         let sent_at = Some(sent_at);
-        let request =
-            exchange::record_request(writer, redactor, exchange, &intent, &heard.call, sent_at)?;
+        let request = exchange::record_request(
+            writer,
+            redactor,
+            exchange,
+            &intent,
+            &heard.call,
+            sent_at,
+            None,
+        )?;
         let result = exchange::record_result(writer, redactor, exchange, result)?;
         run.state.apply(&request);
         run.state.apply(&result);

@@ -66,6 +66,16 @@ impl Ledger<'_> {
                 let asked = state.asked.get(&step).copied().unwrap_or(now);
                 return self.ask(index, step, Some(asked), now);
             }
+            Action::Inject { message, .. } => {
+                let what = format!(
+                    "in the sandbox nobody answers by itself: the software is to have the \
+                     {message} injected, and to fetch it"
+                );
+                self.wait(index, WaitingFor { actor: Actor::You, what, deadline: None });
+            }
+            Action::Stop { why } => {
+                self.wait(index, WaitingFor { actor: Actor::You, what: why, deadline: None });
+            }
             Action::AskBalance { step, .. } => {
                 let what = format!("step {step} asks for a balance, which is not recorded");
                 self.wait(index, WaitingFor { actor: Actor::You, what, deadline: None });
@@ -135,7 +145,7 @@ impl Ledger<'_> {
         let intent = Intent::asking(Purpose::Mail);
         let writer = &mut run.writer;
         let recorded =
-            exchange::record_request(writer, &self.redactor, exchange, &intent, &call, None)?;
+            exchange::record_request(writer, &self.redactor, exchange, &intent, &call, None, None)?;
         run.state.apply(&recorded);
         run.asking = true;
         let errand = Errand { of: Ticket { run: run.id, exchange }, mail, call };

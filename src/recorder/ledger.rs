@@ -287,7 +287,7 @@ impl Ledger<'_> {
         let (writer, call) = (&mut run.writer, &heard.call);
         let (redactor, sent_at) = (&self.redactor, heard.sent_at);
         let recorded =
-            exchange::record_request(writer, redactor, exchange, &intent, call, sent_at)?;
+            exchange::record_request(writer, redactor, exchange, &intent, call, sent_at, None)?;
         run.state.apply(&recorded);
         run.under_way = Some(UnderWay { exchange, kind, mrn: reading.and_then(|it| it.mrn) });
         run.waiting_for = None;

@@ -192,6 +192,8 @@ fn objects(event: &Event) -> Vec<&ObjectRef> {
         | Event::RunResumed(_)
         | Event::RequestFailed(_)
         | Event::LookedUp(_)
+        | Event::Announced(_)
+        | Event::UploadRefused(_)
         | Event::CommandStarted(_)
         | Event::MovementNamed(_)
         | Event::MessageNoted(_)

@@ -43,6 +43,8 @@ fn tells_of(event: &Event) -> Option<u32> {
         Event::Submitted(submitted) => Some(submitted.exchange),
         Event::Received(received) => Some(received.exchange),
         Event::LookedUp(looked) => Some(looked.exchange),
+        Event::Announced(announced) => Some(announced.exchange),
+        Event::UploadRefused(refused) => Some(refused.exchange),
         Event::BalanceAnswered(answered) => Some(answered.exchange),
         _ => None,
     }
@@ -102,6 +104,21 @@ impl<'a> Teller<'a> {
                     looked.step
                 );
                 self.tell(at, Some(looked.exchange), what);
+            }
+            Event::Announced(announced) => {
+                let what = format!(
+                    "announced the {} of step {}, which is large: {} {}, message {}",
+                    announced.message,
+                    announced.step,
+                    announced.movement.singular(),
+                    announced.movement_id,
+                    announced.message_id
+                );
+                self.tell(at, Some(announced.exchange), what);
+            }
+            Event::UploadRefused(refused) => {
+                let what = format!("the API refused the uploaded {}", refused.message);
+                self.tell(at, Some(refused.exchange), what);
             }
             Event::Submitted(submitted) => {
                 let what = match self.fetched.contains(&submitted.exchange) {
@@ -195,6 +212,10 @@ impl<'a> Teller<'a> {
             }
             // `OfficerAsked` follows.
             Purpose::Mail if good => {}
+            Purpose::Inject if good => {
+                let message = request.message.map_or("message", |message| message.as_str());
+                self.tell(at, Some(exchange), format!("had the {message} injected"));
+            }
             _ => {
                 let what = format!("HTTP {status} in answer to {}", in_words(request));
                 self.tell(at, Some(exchange), what);
@@ -239,6 +260,14 @@ fn in_words(request: &Request) -> String {
         Purpose::GetMessage => "the request for a message".to_owned(),
         Purpose::LookUp => "the question whether a message arrived".to_owned(),
         Purpose::Mail => "the e-mail to the officers".to_owned(),
+        Purpose::Announce => {
+            let message = request.message.map_or("message", |message| message.as_str());
+            format!("the announcement of the {message}{step}")
+        }
+        Purpose::Inject => {
+            let message = request.message.map_or("message", |message| message.as_str());
+            format!("the injection of the {message}{step}")
+        }
     }
 }
 

@@ -193,8 +193,10 @@ impl Ncts {
             }
             _ => {}
         }
-        let delay = self.options.scaled(self.options.delays.processing);
-        self.after(now, delay, Event::Process { movement: movement.to_owned(), message });
+        if !self.options.silent {
+            let delay = self.options.scaled(self.options.delays.processing);
+            self.after(now, delay, Event::Process { movement: movement.to_owned(), message });
+        }
         Ok(())
     }
 

@@ -147,6 +147,10 @@ pub struct SimulatorOptions {
     pub bytes_kept: usize,
     /// Most entries kept of the submission log and of the mailbox.
     pub log_kept: usize,
+    /// Whether NCTS takes messages and never answers any, as in a sandbox that
+    /// is not connected with it: what comes is injected.
+    #[serde(default)]
+    pub silent: bool,
     /// When NCTS answers and officers read their mail; none: always.
     pub opening_hours: Option<OpeningHours>,
     /// What is to go wrong; none: nothing.
@@ -254,6 +258,7 @@ impl Default for SimulatorOptions {
             movements_kept: 10_000,
             bytes_kept: 256 << 20,
             log_kept: 10_000,
+            silent: false,
             opening_hours: None,
             faults: None,
             schemas: BTreeMap::new(),

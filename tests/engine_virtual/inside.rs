@@ -1,5 +1,6 @@
 //! The simulator without sockets, in virtual time: calls go to it directly.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration as StdDuration;
 
@@ -8,16 +9,17 @@ use axum::http::Request;
 use chrono::{DateTime, Duration, Utc};
 use ctc_ready::catalogue::{Catalogue, Programme};
 use ctc_ready::clock::Clock;
+use ctc_ready::engine::BatchError;
 use ctc_ready::engine::batch::{Job, Options};
 use ctc_ready::engine::{Batch, Outcome};
-use ctc_ready::evidence::StoreWriter;
+use ctc_ready::evidence::{Recorded, RunId, Store, StoreWriter};
 use ctc_ready::hmrc::oauth::Application;
-use ctc_ready::hmrc::transport::{Answer, Call, Carried, Carrier, Method};
+use ctc_ready::hmrc::transport::{Answer, Call, Carried, Carrier, Method, NoAnswer};
 use ctc_ready::payload::{Payloads, Sources};
 use ctc_ready::project::Environment;
 use ctc_ready::simulator::{Simulator, SimulatorOptions};
 
-use crate::fake::{Bench, Silent, VirtualClock};
+use crate::fake::{Bench, Silent, TOKEN, VirtualClock, lost};
 
 /// How long a call is on its way, and its answer: the internet's usual.
 const WAY: StdDuration = StdDuration::from_millis(80);
@@ -69,18 +71,36 @@ impl Calls {
     }
 }
 
+/// What becomes of a call on its way.
+pub(crate) enum Fate {
+    /// It arrives, and its answer does.
+    Arrives,
+    /// It arrives, and its answer is lost.
+    Unanswered,
+    /// It does not arrive; this answers it.
+    Answered(Result<Answer, NoAnswer>),
+}
+
+/// Decides on the fate of calls.
+pub(crate) type Hook = Box<dyn FnMut(&Call) -> Fate + Send>;
+
 /// The way to a simulator in this process.
 struct Inside {
     simulator: Arc<Simulator>,
     calls: Mutex<Calls>,
+    hook: Mutex<Hook>,
 }
 
 impl Carrier for Inside {
     fn carry<'a>(&'a self, call: &'a Call, clock: &'a dyn Clock) -> Carried<'a> {
         self.calls.lock().unwrap().count(call);
+        let fate = (self.hook.lock().unwrap())(call);
         Box::pin(async move {
             let started = clock.mono_ns();
             tokio::time::sleep(WAY).await;
+            if let Fate::Answered(answer) = fate {
+                return answer;
+            }
             let mut request = Request::builder().method(call.method.as_str()).uri(&call.url);
             for (name, value) in &call.headers {
                 request = request.header(name, value);
@@ -88,6 +108,9 @@ impl Carrier for Inside {
             let body = Body::from(call.body.clone().unwrap_or_default());
             let response = self.simulator.answer(request.body(body).unwrap()).await;
             tokio::time::sleep(WAY).await;
+            if matches!(fate, Fate::Unanswered) {
+                return Err(lost());
+            }
             let (head, body) = response.into_parts();
             let headers: Vec<(String, String)> = head
                 .headers
@@ -134,7 +157,11 @@ pub(crate) async fn run(
         ..SimulatorOptions::default()
     };
     let simulator = Simulator::new(options, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
-    let carrier = Arc::new(Inside { simulator: Arc::new(simulator), calls: Mutex::default() });
+    let carrier = Arc::new(Inside {
+        simulator: Arc::new(simulator),
+        calls: Mutex::default(),
+        hook: Mutex::new(Box::new(|_| Fate::Arrives)),
+    });
     let clock: Arc<dyn Clock> = clock;
     let payloads = Payloads::new(Sources::default(), catalogue).unwrap();
     let dir = evidence.path().join("evidence");
@@ -164,4 +191,122 @@ pub(crate) async fn run(
     let makespan = clock.now() - began;
     let calls = *carrier.calls.lock().unwrap();
     Took { outcome, calls, makespan, notes: watcher.notes, evidence }
+}
+
+/// A store and a simulator that outlives the batches that use it.
+pub(crate) struct Bay {
+    pub(crate) clock: Arc<VirtualClock>,
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) watcher: Silent,
+    /// Where runs go, as far as they know.
+    pub(crate) environment: Environment,
+    /// The house's own messages.
+    pub(crate) folder: Option<PathBuf>,
+    /// Whether news is pulled from the box.
+    pub(crate) pull: bool,
+    inside: Arc<Inside>,
+}
+
+impl Bay {
+    pub(crate) fn new(environment: Environment, options: SimulatorOptions) -> Self {
+        let clock = Arc::new(VirtualClock::new());
+        let client = SimulatorOptions::default().applications.remove(0).client_id;
+        let options = SimulatorOptions { own_application: Some(client), ..options };
+        let simulator = Simulator::new(options, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
+        let inside = Inside {
+            simulator: Arc::new(simulator),
+            calls: Mutex::default(),
+            hook: Mutex::new(Box::new(|_| Fate::Arrives)),
+        };
+        Self {
+            clock,
+            dir: tempfile::tempdir().unwrap(),
+            catalogue: Catalogue::built_in().unwrap(),
+            watcher: Silent::default(),
+            environment,
+            folder: None,
+            pull: false,
+            inside: Arc::new(inside),
+        }
+    }
+
+    pub(crate) fn job(&self, programme: &str, scenario: &str) -> Job {
+        Job {
+            programme: self.catalogue.programme(programme).unwrap().clone(),
+            scenario: self.catalogue.scenario(programme, scenario).unwrap().clone(),
+            resume: None,
+        }
+    }
+
+    /// Every scenario of a programme.
+    pub(crate) fn jobs(&self, programme: &str) -> Vec<Job> {
+        let scenarios = self.catalogue.scenarios(programme).iter();
+        scenarios.map(|scenario| self.job(programme, &scenario.id)).collect()
+    }
+
+    /// What happens to calls from now on.
+    pub(crate) fn hook(&self, hook: impl FnMut(&Call) -> Fate + Send + 'static) {
+        self.inside.hook.clear_poison();
+        *self.inside.hook.lock().unwrap() = Box::new(hook);
+    }
+
+    pub(crate) async fn run(&mut self, jobs: Vec<Job>) -> Result<Outcome, BatchError> {
+        let sources = Sources { folder: self.folder.clone(), ..Sources::default() };
+        let payloads = Payloads::new(sources, &self.catalogue).unwrap();
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let mut store =
+            StoreWriter::open(&self.evidence(), Arc::clone(&clock), "ctc-ready 0").unwrap();
+        let options = Options {
+            environment: self.environment,
+            base_url: "http://127.0.0.1:9".parse().unwrap(),
+            ..Bench::options(true)
+        };
+        let inside = self.inside.clone();
+        let batch = Batch::over(inside, &mut store, &payloads, clock, &mut self.watcher, options);
+        let client = SimulatorOptions::default().applications.remove(0);
+        let batch = match self.pull {
+            true => batch.pulling(Application {
+                client_id: client.client_id,
+                client_secret: client.client_secret.into(),
+            }),
+            false => batch,
+        };
+        batch.run(jobs).await
+    }
+
+    /// Runs a job until it is killed after `life`, then once more to the end.
+    pub(crate) async fn run_killed(&mut self, job: Job, life: StdDuration) -> Outcome {
+        let first = tokio::time::timeout(life, self.run(vec![job.clone()])).await;
+        match first {
+            Ok(outcome) => outcome.unwrap(),
+            Err(_) => {
+                let resume = self.store().indexed().next().map(|(run, _)| run);
+                self.run(vec![Job { resume, ..job }]).await.unwrap()
+            }
+        }
+    }
+
+    /// What the API says to the trader at this address.
+    pub(crate) async fn get(&self, path: &str) -> serde_json::Value {
+        let request = Request::builder()
+            .uri(format!("http://127.0.0.1:9{path}"))
+            .header("accept", "application/vnd.hmrc.2.1+json")
+            .header("authorization", format!("Bearer {TOKEN}"));
+        let response = self.inside.simulator.answer(request.body(Body::empty()).unwrap()).await;
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    pub(crate) fn evidence(&self) -> PathBuf {
+        self.dir.path().join("evidence")
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        Store::open(&self.evidence()).unwrap()
+    }
+
+    pub(crate) fn events(&self, run: RunId) -> Vec<Recorded> {
+        self.store().events(run).unwrap()
+    }
 }

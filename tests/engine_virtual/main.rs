@@ -7,6 +7,7 @@ mod bounds;
 mod boxes;
 mod failures;
 mod fake;
+mod injected;
 mod inside;
 mod missing;
 mod people;
@@ -14,6 +15,7 @@ mod pulling;
 mod renewing;
 mod software;
 mod tempo;
+mod uploads;
 
 use std::time::Duration as StdDuration;
 
@@ -296,8 +298,9 @@ async fn a_duplicate_of_our_own_lost_post_is_recognised() {
                 Some(Err(lost()))
             }
             2 => {
+                // It came first, whatever NCTS answered meanwhile.
                 world.movements[0].visible_from = now;
-                world.movements[0].messages[0].at = now;
+                world.movements[0].messages[0].at = now - Duration::hours(1);
                 // Stored before it is refused, as the real API does.
                 let id = world.id();
                 let message = world.id();

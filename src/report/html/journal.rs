@@ -192,6 +192,10 @@ fn purpose(purpose: Purpose, message: Option<&str>) -> String {
         (Purpose::Balance, _) => "asks for a balance".into(),
         (Purpose::PullNotifications, _) => "looks into the box of notifications".into(),
         (Purpose::AcknowledgeNotifications, _) => "acknowledges notifications".into(),
+        (Purpose::Inject, Some(message)) => format!("has {message} injected"),
+        (Purpose::Announce, Some(message)) => format!("announces {message}, which is large"),
+        (Purpose::Announce, None) => "announces a large message".into(),
+        (Purpose::Inject, None) => "has a message injected".into(),
     }
 }
 
@@ -208,6 +212,12 @@ fn words(event: &Event) -> String {
         Event::LookedUp(looked) => {
             let found = if looked.found { "the API has" } else { "the API does not have" };
             format!("{found} the message of step {} that was in doubt", looked.step)
+        }
+        Event::Announced(announced) => {
+            format!("the API said where {} of step {} goes", announced.message, announced.step)
+        }
+        Event::UploadRefused(refused) => {
+            format!("the API refused the uploaded {} of step {}", refused.message, refused.step)
         }
         Event::Submitted(submitted) => {
             format!("the API took {} of step {}", submitted.message, submitted.step)
