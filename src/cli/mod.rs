@@ -10,7 +10,8 @@
 //! - `bearer`: with which token calls go; `wire`: which way they take.
 //! - `mask`: no output shows a secret; `leaks`: nothing that leaves has one.
 //! - `progress`: a batch as it goes; `board`: on a terminal; `events`: for
-//!   programs; `mails`: e-mails for a person to send.
+//!   programs; `mails`: e-mails for a person to send; `tally`: the checklist as it
+//!   fills up.
 //!
 //! Top floor: it may use everything, nothing may use it but the binary.
 
@@ -61,6 +62,7 @@ mod simulate;
 mod standing;
 mod status;
 mod submission;
+mod tally;
 mod test_user;
 mod traders;
 mod verify;

@@ -14,6 +14,7 @@ use super::printer::{BOLD, paint};
 use super::progress::{Outlets, Progress};
 use super::run::{open_events, print_table, print_waits};
 use super::seal;
+use super::tally::{Checklist, Tally};
 use crate::engine::report::{RunEntry, RunReport};
 use crate::engine::tempo::Tempo;
 use crate::evidence::{Driver, RunState, SoftwareId, StoreWriter};
@@ -40,6 +41,7 @@ pub(super) fn run(context: &mut Context, args: &Record) -> Result<u8, Failure> {
     let (environment, base_url) = address(&desk, args)?;
     let recognition = recognition(&desk, args.scenario.as_deref(), args.programme.as_deref())?;
     let clock = Arc::clone(&context.clock);
+    let checklist = Checklist::open(&desk, environment == Environment::Simulator, clock.now())?;
     let store = StoreWriter::open(&desk.project.evidence_dir(), Arc::clone(&clock), TOOL)?;
     let redactor = store.redactor();
     secrets().for_each(|(_, secret)| redactor.learn(&secret));
@@ -51,10 +53,12 @@ pub(super) fn run(context: &mut Context, args: &Record) -> Result<u8, Failure> {
         });
     let (listening, listener) = listener?;
     tell(context, listening, &base_url, &recognition);
+    context.printer.note(format!("  {}", checklist.line()));
 
     let options = options(&desk, Driver::Proxy, (environment, base_url), args.time_scale);
     let outlets = outlets(context, &desk, events);
     let mut progress = Progress::new(&mut context.printer, Arc::clone(&clock), outlets);
+    let mut tally = Tally::new(checklist, &mut progress);
     let recorded = Recorder {
         store: &store,
         catalogue: &desk.catalogue,
@@ -62,7 +66,7 @@ pub(super) fn run(context: &mut Context, args: &Record) -> Result<u8, Failure> {
         clock: &clock,
         options: &options,
     }
-    .record(listener, &mut progress, stopped());
+    .record(listener, &mut tally, stopped());
     progress.finish();
     // Whatever came of it: what is there is there.
     seal::after_batch(context, &store);

@@ -40,6 +40,12 @@ fn every_mandatory_scenario_passes_and_the_gate_is_content() {
     for (scenario, player) in MANDATORY.iter().zip(players) {
         played(player, scenario);
     }
+    recording.until("checklist: 4 of 4 mandatory tests passed");
+    let said = recording.said();
+    assert!(
+        said.contains("checklist: 0 of 4 mandatory tests passed; to do: DNGB1, PSGB1"),
+        "{said}"
+    );
     let (code, report) = recording.stop();
     let runs = report["runs"].as_array().unwrap();
     let mut passed: Vec<&str> = runs
