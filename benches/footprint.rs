@@ -19,6 +19,9 @@ const BINARY: &str = env!("CARGO_BIN_EXE_ctc-ready");
 /// something must be asked twice, lasts three seconds.
 const SCALE: &str = "20";
 
+/// Whose rules let a consignment have any number of documents.
+const PROGRAMME: [&str; 2] = ["--programme", "ncts5-final"];
+
 /// The pace of a single run: 45 minutes last nine seconds.
 const QUICK: &str = "300";
 
@@ -61,7 +64,8 @@ fn large_message(folder: &Path) {
         if large {
             write_large(&project);
         }
-        let run = ["run", "DSGB1", "--environment", "simulator", "--wait"];
+        let run =
+            ["run", "DSGB1", PROGRAMME[0], PROGRAMME[1], "--environment", "simulator", "--wait"];
         let at = ["--base-url", base_url.as_str(), "--time-scale", QUICK];
         let cost = measure(start(&project, &[&run[..], &at[..]].concat()));
         let _ = simulator.kill();
@@ -83,7 +87,9 @@ fn large_message(folder: &Path) {
 fn write_large(project: &Path) {
     let file = project.join("payloads").join("DSGB1").join("1-IE015.xml");
     let built = Command::new(BINARY)
-        .args(["message", "build", "DSGB1", "--step", "1", "--project"])
+        .args(["message", "build", "DSGB1", "--step", "1"])
+        .args(PROGRAMME)
+        .arg("--project")
         .arg(project)
         .output();
     let xml = built.ok().and_then(|built| String::from_utf8(built.stdout).ok()).unwrap_or_default();
