@@ -6,19 +6,19 @@ use std::sync::Arc;
 use url::Url;
 
 use super::args::Record;
+use super::bearer;
 use super::context::{Context, Desk, TOOL, scenario_in, secrets};
 use super::events::EventLog;
 use super::exit;
 use super::failure::{Failure, Kind};
 use super::printer::{BOLD, paint};
 use super::progress::{Outlets, Progress};
-use super::run::{open_events, print_table, print_waits};
+use super::run::{check_scale, open_events, print_table, print_waits, software, tempo};
 use super::seal;
 use super::tally::{Checklist, Tally};
 use crate::engine::report::{RunEntry, RunReport};
-use crate::engine::tempo::Tempo;
-use crate::evidence::{Driver, RunState, SoftwareId, StoreWriter};
-use crate::hmrc::{hosts, pacer};
+use crate::evidence::{Driver, RunState, StoreWriter};
+use crate::hmrc::pacer;
 use crate::project::Environment;
 use crate::recorder::recognise::{RecogniseError, Recognition};
 use crate::recorder::{self, Options, RecordError, Recorded, Recorder};
@@ -100,28 +100,13 @@ pub(super) fn report(context: &mut Context, runs: Vec<RunEntry>) -> u8 {
 /// Where to pass on to.
 fn address(desk: &Desk, args: &Record) -> Result<(Environment, Url), Failure> {
     let settings = &desk.project.settings;
-    let environment = args.environment.unwrap_or(settings.run.environment);
-    let given = args.base_url.clone().or_else(|| {
-        // An address in the settings belongs to the environment there.
-        settings.run.base_url.clone().filter(|_| environment == settings.run.environment)
-    });
-    check_scale(environment, args.time_scale)?;
-    let base_url = hosts::base_url(environment, given.as_deref())?.ok_or_else(|| {
+    check_scale(args.environment.unwrap_or(settings.run.environment), args.time_scale)?;
+    let (environment, url) = bearer::server(settings, args.environment, args.base_url.as_deref())?;
+    let url = url.ok_or_else(|| {
         Failure::usage("`record` needs the address of a simulator that runs by itself")
             .hint("`ctc-ready simulate` starts one and tells its address: `--base-url URL`")
     })?;
-    Ok((environment, base_url))
-}
-
-/// Only a simulator has a pace.
-pub(super) fn check_scale(environment: Environment, scale: Option<f64>) -> Result<(), Failure> {
-    match scale.is_some() && environment != Environment::Simulator {
-        true => Err(Failure::usage(format!(
-            "`--time-scale` is for the simulator: the timers of `{}` are HMRC's",
-            environment.as_str()
-        ))),
-        false => Ok(()),
-    }
+    Ok((environment, url))
 }
 
 /// How the project's software is recorded.
@@ -132,20 +117,12 @@ pub(super) fn options(
     time_scale: Option<f64>,
 ) -> Options {
     let settings = &desk.project.settings;
-    let software = &settings.software;
     Options {
         driver,
         environment,
         base_url,
-        tempo: match environment {
-            Environment::Simulator => Tempo::faster_by(time_scale.unwrap_or(1.0)),
-            _ => Tempo::REAL,
-        },
-        software: SoftwareId {
-            name: software.name.clone(),
-            version: software.version.clone(),
-            build: software.build.clone(),
-        },
+        tempo: tempo(environment, time_scale.unwrap_or(1.0)),
+        software: software(settings),
         operator: settings.run.operator.clone(),
         contact: settings.business.contact_email.clone(),
         tool: TOOL.to_owned(),

@@ -38,7 +38,7 @@ use crate::hmrc::pacer;
 use crate::ncts::xsd::Schemas;
 use crate::payload::Payloads;
 use crate::project::xsd::{self, XsdFolder};
-use crate::project::{Driver, DriverSettings, Environment};
+use crate::project::{Driver, DriverSettings, Environment, Settings};
 use crate::simulator::{self, ApiVersion, SimulatorOptions};
 use crate::verdict;
 
@@ -233,12 +233,7 @@ pub(super) fn execute(
         None => args.driver.unwrap_or(settings.run.driver),
     };
     let embedded = base_url.is_none();
-    if args.time_scale.is_some() && environment != Environment::Simulator {
-        return Err(Failure::usage(format!(
-            "`--time-scale` is for the simulator: the timers of `{}` are HMRC's",
-            environment.as_str()
-        )));
-    }
+    check_scale(environment, args.time_scale)?;
     let scopes = bearer::scopes(selected.iter().map(|(programme, _)| programme));
     let server = (environment, base_url.as_ref());
     let token = bearer::choose(context, settings, server, args.profile.as_ref(), &scopes)?;
@@ -290,11 +285,7 @@ pub(super) fn execute(
         } else {
             1.0
         });
-        let tempo = match environment {
-            Environment::Simulator => Tempo::faster_by(scale),
-            _ => Tempo::REAL,
-        };
-        let software = &settings.software;
+        let tempo = tempo(environment, scale);
         let contact = settings.business.contact_email.clone();
         let clock = Arc::clone(&context.clock);
         let mut store = StoreWriter::open(&dir, Arc::clone(&clock), TOOL)?;
@@ -333,11 +324,7 @@ pub(super) fn execute(
                 token: tokens.held().secret,
                 tempo,
                 requests_per_second: rate,
-                software: SoftwareId {
-                    name: software.name.clone(),
-                    version: software.version.clone(),
-                    build: software.build.clone(),
-                },
+                software: software(settings),
                 operator: settings.run.operator.clone(),
                 message_sender: settings.run.message_sender.clone(),
                 contact,
@@ -459,6 +446,35 @@ fn by_command(desk: &Desk, selected: &[Selected]) -> Result<Driving, Failure> {
         }),
         parallel: usize::try_from(*parallel).unwrap_or(1),
     })
+}
+
+/// Only a simulator has a pace.
+pub(super) fn check_scale(environment: Environment, scale: Option<f64>) -> Result<(), Failure> {
+    match scale.is_some() && environment != Environment::Simulator {
+        true => Err(Failure::usage(format!(
+            "`--time-scale` is for the simulator: the timers of `{}` are HMRC's",
+            environment.as_str()
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// How fast the timers of an environment run.
+pub(super) fn tempo(environment: Environment, scale: f64) -> Tempo {
+    match environment {
+        Environment::Simulator => Tempo::faster_by(scale),
+        _ => Tempo::REAL,
+    }
+}
+
+/// The software under test, as evidence states it.
+pub(super) fn software(settings: &Settings) -> SoftwareId {
+    let software = &settings.software;
+    SoftwareId {
+        name: software.name.clone(),
+        version: software.version.clone(),
+        build: software.build.clone(),
+    }
 }
 
 /// What the batch is to do.

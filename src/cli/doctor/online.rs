@@ -57,11 +57,10 @@ impl Online {
     /// Asks the environment of the project, unless `offline`.
     pub(super) fn ask(desk: &Desk, context: &Context, args: &Doctor) -> Self {
         let settings = &desk.project.settings;
-        let run = &settings.run;
         if args.offline {
             return Self::NotAsked("--offline");
         }
-        if run.environment == Environment::Simulator && run.base_url.is_none() {
+        if is_embedded(settings) {
             return Self::NotAsked("the built-in simulator needs none of it");
         }
         asked(desk, context, args).map_or_else(Self::Unusable, Self::Asked)
